@@ -1,0 +1,177 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+// Every dependency costs each newcomer build minutes; beside each stands what it is needed for.
+let package = Package(
+    name: "shippy",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "shippy-vessel-service", targets: ["VesselService"]),
+        .executable(name: "shippy-api-gateway", targets: ["APIGateway"]),
+        .executable(name: "rpc-benchmark", targets: ["RPCBenchmark"]),
+    ],
+    dependencies: [
+        // Sockets, event loops, timers and the HTTP/1.1 codec under RPC and HTTP.
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        // TLS for gRPC and the gateway: ALPN, certificates.
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        // The logging interface that every library here already speaks.
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        // The metrics interface; Runtime renders it as Prometheus text.
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        // Start and stop in dependency order, and signals.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        // Flags with help texts and errors that name the flag.
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        // Messages and their JSON mapping. No traits: the stream helpers would bring in all of Foundation.
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
+        // SQLite, the embedded store.
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+    ],
+    targets: [
+        // MARK: C libraries
+
+        .systemLibrary(
+            name: "CNGHTTP2",
+            path: "Sources/Shared/CLibraries/CNGHTTP2",
+            pkgConfig: "libnghttp2",
+            providers: [.apt(["libnghttp2-dev"])]
+        ),
+        .systemLibrary(
+            name: "CMongoC",
+            path: "Sources/Shared/CLibraries/CMongoC",
+            pkgConfig: "libmongoc-1.0",
+            providers: [.apt(["libmongoc-dev"])]
+        ),
+
+        // MARK: Shared modules
+
+        .target(
+            name: "RPC",
+            dependencies: [
+                "CNGHTTP2",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Sources/Shared/RPC"
+        ),
+        .target(
+            name: "Contracts",
+            dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            path: "Sources/Shared/Contracts"
+        ),
+        .target(
+            name: "HTTP",
+            dependencies: [
+                "RPC",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Shared/HTTP"
+        ),
+        .target(
+            name: "Storage",
+            dependencies: [
+                "RPC",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Shared/Storage/Pool"
+        ),
+        .target(
+            name: "MongoStorage",
+            dependencies: ["CMongoC", "Storage", .product(name: "Logging", package: "swift-log")],
+            path: "Sources/Shared/Storage/Mongo"
+        ),
+        .target(
+            name: "SQLiteStorage",
+            dependencies: [
+                "Storage",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Shared/Storage/SQLite"
+        ),
+        .target(
+            name: "Runtime",
+            dependencies: [
+                "Contracts", "HTTP", "RPC", "Storage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Sources/Shared/Runtime"
+        ),
+
+        // MARK: Programs
+
+        .executableTarget(
+            name: "VesselService",
+            dependencies: [
+                "Contracts", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/VesselService"
+        ),
+        .executableTarget(
+            name: "APIGateway",
+            dependencies: [
+                "Contracts", "HTTP", "RPC", "Runtime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Sources/APIGateway"
+        ),
+        .executableTarget(
+            name: "RPCBenchmark",
+            dependencies: [
+                "Contracts", "RPC",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/RPCBenchmark"
+        ),
+
+        // MARK: Tests
+
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "RPC",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/TestSupport"
+        ),
+        .testTarget(name: "RPCTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
+        .testTarget(name: "StorageTests", dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]),
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
+        .testTarget(
+            name: "VesselServiceTests",
+            dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]
+        ),
+        .testTarget(name: "APIGatewayTests", dependencies: ["APIGateway", "Contracts", "HTTP", "TestSupport"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
+    ]
+)

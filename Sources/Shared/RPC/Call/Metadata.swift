@@ -1,0 +1,46 @@
+/// The key-value pairs that travel with a call: request headers or trailers.
+///
+/// Names are lower case; a name may occur more than once and order is kept. Binary values (names that end in `-bin`)
+/// are kept as the base64 text of the wire.
+public struct Metadata: Sendable, Equatable {
+    public typealias Element = (name: String, value: String)
+
+    @usableFromInline var pairs: [(name: String, value: String)]
+
+    @inlinable public init() {
+        pairs = []
+    }
+
+    /// The first value of `name`, which must be lower case.
+    @inlinable public subscript(name: String) -> String? {
+        for pair in pairs where pair.name == name { return pair.value }
+        return nil
+    }
+
+    /// Adds a pair; `name` must be lower case.
+    @inlinable public mutating func add(_ name: String, _ value: String) {
+        pairs.append((name, value))
+    }
+
+    /// Replaces every value of `name` by one.
+    public mutating func set(_ name: String, _ value: String) {
+        pairs.removeAll { $0.name == name }
+        pairs.append((name, value))
+    }
+
+    public static func == (left: Metadata, right: Metadata) -> Bool {
+        left.pairs.elementsEqual(right.pairs) { $0.name == $1.name && $0.value == $1.value }
+    }
+}
+
+extension Metadata: RandomAccessCollection {
+    @inlinable public var startIndex: Int { 0 }
+    @inlinable public var endIndex: Int { pairs.count }
+    @inlinable public subscript(position: Int) -> Element { pairs[position] }
+}
+
+extension Metadata: ExpressibleByDictionaryLiteral {
+    public init(dictionaryLiteral elements: (String, String)...) {
+        pairs = elements.map { (name: $0.0, value: $0.1) }
+    }
+}

@@ -1,0 +1,32 @@
+import NIOCore
+import NIOSSL
+
+extension RPCServer {
+    /// Where a server listens and what it allows its peers. Every bound has a unit and a default that suits a pod.
+    public struct Configuration: Sendable {
+        public var address: HostPort
+        /// `nil` serves plaintext HTTP/2 with prior knowledge.
+        public var tls: NIOSSLContext?
+        /// The largest request message, in bytes.
+        public var messageBytesMax = 4 * 1024 * 1024
+        /// The largest header list of a request, in bytes (name + value + 32 each, RFC 9113 section 6.5.2).
+        public var headerListBytesMax = 16 * 1024
+        /// Calls in flight on one connection.
+        public var streamsMax = 256
+        /// Connections at a time; further ones are closed at once.
+        public var connectionsMax = 4_096
+        /// Request bytes that one connection may hold in memory before its message is complete.
+        public var bufferedRequestBytesMax = 16 * 1024 * 1024
+        /// Response bytes that one connection may hold for a slow reader before it is no longer read from.
+        public var bufferedResponseBytesMax = 1024 * 1024
+        /// A connection silent for so long gets a PING.
+        public var keepaliveInterval: Duration = .seconds(60)
+        /// A PING unanswered for so long, or a handshake not finished by then, ends the connection.
+        public var keepaliveTimeout: Duration = .seconds(20)
+
+        public init(address: HostPort, tls: NIOSSLContext? = nil) {
+            self.address = address
+            self.tls = tls
+        }
+    }
+}
