@@ -1,0 +1,59 @@
+import NIOCore
+import NIOHTTP1
+
+/// A request as a responder sees it: whole, within the server's limits.
+public struct HTTPRequest: Sendable {
+    public var method: HTTPMethod
+    /// The request target's path as sent, without the query; starts with `/`.
+    public var path: String
+    /// The text after `?`, if any.
+    public var query: String?
+    public var headers: HTTPHeaders
+    public var body: ByteBuffer
+    /// The peer's address, for logs.
+    public var peer: String
+
+    public init(
+        method: HTTPMethod, path: String, query: String? = nil, headers: HTTPHeaders = [:],
+        body: ByteBuffer = ByteBuffer(), peer: String = ""
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.peer = peer
+    }
+}
+
+/// A whole response. The server adds `content-length`, `date` and what `connection` needs.
+public struct HTTPResponse: Sendable {
+    public var status: HTTPResponseStatus
+    public var headers: HTTPHeaders
+    public var body: ByteBuffer
+
+    public init(status: HTTPResponseStatus, headers: HTTPHeaders = [:], body: ByteBuffer = ByteBuffer()) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// What the server itself refuses before a responder sees a request.
+public enum HTTPRefusal: Sendable, Equatable {
+    /// Not HTTP, or against RFC 9112: 400.
+    case malformed
+    /// The request was not finished in time: 408.
+    case timeout
+    /// The body is larger than allowed: 413.
+    case bodyTooLarge
+    /// The header section is larger than allowed: 431.
+    case headersTooLarge
+}
+
+/// Answers requests. Called on the connection's event loop, as a task that stays there; it must not block.
+public protocol HTTPResponder: Sendable {
+    func respond(to request: HTTPRequest) async -> HTTPResponse
+    /// How a refusal reads; the server closes the connection after it.
+    func respond(refusing refusal: HTTPRefusal) -> HTTPResponse
+}
