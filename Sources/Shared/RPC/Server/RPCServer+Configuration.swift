@@ -17,8 +17,10 @@ extension RPCServer {
         public var connectionsMax = 4_096
         /// Request bytes that one connection may hold in memory before its message is complete.
         public var bufferedRequestBytesMax = 16 * 1024 * 1024
-        /// Response bytes that one connection may hold for a slow reader before it is no longer read from.
-        public var bufferedResponseBytesMax = 1024 * 1024
+        /// Response bytes that one connection may hold for a slow reader; further answers are RESOURCE_EXHAUSTED.
+        public var bufferedResponseBytesMax = 16 * 1024 * 1024
+        /// A request not complete after so long is given up.
+        public var requestTimeout: Duration = .seconds(60)
         /// A connection silent for so long gets a PING.
         public var keepaliveInterval: Duration = .seconds(60)
         /// A PING unanswered for so long, or a handshake not finished by then, ends the connection.

@@ -1,23 +1,79 @@
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import NIOSSL
 
-/// STUB: signatures only; the real one comes.
+/// A gRPC server for unary calls: HTTP/2 by nghttp2 on NIO's event loops.
+///
+/// It does not offer streaming calls or compression; both are answered UNIMPLEMENTED.
 public final class RPCServer: Sendable {
+    private let shared: ServerShared
+    private let group: MultiThreadedEventLoopGroup
+    private let listener = NIOLockedValueBox<(any Channel)?>(nil)
+
+    /// - Parameters:
+    ///   - routes: what it answers; the first of two with the same path wins.
+    ///   - group: the loops that connections, and thereby handlers, run on.
+    ///   - recorder: asked once for each route, at creation.
     public init(
         routes: [RPCRoute],
         configuration: Configuration,
         group: MultiThreadedEventLoopGroup,
         logger: Logger,
         recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil }
-    ) {}
+    ) {
+        self.group = group
+        self.shared = ServerShared(
+            routes: routes.map {
+                ServerRoute(pathBytes: Array($0.path.utf8), route: $0, recorder: recorder($0.service, $0.name))
+            },
+            configuration: configuration,
+            logger: logger
+        )
+    }
 
-    /// Binds and listens; answers the bound address.
-    public func start() async throws -> SocketAddress { throw Status(.unimplemented) }
+    /// Binds and listens; answers the bound address. Throws what the system says (address in use, no permission, ...).
+    public func start() async throws -> SocketAddress {
+        let shared = shared
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard shared.connections.count < shared.configuration.connectionsMax else {
+                        shared.logger.warning("too many connections; one was refused")
+                        throw ChannelError.operationUnsupported
+                    }
+                    if let tls = shared.configuration.tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(ServerConnection(shared))
+                }
+            }
+        let channel = try await bootstrap.bind(to: shared.configuration.address)
+        listener.withLockedValue { $0 = channel }
+        guard let address = channel.localAddress else { throw ChannelError.unknownLocalAddress }
+        return address
+    }
 
-    /// GOAWAY to every connection, waits for calls in flight for at most `timeout`, then closes what is left. Idempotent.
-    public func drain(timeout: Duration) async {}
+    /// Stops listening, sends GOAWAY on every connection, waits for the calls in flight for at most `timeout`, then
+    /// closes what is left. May be called again.
+    public func drain(timeout: Duration) async {
+        if let channel = listener.withLockedValue({ $0 }) { try? await channel.close() }
+        for connection in shared.connections.beginDrain() {
+            connection.executor?.eventLoop.execute { connection.beginDrain() }
+        }
+        let timer = group.next().scheduleTask(in: TimeAmount(timeout)) { [shared] in
+            for connection in shared.connections.all {
+                connection.executor?.eventLoop.execute { connection.close() }
+            }
+        }
+        await shared.connections.waitUntilEmpty()
+        timer.cancel()
+    }
 
     /// Connections open now, for a gauge.
-    public var connectionCount: Int { 0 }
+    public var connectionCount: Int { shared.connections.count }
 }

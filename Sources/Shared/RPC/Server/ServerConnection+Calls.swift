@@ -1,0 +1,216 @@
+import Logging
+import NIOCore
+
+/// From a complete request to its answer.
+extension ServerConnection: HTTP2SessionDelegate {
+    func sessionOpensStream() -> HTTP2Stream? {
+        // A handler that goes on after its caller left still counts, so that resets can't pile up work.
+        running < shared.configuration.streamsMax ? ServerStream() : nil
+    }
+
+    func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
+        unsafeDowncast(stream, to: ServerStream.self).receive(
+            name, value, routes: shared.routes, bytesMax: shared.configuration.headerListBytesMax)
+    }
+
+    func sessionReceivedHeaders(on stream: HTTP2Stream) {
+        let stream = unsafeDowncast(stream, to: ServerStream.self)
+        if stream.hasHeaders { return }
+        stream.checkHeaders()
+        if !stream.deadline.isNever { timers?.arm(stream.deadline.instant) }
+    }
+
+    func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
+        let stream = unsafeDowncast(stream, to: ServerStream.self)
+        guard !stream.isAnswered else { return }
+        if stream.objection == nil {
+            let before = stream.reader.message.count
+            do {
+                try stream.reader.append(data, bytesMax: shared.configuration.messageBytesMax)
+            } catch {
+                stream.object(.status(objection(to: error, on: stream)))
+            }
+            pendingRequestBytes += stream.reader.message.count - before
+            if pendingRequestBytes > shared.configuration.bufferedRequestBytesMax {
+                stream.object(.status(Status(.resourceExhausted, "too many request bytes wait on this connection")))
+            }
+        }
+        if let objection = stream.objection { answer(stream, objection) }
+    }
+
+    func sessionReceivedEnd(on stream: HTTP2Stream) {
+        let stream = unsafeDowncast(stream, to: ServerStream.self)
+        stream.hasEnded = true
+        guard !stream.isAnswered else { return }
+        if let objection = stream.objection {
+            answer(stream, objection)
+        } else if stream.reader.isComplete, let route = stream.route {
+            run(stream, route)
+        } else if stream.reader.isEmpty {
+            answer(stream, .status(Status(.unimplemented, "a unary call carries one message, this one none")))
+        } else {
+            answer(stream, .status(Status(.internal, "the request's message is cut short")))
+        }
+    }
+
+    func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        let stream = unsafeDowncast(stream, to: ServerStream.self)
+        releaseRequestBytes(stream)
+        if stream.endsWithStatusOK { pendingResponseBytes -= stream.outgoing.count }
+        if !stream.isAnswered { stream.task?.cancel() }
+        stream.outgoing = []
+        if case .draining = drainState { scheduleFlush() }
+    }
+
+    func session(received frame: HTTP2ControlFrame) {
+        switch frame {
+        case .pingAcknowledged: if case .noticed = drainState { sendGoAway() }
+        case .settings, .goAway, .reset: break
+        }
+    }
+
+    private func releaseRequestBytes(_ stream: ServerStream) {
+        pendingRequestBytes -= stream.reader.message.count
+        stream.reader = MessageReader()
+    }
+
+    private func objection(to failure: MessageReader.Failure, on stream: ServerStream) -> Status {
+        switch failure {
+        case .compressed:
+            Status(
+                .unimplemented, "compression \(stream.encoding ?? "unknown") is not supported",
+                metadata: ["grpc-accept-encoding": "identity"])
+        case .tooLarge(let bytes):
+            Status(
+                .resourceExhausted,
+                "a message of \(bytes) bytes is larger than \(shared.configuration.messageBytesMax)")
+        case .moreThanOne: Status(.unimplemented, "a unary call carries one message, this one more")
+        case .malformedPrefix: Status(.internal, "the message's prefix is malformed")
+        }
+    }
+
+    // MARK: The handler
+
+    private func run(_ stream: ServerStream, _ route: ServerRoute) {
+        guard let executor else { return }
+        running += 1
+        route.recorder?.callBegan()
+        stream.startedAt = .now()
+        let context = RequestContext(
+            path: route.route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
+        pendingRequestBytes -= stream.reader.message.count
+        let bytes = stream.reader.take()
+        if !stream.deadline.isNever, stream.deadline.instant <= stream.startedAt {
+            finish(stream, .failure(Status(.deadlineExceeded, "the deadline has passed")))
+            return
+        }
+        // Runs at once, inside the read, until the handler first waits; after that on this loop again.
+        let invoke = route.route.invoke
+        let handle = UncheckedStream(stream)
+        stream.task = Task.immediate(executorPreference: executor) {
+            let outcome: Result<FramedMessage, any Error>
+            do {
+                outcome = .success(try await invoke(bytes, context))
+            } catch {
+                outcome = .failure(error)
+            }
+            self.finish(handle.stream, outcome)
+        }
+    }
+
+    private func finish(_ stream: ServerStream, _ outcome: Result<FramedMessage, any Error>) {
+        executor?.eventLoop.assertInEventLoop()
+        running -= 1
+        stream.task = nil
+        var code = Status.Code.ok
+        switch outcome {
+        case .success(let message):
+            if let refusal = refusal(of: message) {
+                code = refusal.code
+                answer(stream, .status(refusal))
+            } else if stream.isOpen, !stream.isAnswered {
+                stream.isAnswered = true
+                pendingResponseBytes += message.framed.count
+                session?.submitOK(stream, message: message.framed)
+                scheduleFlush()
+            }
+        case .failure(let error):
+            let status = Status(error)
+            code = status.code
+            if !Status.isForeseen(error) {
+                shared.logger.error(
+                    "handler failed",
+                    metadata: ["path": "\(stream.route?.route.path ?? "")", "error": "\(error)"])
+            }
+            answer(stream, .status(status))
+        }
+        // A call that was answered before (deadline, cancelled) counts as what its caller saw.
+        if let route = stream.route {
+            route.recorder?.callEnded(
+                stream.statusOnWire ?? code, nanoseconds: (NIODeadline.now() - stream.startedAt).nanoseconds)
+        }
+    }
+
+    private func refusal(of message: FramedMessage) -> Status? {
+        if message.count > shared.configuration.messageBytesMax {
+            return Status(.resourceExhausted, "the answer is larger than \(shared.configuration.messageBytesMax) bytes")
+        }
+        // One answer always fits, however small the bound is.
+        if pendingResponseBytes > 0,
+            pendingResponseBytes + message.count > shared.configuration.bufferedResponseBytesMax
+        {
+            return Status(.resourceExhausted, "too many answers wait to be read on this connection")
+        }
+        return nil
+    }
+
+    /// Ends calls whose deadline has passed; answers the next deadline.
+    func expireCalls(_ now: NIODeadline) -> NIODeadline? {
+        guard let session else { return nil }
+        var next = NIODeadline.distantFuture
+        for stream in session.streams {
+            let stream = unsafeDowncast(stream, to: ServerStream.self)
+            guard !stream.isAnswered, !stream.deadline.isNever else { continue }
+            if stream.deadline.instant <= now {
+                answer(stream, .status(Status(.deadlineExceeded, "the deadline has passed")))
+                stream.task?.cancel()
+            } else {
+                next = min(next, stream.deadline.instant)
+            }
+        }
+        return next == .distantFuture ? nil : next
+    }
+
+    // MARK: Answers without a message
+
+    func answer(_ stream: ServerStream, _ objection: ServerStream.Objection) {
+        guard let session, stream.isOpen, !stream.isAnswered else { return }
+        stream.isAnswered = true
+        releaseRequestBytes(stream)
+        session.submitHeadersOnly(stream) { fields in
+            switch objection {
+            case .http(let code):
+                fields.add(":status", code)
+            case .status(let status):
+                stream.statusOnWire = status.code
+                fields.add(":status", "200")
+                fields.add("content-type", "application/grpc")
+                fields.add("grpc-status", String(status.code.rawValue))
+                if !status.message.isEmpty {
+                    fields.add("grpc-message", PercentEncoding.encode(status.message), neverIndexed: true)
+                }
+                for (name, value) in status.metadata { fields.add(name, value, neverIndexed: true) }
+            }
+        }
+        if !stream.hasEnded { answeredEarly.append(stream) }
+        scheduleFlush()
+    }
+}
+
+/// Carries a stream into its handler's task.
+///
+/// `@unchecked Sendable`: the task takes it out again on the connection's event loop only (see ``ServerConnection``).
+private struct UncheckedStream: @unchecked Sendable {
+    let stream: ServerStream
+    init(_ stream: ServerStream) { self.stream = stream }
+}

@@ -1,0 +1,110 @@
+import NIOCore
+
+/// What a connection remembers between two ticks of its timer.
+struct KeepaliveState {
+    enum Action: Equatable { case nothing, ping, close }
+
+    var hasRead = false
+    var hasWritten = false
+    private var silent = Duration.zero
+    private var stalled = Duration.zero
+    private var isPinged = false
+
+    /// - Parameters:
+    ///   - elapsed: time since the last tick.
+    ///   - isWaitingToWrite: whether anything waits for the peer to read.
+    mutating func tick(_ elapsed: Duration, isWaitingToWrite: Bool, interval: Duration, timeout: Duration) -> Action {
+        if hasRead {
+            silent = .zero
+            isPinged = false
+        } else {
+            silent += elapsed
+        }
+        stalled = isWaitingToWrite && !hasWritten ? stalled + elapsed : .zero
+        hasRead = false
+        hasWritten = false
+        // A peer that answers pings but reads nothing else for as long as a silent one may be silent is as good as gone.
+        if stalled >= interval + timeout { return .close }
+        if isPinged { return silent >= interval + timeout ? .close : .nothing }
+        guard silent >= interval else { return .nothing }
+        isPinged = true
+        return .ping
+    }
+}
+
+/// How far a connection's farewell is (RFC 9113 section 6.8).
+enum DrainState {
+    /// -> `noticed`
+    case serving
+    /// A first GOAWAY, with the largest stream id, and a PING went out. -> `draining` when the PING comes back, or after a second.
+    case noticed
+    /// The second GOAWAY with the last stream taken went out; closes when the last call ends.
+    case draining
+}
+
+/// The two timers of a server's connection: deadlines, and the tick for keepalive and requests that never end.
+final class ConnectionTimers {
+    private let deadlines: DeadlineTimer
+    private let tick: RepeatedTask
+    private let fire: @Sendable () -> NIODeadline?
+
+    init(_ connection: ServerConnection, _ eventLoop: any EventLoop, tick interval: Duration) {
+        deadlines = DeadlineTimer(eventLoop)
+        fire = { [weak connection] in connection?.expireCalls(.now()) }
+        let amount = TimeAmount(interval)
+        tick = eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { [weak connection] _ in
+            connection?.tick(interval)
+        }
+    }
+
+    func arm(_ instant: NIODeadline) {
+        deadlines.arm(instant, fire)
+    }
+
+    func cancel() {
+        deadlines.cancel()
+        tick.cancel()
+    }
+}
+
+extension ServerConnection {
+    fileprivate func tick(_ elapsed: Duration) {
+        guard let session, let context else { return }
+        let oldest = NIODeadline.now() - TimeAmount(shared.configuration.requestTimeout)
+        for stream in session.streams {
+            let stream = unsafeDowncast(stream, to: ServerStream.self)
+            if !stream.hasEnded, !stream.isAnswered, stream.openedAt < oldest { session.submitReset(stream, .cancel) }
+        }
+        let action = keepalive.tick(
+            elapsed, isWaitingToWrite: pendingResponseBytes > 0 || !context.channel.isWritable,
+            interval: shared.configuration.keepaliveInterval, timeout: shared.configuration.keepaliveTimeout)
+        switch action {
+        case .nothing: break
+        case .ping: session.submitPing()
+        case .close:
+            shared.logger.debug("peer is silent or does not read; closed", metadata: ["peer": "\(peer)"])
+            close()
+            return
+        }
+        flush()
+    }
+
+    /// Takes no new calls, lets those in flight finish, then closes.
+    func beginDrain() {
+        guard case .serving = drainState, let session, let context else { return }
+        drainState = .noticed
+        session.submitShutdownNotice()
+        session.submitPing()
+        flush()
+        context.eventLoop.scheduleTask(in: .seconds(1)) { [weak self] in
+            if let self, case .noticed = self.drainState { self.sendGoAway() }
+        }
+    }
+
+    func sendGoAway() {
+        drainState = .draining
+        session?.submitGoAway(.noError)
+        // May run inside a read, which flushes by itself; else this does.
+        scheduleFlush()
+    }
+}

@@ -1,0 +1,77 @@
+import NIOCore
+
+/// Reads the request's header fields as gRPC over HTTP/2 defines them ("Requests").
+extension ServerStream {
+    func receive(
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, routes: [ServerRoute], bytesMax: Int
+    ) {
+        headerBytes += name.count + value.count + 32
+        guard headerBytes <= bytesMax else {
+            object(.status(Status(.resourceExhausted, "the header list is larger than \(bytesMax) bytes")))
+            return
+        }
+        // Fields after the headers are trailers of the request; gRPC gives them no meaning.
+        guard !hasHeaders, let first = name.first else { return }
+        switch first {
+        case UInt8(ascii: ":"): receivePseudo(name, value, routes)
+        case UInt8(ascii: "c") where name.equals("content-type"): isGRPC = Self.isGRPC(value)
+        case UInt8(ascii: "t") where name.equals("te"): break
+        case UInt8(ascii: "u") where name.equals("user-agent"): break
+        case UInt8(ascii: "g") where name.hasPrefix("grpc-"): receiveReserved(name, value)
+        default: metadata.add(name.text, value.text)
+        }
+    }
+
+    private func receivePseudo(
+        _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ routes: [ServerRoute]
+    ) {
+        if name.equals(":path") {
+            sawPath = true
+            // A handful of routes: comparing bytes beats hashing them.
+            for candidate in routes where value.equals(candidate.pathBytes) {
+                route = candidate
+                break
+            }
+        } else if name.equals(":method") {
+            isPost = value.equals("POST")
+        }
+    }
+
+    private func receiveReserved(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        if name.equals("grpc-timeout") {
+            guard let nanoseconds = Deadline.nanoseconds(grpcTimeout: value) else {
+                object(.status(Status(.invalidArgument, "grpc-timeout is malformed")))
+                return
+            }
+            let now = NIODeadline.now()
+            let (end, overflow) = now.uptimeNanoseconds.addingReportingOverflow(UInt64(nanoseconds))
+            deadline = overflow || end > Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
+        } else if name.equals("grpc-encoding") {
+            if !value.equals("identity") { encoding = value.text }
+        }
+        // Others (grpc-accept-encoding, grpc-trace-bin, ...) ask nothing of us.
+    }
+
+    func object(_ new: Objection) {
+        if objection == nil { objection = new }
+    }
+
+    /// What speaks against running the call once its headers are complete.
+    func checkHeaders() {
+        hasHeaders = true
+        if objection != nil { return }
+        if !isPost {
+            object(.http("405"))
+        } else if !isGRPC {
+            object(.http("415"))
+        } else if route == nil {
+            object(.status(Status(.unimplemented, "there is no such method")))
+        }
+    }
+
+    private static func isGRPC(_ contentType: UnsafeRawBufferPointer) -> Bool {
+        guard contentType.hasPrefix("application/grpc") else { return false }
+        let rest = UnsafeRawBufferPointer(rebasing: contentType.dropFirst("application/grpc".utf8.count))
+        return rest.isEmpty || rest[0] == UInt8(ascii: ";") || rest.equals("+proto") || rest.hasPrefix("+proto;")
+    }
+}

@@ -1,0 +1,44 @@
+import NIOCore
+
+/// One call as the server sees it, from the first header field to the answer.
+///
+/// Touched only on the event loop of its connection.
+final class ServerStream: HTTP2Stream {
+    /// Whether something in the request headers already decides the answer.
+    enum Objection {
+        /// An HTTP status instead of gRPC's, for peers that do not speak gRPC (405, 415).
+        case http(StaticString)
+        case status(Status)
+    }
+
+    var route: ServerRoute?
+    var sawPath = false
+    var isPost = false
+    var isGRPC = false
+    var metadata = Metadata()
+    /// Absolute, from `grpc-timeout`.
+    var deadline = Deadline.never
+    var encoding: String?
+    var objection: Objection?
+    /// Name + value + 32 for each field so far.
+    var headerBytes = 0
+    var reader = MessageReader()
+
+    var hasHeaders = false
+    var hasEnded = false
+    /// An answer was submitted; later ones are dropped.
+    var isAnswered = false
+    let openedAt = NIODeadline.now()
+    var startedAt = NIODeadline.now()
+    /// What was answered without a message.
+    var statusOnWire: Status.Code?
+    /// The running handler; cancelled when the caller gives up or the deadline passes.
+    var task: Task<Void, Never>?
+}
+
+/// A route with what the connection needs to find and to count it.
+struct ServerRoute: Sendable {
+    let pathBytes: [UInt8]
+    let route: RPCRoute
+    let recorder: (any CallRecorder)?
+}

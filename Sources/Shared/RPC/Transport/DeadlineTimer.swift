@@ -1,0 +1,37 @@
+import NIOCore
+
+/// One event-loop timer for many deadlines: armed for the earliest, it asks its owner to end what is due and to say
+/// which is next. A timer per call would cost two heap operations and an allocation each.
+///
+/// Touched only on its event loop.
+final class DeadlineTimer {
+    private let eventLoop: any EventLoop
+    private var armed: (instant: NIODeadline, timer: Scheduled<Void>)?
+
+    init(_ eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+    }
+
+    /// Makes sure that `fire` runs soon after `instant`. `fire` answers the next instant, if there is one.
+    func arm(_ instant: NIODeadline, _ fire: @escaping @Sendable () -> NIODeadline?) {
+        guard instant != .distantFuture else { return }
+        if let armed {
+            guard instant < armed.instant else { return }
+            armed.timer.cancel()
+        }
+        // The timer is touched on this loop only, which is where NIO runs it.
+        let timer = NIOLoopBound(self, eventLoop: eventLoop)
+        armed = (
+            instant,
+            eventLoop.scheduleTask(deadline: instant) {
+                timer.value.armed = nil
+                if let next = fire() { timer.value.arm(next, fire) }
+            }
+        )
+    }
+
+    func cancel() {
+        armed?.timer.cancel()
+        armed = nil
+    }
+}
