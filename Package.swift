@@ -188,7 +188,17 @@ let package = Package(
             name: "StorageTests",
             dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]
         ),
-        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
+        // A service whose store does what a test asks; not a product.
+        .executableTarget(
+            name: "RuntimeFixture",
+            dependencies: [
+                "Contracts", "RPC", "Runtime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/RuntimeFixture"
+        ),
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "TestSupport"]),
+        .testTarget(name: "TidyTests"),
         .testTarget(
             name: "VesselServiceTests",
             dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]
