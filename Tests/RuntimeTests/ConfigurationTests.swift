@@ -73,7 +73,7 @@ struct ConfigurationTests {
         #expect(complaint(["--selector=dns"]).hasPrefix("--selector: 'dns' is not a selector"))
         #expect(complaint([], ["THREADS": "0"]).hasPrefix("THREADS: '0' is not a whole number from 1 to 256"))
         #expect(complaint(["--tls_cert=a.pem"]).hasPrefix("TLS needs both"))
-        for bad in ["0", "-1", "abc", "1e9", "inf", "nan", "5d", "90000", ""] {
+        for bad in ["0", "-1", "abc", "1e9", "inf", "nan", "5d", "90000"] {
             #expect(complaint(["--drain_timeout=\(bad)"]).hasPrefix("--drain_timeout: '\(bad)' is not a time"), "\(bad)")
         }
         #expect(!complaint(["--server_address=a\nb"]).contains("no complaint"))

@@ -35,7 +35,7 @@ struct MetricsTests {
         let registry = MetricsRegistry()
         registry.makeCounter(label: "9 lives-ü", dimensions: [("le", "x"), ("a b", "q\"\\\n"), ("", "e")]).increment(by: 1)
         let text = registry.render()
-        #expect(text.contains("_9_lives___total{_=\"e\",a_b=\"q\\\"\\\\\\n\",exported_le=\"x\"} 1"))
+        #expect(text.contains("_9_lives____total{_=\"e\",a_b=\"q\\\"\\\\\\n\",exported_le=\"x\"} 1"))
     }
 
     @Test("past the limit new label sets share one series, and nothing is lost")
