@@ -30,7 +30,8 @@ public final class ProcessRun: Sendable {
 
     /// The path of a program that this package builds, beside the running test bundle.
     public static func product(_ name: String) -> String {
-        let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let bundle =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         return (bundle as NSString).deletingLastPathComponent + "/" + name
     }
 
@@ -103,7 +104,9 @@ extension ProcessRun {
         defer { (words + variables).forEach { free($0) } }
         var pid: pid_t = 0
         let error = posix_spawnp(&pid, executable, &actions, nil, words, variables)
-        guard error == 0 else { throw Overdue(description: "can't start \(executable): \(String(cString: strerror(error)))") }
+        guard error == 0 else {
+            throw Overdue(description: "can't start \(executable): \(String(cString: strerror(error)))")
+        }
         return pid
     }
 }
