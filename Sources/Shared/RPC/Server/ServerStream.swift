@@ -34,6 +34,10 @@ final class ServerStream: HTTP2Stream {
     var statusOnWire: Status.Code?
     /// The running handler; cancelled when the caller gives up or the deadline passes.
     var task: Task<Void, Never>?
+
+    init() {
+        super.init(id: 0)
+    }
 }
 
 /// A route with what the connection needs to find and to count it.
