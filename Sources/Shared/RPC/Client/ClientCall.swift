@@ -30,7 +30,7 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     /// Where ``LoopClient`` keeps it; -1 before and after.
     var index = -1
     /// Set while its request is with a connection.
-    weak var connection: ClientConnection?
+    var connection: ClientConnection?
     private(set) var isFinished = false
     private var isCancelled = false
     private var continuation: UnsafeContinuation<Outcome, Never>?
@@ -52,6 +52,7 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     func finish(_ outcome: Outcome) {
         guard !isFinished else { return }
         isFinished = true
+        connection = nil
         // The caller's task goes on on its own executor: this loop's, for callers that run here.
         continuation?.resume(returning: outcome)
         continuation = nil

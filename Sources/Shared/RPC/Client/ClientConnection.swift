@@ -151,13 +151,13 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         }
         self.session = session
         // A server that accepts and then says nothing is not a server.
-        context.eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) { [weak self] in
-            if let self, !self.isReady { self.context?.close(promise: nil) }
+        context.eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) {
+            if !self.isReady { self.context?.close(promise: nil) }
         }
         let timeout = configuration.keepaliveTimeout
         let amount = TimeAmount(timeout)
-        tick = context.eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { [weak self] _ in
-            self?.onTick(timeout)
+        tick = context.eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { _ in
+            self.onTick(timeout)
         }
         flush()
     }

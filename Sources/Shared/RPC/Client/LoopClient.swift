@@ -33,6 +33,7 @@ final class LoopClient: @unchecked Sendable {
         self.logger = logger
         self.resolveAgain = resolveAgain
         self.deadlines = DeadlineTimer(eventLoop)
+        deadlines.onFire = { self.expireCalls(.now()) }
     }
 
     // MARK: Calls
@@ -48,7 +49,7 @@ final class LoopClient: @unchecked Sendable {
         }
         call.index = calls.count
         calls.append(call)
-        deadlines.arm(call.deadline.instant) { [weak self] in self?.expireCalls(.now()) }
+        deadlines.arm(call.deadline.instant)
         dispatch(call)
     }
 
