@@ -9,6 +9,11 @@ import RPC
 ///
 ///     rpc-benchmark server PORT [THREADS]
 ///     rpc-benchmark client PORT CALLS [IN_FLIGHT] [THREADS]
+///
+/// And what a running vessel service does with many vessels: stores COUNT of them, or asks for one again and again.
+///
+///     rpc-benchmark fill PORT COUNT
+///     rpc-benchmark find PORT CALLS CAPACITY WEIGHT
 @main
 struct RPCBenchmark {
     static let echo = Method<Vessel_Vessel, Vessel_Vessel>(service: "benchmark.Echo", name: "Call")
@@ -23,6 +28,12 @@ struct RPCBenchmark {
         case "client":
             guard let calls = number(3) else { return usage() }
             try await call(port, calls: calls, inFlight: number(4) ?? 128, threads: number(5) ?? 1)
+        case "fill":
+            guard let count = number(3) else { return usage() }
+            try await fill(port, count: count)
+        case "find":
+            guard let calls = number(3), let capacity = number(4), let weight = number(5) else { return usage() }
+            try await find(port, calls: calls, capacity: Int32(capacity), weight: Int32(weight))
         default: usage()
         }
     }
@@ -47,44 +58,54 @@ struct RPCBenchmark {
     }
 
     private static func call(_ port: Int, calls: Int, inFlight: Int, threads: Int) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
-        let client = RPCClient(
-            configuration: .init(target: HostPort(host: "127.0.0.1", port: port)),
-            group: group, logger: Logger(label: "benchmark"))
         let vessel = Vessel_Vessel.with {
             $0.id = "vessel001"
             $0.capacity = 500
             $0.maxWeight = 200_000
             $0.name = "Kane's Salty Secret"
         }
-        _ = try await client.call(echo, vessel, deadline: .after(.seconds(5)))
-        let began = NIODeadline.now()
-        let cpuBegan = cpuMicroseconds()
-        let loops = Array(group.makeIterator())
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            for worker in 0..<inFlight {
-                let share = calls / inFlight
-                tasks.addTask(executorPreference: EventLoopExecutor(loops[worker % loops.count])) {
-                    for _ in 0..<share {
-                        _ = try await client.call(echo, vessel, deadline: .after(.seconds(5)))
-                    }
-                }
-            }
-            try await tasks.waitForAll()
+        let load = Load(port, threads: threads)
+        try await load.run(calls: 128, inFlight: 1) { client, _ in
+            _ = try await client.call(echo, vessel, deadline: .after(.seconds(5)))
         }
-        let seconds = Double((NIODeadline.now() - began).nanoseconds) / 1e9
-        let done = calls / inFlight * inFlight
-        let rate = Int(Double(done) / seconds)
-        let tenths = Int((cpuMicroseconds() - cpuBegan) * 10 / Double(done))
-        print("\(done) calls, \(rate) calls/s, \(tenths / 10).\(tenths % 10) us CPU per call in the client")
-        await client.shutdown()
+        let result = try await load.run(calls: calls, inFlight: inFlight) { client, _ in
+            _ = try await client.call(echo, vessel, deadline: .after(.seconds(5)))
+        }
+        await load.stop()
+        print("\(result.calls) calls, \(result.rate) calls/s, \(result.cpu) us CPU per call in the client")
     }
 
-    /// User and system time of this process.
-    private static func cpuMicroseconds() -> Double {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6
-            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)
+    /// Capacities and weights that have nothing to do with each other, spread over a million: the hard case.
+    private static func fill(_ port: Int, count: Int) async throws {
+        let load = Load(port, threads: 1)
+        let result = try await load.run(calls: count, inFlight: 200) { client, number in
+            let vessel = Vessel_Vessel.with {
+                $0.name = "vessel \(number)"
+                $0.capacity = Int32(number.multipliedReportingOverflow(by: 7_919).partialValue % 1_000_000 + 1)
+                $0.maxWeight = Int32(number.multipliedReportingOverflow(by: 104_729).partialValue % 1_000_000 + 1)
+                $0.available = true
+            }
+            _ = try await client.call(VesselMethods.create, vessel, deadline: .after(.seconds(30)))
+        }
+        await load.stop()
+        print("\(result.calls) vessels, \(result.rate) Create calls/s")
+    }
+
+    private static func find(_ port: Int, calls: Int, capacity: Int32, weight: Int32) async throws {
+        let load = Load(port, threads: 1)
+        let specification = Vessel_Specification.with {
+            $0.capacity = capacity
+            $0.maxWeight = weight
+        }
+        let result = try await load.run(calls: calls, inFlight: 64) { client, _ in
+            do {
+                _ = try await client.call(
+                    VesselMethods.findAvailable, specification, deadline: .after(.seconds(30)))
+            } catch let status as Status where status.code == .notFound {
+                // An answer too.
+            }
+        }
+        await load.stop()
+        print(result.rate)
     }
 }
