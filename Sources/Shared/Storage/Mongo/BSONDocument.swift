@@ -85,7 +85,7 @@ final class BSONDocument {
 }
 
 /// A document that the driver lends. Valid only inside the closure that it is lent to.
-public struct BSONView: ~Copyable {
+public struct BSONView {
     private let document: OpaquePointer
 
     init(_ document: OpaquePointer) {

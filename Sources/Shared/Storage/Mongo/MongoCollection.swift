@@ -89,7 +89,7 @@ public final class MongoCollection {
 
     /// What `decode` makes of the first document that matches; `nil` when there is none.
     public func first<Value>(
-        _ filter: BSONFields, sort: BSONFields = [:], deadline: Deadline, _ decode: (borrowing BSONView) -> Value
+        _ filter: BSONFields, sort: BSONFields = [:], deadline: Deadline, _ decode: (BSONView) -> Value
     ) throws(StorageError) -> Value? {
         var value: Value?
         try find(filter, sort: sort, limit: 1, deadline: deadline) {
@@ -104,7 +104,7 @@ public final class MongoCollection {
     /// - Parameter limit: at most so many.
     public func find(
         _ filter: BSONFields, sort: BSONFields = [:], limit: Int32, deadline: Deadline,
-        _ body: (borrowing BSONView) -> Bool
+        _ body: (BSONView) -> Bool
     ) throws(StorageError) {
         let filter = BSONDocument(filter)
         // One batch, so that the server keeps no cursor for us.

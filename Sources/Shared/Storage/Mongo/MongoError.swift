@@ -52,7 +52,7 @@ extension StorageError {
 /// - Returns: what `read` makes of the reply.
 func checked<Value>(
     _ body: (OpaquePointer, UnsafeMutablePointer<bson_error_t>) -> Bool,
-    read: (borrowing BSONView) -> Value
+    read: (BSONView) -> Value
 ) throws(StorageError) -> Value {
     guard let reply = shippy_reply_new() else { throw StorageError(.other, "no memory for a reply") }
     // The function initializes the reply whatever happens, and it is destroyed here whatever happens.

@@ -70,16 +70,23 @@ public final class SQLiteStatement {
         return Int(sqlite3_changes(connection))
     }
 
-    /// Gives each row to `body` until that answers false.
-    public func forEachRow(_ body: (borrowing SQLiteRow) -> Bool) throws(StorageError) {
+    /// What `decode` makes of the first row that `isWanted`, looking at no more than `limit` rows.
+    ///
+    /// - Returns: also how many rows were looked at.
+    public func first<Value>(
+        among limit: Int, where isWanted: (SQLiteRow) -> Bool, decode: (SQLiteRow) -> Value
+    ) throws(StorageError) -> (value: Value?, seen: Int) {
         defer { sqlite3_reset(handle) }
-        while try step() {
-            guard body(SQLiteRow(handle)) else { return }
+        var seen = 0
+        while seen < limit, try step() {
+            seen += 1
+            if isWanted(SQLiteRow(handle)) { return (decode(SQLiteRow(handle)), seen) }
         }
+        return (nil, seen)
     }
 
     /// What `decode` makes of the first row; `nil` when there is none.
-    public func first<Value>(_ decode: (borrowing SQLiteRow) -> Value) throws(StorageError) -> Value? {
+    public func first<Value>(_ decode: (SQLiteRow) -> Value) throws(StorageError) -> Value? {
         defer { sqlite3_reset(handle) }
         return try step() ? decode(SQLiteRow(handle)) : nil
     }
@@ -104,7 +111,7 @@ public final class SQLiteStatement {
 }
 
 /// The row that a statement stands on. Valid only inside the closure that it is lent to.
-public struct SQLiteRow: ~Copyable {
+public struct SQLiteRow {
     private let handle: OpaquePointer
 
     init(_ handle: OpaquePointer) {
