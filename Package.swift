@@ -44,6 +44,16 @@ let package = Package(
             providers: [.apt(["libmongoc-dev"])]
         ),
 
+        // SHA-256 for idempotency keys; libmongoc needs OpenSSL anyway.
+        .systemLibrary(
+            name: "CCrypto",
+            path: "Sources/Shared/CLibraries/CCrypto",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        // Names for threads; needs nothing installed.
+        .systemLibrary(name: "CThreads", path: "Sources/Shared/CLibraries/CThreads"),
+
         // MARK: Shared modules
 
         .target(
@@ -80,19 +90,26 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "RPC",
+                "CThreads", "RPC",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Shared/Storage/Pool"
         ),
         .target(
+            name: "Idempotency",
+            dependencies: ["CCrypto", "RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            path: "Sources/Shared/Storage/Idempotency"
+        ),
+        .target(
             name: "MongoStorage",
-            dependencies: ["CMongoC", "Storage", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["CMongoC", "RPC", "Storage", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Shared/Storage/Mongo"
         ),
         .target(
             name: "SQLiteStorage",
             dependencies: [
+                "RPC",
                 "Storage",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -121,7 +138,7 @@ let package = Package(
         .executableTarget(
             name: "VesselService",
             dependencies: [
-                "Contracts", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -165,7 +182,10 @@ let package = Package(
         ),
         .testTarget(name: "RPCTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
-        .testTarget(name: "StorageTests", dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]
+        ),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
         .testTarget(
             name: "VesselServiceTests",
