@@ -1,1 +1,1 @@
-print("placeholder")
+// Placeholder until the flags are read here: see `Gateway` and `GatewayConfiguration`.

@@ -4,7 +4,7 @@ import NIOHTTP1
 /// A request as a responder sees it: whole, within the server's limits.
 public struct HTTPRequest: Sendable {
     public var method: HTTPMethod
-    /// The request target's path as sent, without the query; starts with `/`.
+    /// The request target's path as sent, without the query; starts with `/`, or is `*` with OPTIONS.
     public var path: String
     /// The text after `?`, if any.
     public var query: String?

@@ -1,45 +1,136 @@
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import RPC
+import Synchronization
 
-/// STUB: signatures only; the real one comes.
+/// An HTTP/1.1 server (RFC 9110, RFC 9112): whole requests in, whole responses out, every wait and size bounded.
+///
+/// It does keep-alive, pipelining, chunked request bodies, `Expect: 100-continue`, HEAD, HTTP/1.0 and TLS. It does
+/// not stream bodies, compress, upgrade or know HTTP/2. Answers go out in the order of their requests, one worked on
+/// at a time per connection.
 public final class HTTPServer: Sendable {
-    /// Where a server listens and what it allows its peers.
-    public struct Configuration: Sendable {
-        public var address: HostPort
-        public var tls: NIOSSLContext?
-        /// The largest body, in bytes.
-        public var bodyBytesMax = 1024 * 1024
-        /// The largest request line and header section, in bytes.
-        public var headerBytesMax = 16 * 1024
-        /// How long a peer may take to send one request, from its first byte.
-        public var requestTimeout: Duration = .seconds(10)
-        /// How long a connection may stay open between requests.
-        public var idleTimeout: Duration = .seconds(75)
-        /// Connections at a time; further ones are closed at once.
-        public var connectionsMax = 10_000
-
-        public init(address: HostPort, tls: NIOSSLContext? = nil) {
-            self.address = address
-            self.tls = tls
-        }
+    private enum Lifecycle {
+        /// Becomes `listening` or `stopped`.
+        case new
+        /// Becomes `stopped`.
+        case listening(any Channel)
+        /// Final.
+        case stopped
     }
 
+    private let configuration: Configuration
+    private let group: MultiThreadedEventLoopGroup
+    private let loops: [ObjectIdentifier: LoopContext]
+    private let openConnections: OpenConnections
+    private let logger: Logger
+    private let lifecycle = Mutex(Lifecycle.new)
+
+    /// - Parameters:
+    ///   - group: connections are spread over its loops; it is not shut down by the server.
+    ///   - responder: called on those loops.
     public init(
         configuration: Configuration,
         group: MultiThreadedEventLoopGroup,
         responder: any HTTPResponder,
         logger: Logger
-    ) {}
-
-    /// Binds and listens; answers the bound address.
-    public func start() async throws -> SocketAddress { throw Status(.unimplemented) }
-
-    /// Stops listening, ends idle connections, waits for requests in progress for at most `timeout`. Idempotent.
-    public func drain(timeout: Duration) async {}
+    ) {
+        let openConnections = OpenConnections(max: configuration.connectionsMax)
+        var loops: [ObjectIdentifier: LoopContext] = [:]
+        for loop in group.makeIterator() {
+            loops[ObjectIdentifier(loop)] = LoopContext(
+                eventLoop: loop, configuration: configuration, responder: responder,
+                openConnections: openConnections, logger: logger)
+        }
+        self.configuration = configuration
+        self.group = group
+        self.loops = loops
+        self.openConnections = openConnections
+        self.logger = logger
+    }
 
     /// Connections open now, for a gauge.
-    public var connectionCount: Int { 0 }
+    public var connectionCount: Int { openConnections.count }
+
+    /// Binds and listens; answers the bound address. Call it once.
+    ///
+    /// Throws what the system says when the address is taken or not ours.
+    public func start() async throws -> SocketAddress {
+        let channel = try await bind()
+        let isStopped = lifecycle.withLock { lifecycle in
+            guard case .new = lifecycle else { return true }
+            lifecycle = .listening(channel)
+            return false
+        }
+        guard !isStopped, let address = channel.localAddress else {
+            try? await channel.close()
+            throw ChannelError.alreadyClosed
+        }
+        return address
+    }
+
+    /// Stops listening, ends idle connections, waits for requests in progress for at most `timeout`. Idempotent.
+    public func drain(timeout: Duration) async {
+        let channel = lifecycle.withLock { lifecycle -> (any Channel)? in
+            defer { lifecycle = .stopped }
+            guard case .listening(let channel) = lifecycle else { return nil }
+            return channel
+        }
+        // A listener that is closed already is what was asked for.
+        try? await channel?.close()
+        await withTaskGroup { group in
+            for loop in loops.values {
+                group.addTask { await loop.drain(timeout: timeout) }
+            }
+        }
+    }
+
+    // MARK: Channels
+
+    private func bind() async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Small answers leave at once; they are written in one piece anyway.
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // A peer that has sent its last request may still read the answer.
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
+            )
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(
+                    low: max(1, configuration.bufferedResponseBytesMax / 2),
+                    high: max(2, configuration.bufferedResponseBytesMax))
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
+            }
+        return try await bootstrap.bind(to: configuration.address)
+    }
+
+    private func configure(_ channel: any Channel) throws {
+        guard let loop = loops[ObjectIdentifier(channel.eventLoop)], openConnections.add() else {
+            channel.close(promise: nil)
+            return
+        }
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderListSize = configuration.headerBytesMax
+        limits.maxHeaderFieldSize = configuration.headerBytesMax
+        limits.maxHeaderFieldCount = configuration.headerFieldsMax
+        let pipeline = channel.pipeline.syncOperations
+        do {
+            if let tls = configuration.tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
+        } catch {
+            openConnections.remove()
+            throw error
+        }
+        // From here on the connection counts itself out.
+        try pipeline.addHandler(HTTPServerConnection(loop: loop))
+    }
 }

@@ -1,0 +1,117 @@
+import HTTP
+import NIOCore
+import NIOHTTP1
+import RPC
+
+/// A refusal as the gateway's callers see it. The one place where errors become HTTP.
+///
+/// The body has go-micro's shape: `{"id", "code", "detail", "status"}`.
+struct GatewayError: Error, Equatable {
+    /// Who refuses.
+    enum Origin: Equatable {
+        case gateway
+        /// A service by its short name, such as `vessel`.
+        case service(String)
+    }
+
+    var origin: Origin
+    /// The HTTP status.
+    var code: Int
+    var detail: String
+    /// The methods that a path knows, for 405.
+    var allow: String?
+    /// Seconds to wait before the next try.
+    var retryAfter: String?
+
+    init(_ code: Int, _ detail: String, origin: Origin = .gateway, allow: String? = nil) {
+        self.origin = origin
+        self.code = code
+        self.detail = detail
+        self.allow = allow
+    }
+
+    /// What a service answered, or the failure to reach it.
+    init(_ status: Status, service: String) {
+        self.init(Self.httpCode(status.code), status.message, origin: .service(service))
+        switch status.code {
+        case .internal, .unknown, .dataLoss:
+            // Whatever the service says about it was not meant for strangers.
+            detail = "internal error"
+        default:
+            break
+        }
+        // Only a number of seconds: nothing else of a service's making becomes a header of ours.
+        if let seconds = status.metadata["retry-after"], (1...9).contains(seconds.utf8.count),
+            seconds.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") })
+        {
+            retryAfter = seconds
+        }
+    }
+
+    init(_ refusal: HTTPRefusal) {
+        switch refusal {
+        case .malformed: self.init(400, "the request is not valid HTTP")
+        case .timeout: self.init(408, "the request took too long to send")
+        case .bodyTooLarge: self.init(413, "the body is larger than is allowed")
+        case .headersTooLarge: self.init(431, "the header is larger than is allowed")
+        }
+    }
+
+    static func methodNotAllowed(_ method: HTTPMethod, allow: String) -> GatewayError {
+        GatewayError(405, "\(method.rawValue) is not possible here", allow: allow)
+    }
+
+    static func notFound(_ what: String) -> GatewayError {
+        GatewayError(404, what)
+    }
+
+    static func httpCode(_ code: Status.Code) -> Int {
+        switch code {
+        case .ok: 200
+        case .invalidArgument, .failedPrecondition, .outOfRange: 400
+        case .unauthenticated: 401
+        case .permissionDenied: 403
+        case .notFound: 404
+        case .alreadyExists, .aborted: 409
+        case .resourceExhausted: 429
+        case .cancelled: 499
+        case .internal, .unknown, .dataLoss: 500
+        case .unimplemented: 501
+        case .unavailable: 503
+        case .deadlineExceeded: 504
+        }
+    }
+
+    /// - Parameter namespace: comes before the service's name in `id`.
+    func response(namespace: String) -> HTTPResponse {
+        let status = Self.httpStatus(code)
+        let name =
+            switch origin {
+            case .gateway: "api"
+            case .service(let service): service
+            }
+        var body = ByteBuffer()
+        body.reserveCapacity(160)
+        body.writeStaticString("{\"id\": ")
+        body.writeJSONString(namespace.isEmpty ? name : "\(namespace).\(name)")
+        body.writeStaticString(", \"code\": ")
+        body.writeString(String(code))
+        body.writeStaticString(", \"detail\": ")
+        body.writeJSONString(detail.isEmpty ? status.reasonPhrase : detail)
+        body.writeStaticString(", \"status\": ")
+        body.writeJSONString(status.reasonPhrase)
+        body.writeStaticString("}\n")
+        var headers: HTTPHeaders = ["content-type": "application/json"]
+        if let allow { headers.add(name: "allow", value: allow) }
+        if let retryAfter { headers.add(name: "retry-after", value: retryAfter) }
+        // RFC 9110 section 15.5.2: a 401 says how to authenticate.
+        if code == 401 { headers.add(name: "www-authenticate", value: "Bearer") }
+        return HTTPResponse(status: status, headers: headers, body: body)
+    }
+
+    private static func httpStatus(_ code: Int) -> HTTPResponseStatus {
+        // 499 is no registered status; nginx made the name common.
+        code == 499
+            ? .custom(code: 499, reasonPhrase: "Client Closed Request") : HTTPResponseStatus(statusCode: code)
+    }
+}

@@ -1,0 +1,82 @@
+extension JSONCursor {
+    /// Whether a string equals `expected`, escapes resolved.
+    func equals(_ text: Text, _ expected: StaticString) throws(JSONSyntaxError) -> Bool {
+        if text.hasEscapes {
+            return try unescaped(text).elementsEqual(
+                UnsafeBufferPointer(start: expected.utf8Start, count: expected.utf8CodeUnitCount))
+        }
+        guard text.range.count == expected.utf8CodeUnitCount else { return false }
+        for index in 0..<text.range.count
+        where bytes[text.range.lowerBound + index] != expected.utf8Start[index] { return false }
+        return true
+    }
+
+    /// A string's content for people and for comparing; bytes that are not UTF-8 become replacement characters.
+    func value(_ text: Text) throws(JSONSyntaxError) -> String {
+        if text.hasEscapes { return String(decoding: try unescaped(text), as: UTF8.self) }
+        return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
+    }
+
+    /// A string's content as UTF-8, escapes resolved. Throws for unknown escapes and for half a surrogate pair.
+    func unescaped(_ text: Text) throws(JSONSyntaxError) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.range.count)
+        var at = text.range.lowerBound
+        while at < text.range.upperBound {
+            let byte = bytes[at]
+            guard byte == UInt8(ascii: "\\") else {
+                result.append(byte)
+                at += 1
+                continue
+            }
+            // The scanner saw a byte behind every backslash.
+            let escape = bytes[at + 1]
+            let start = at
+            at += 2
+            switch escape {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): result.append(escape)
+            case UInt8(ascii: "b"): result.append(0x08)
+            case UInt8(ascii: "f"): result.append(0x0c)
+            case UInt8(ascii: "n"): result.append(0x0a)
+            case UInt8(ascii: "r"): result.append(0x0d)
+            case UInt8(ascii: "t"): result.append(0x09)
+            case UInt8(ascii: "u"):
+                guard let scalar = unicodeEscape(at: &at, end: text.range.upperBound) else {
+                    throw JSONSyntaxError(reason: "an escape that is no character", offset: start)
+                }
+                result.append(contentsOf: String(scalar).utf8)
+            default:
+                throw JSONSyntaxError(reason: "an unknown escape in a string", offset: start)
+            }
+        }
+        return result
+    }
+
+    /// The character behind `\u`, a second escape included where UTF-16 needs a pair.
+    private func unicodeEscape(at: inout Int, end: Int) -> Unicode.Scalar? {
+        guard let first = hexadecimal(at: at, end: end) else { return nil }
+        at += 4
+        guard first & 0xfc00 == 0xd800 else { return Unicode.Scalar(first) }
+        guard at + 2 <= end, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u"),
+            let second = hexadecimal(at: at + 2, end: end), second & 0xfc00 == 0xdc00
+        else { return nil }
+        at += 6
+        return Unicode.Scalar(0x10000 + (first & 0x3ff) << 10 + second & 0x3ff)
+    }
+
+    private func hexadecimal(at: Int, end: Int) -> UInt32? {
+        guard at + 4 <= end else { return nil }
+        var value: UInt32 = 0
+        for byte in bytes[at..<at + 4] {
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+            default: return nil
+            }
+            value = value << 4 | UInt32(digit)
+        }
+        return value
+    }
+}

@@ -1,0 +1,156 @@
+/// Why a text is not JSON (RFC 8259).
+struct JSONSyntaxError: Error, Equatable {
+    /// For people, such as `expected a comma`.
+    let reason: String
+    /// Where, in bytes from the start.
+    let offset: Int
+}
+
+/// Walks JSON text in place, one value after the other, without building anything.
+///
+/// The pointer is only lent: a cursor lives inside the closure that lends it.
+struct JSONCursor {
+    /// How deep objects and arrays may be nested.
+    static let depthMax = 64
+
+    let bytes: UnsafeRawBufferPointer
+    private(set) var offset = 0
+
+    /// A string value as it stands in the text.
+    struct Text {
+        /// The bytes between the quotes.
+        let range: Range<Int>
+        let hasEscapes: Bool
+    }
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+    }
+
+    func failure(_ reason: String) -> JSONSyntaxError {
+        JSONSyntaxError(reason: reason, offset: offset)
+    }
+
+    // MARK: Tokens
+
+    /// The next byte that is not white space, which stays to be read; `nil` at the end.
+    mutating func peek() -> UInt8? {
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case 0x20, 0x09, 0x0a, 0x0d: offset += 1
+            default: return bytes[offset]
+            }
+        }
+        return nil
+    }
+
+    /// Steps over `byte` if it is next.
+    mutating func take(_ byte: Unicode.Scalar) -> Bool {
+        guard let next = peek(), next == UInt8(ascii: byte) else { return false }
+        offset += 1
+        return true
+    }
+
+    mutating func expect(_ byte: Unicode.Scalar) throws(JSONSyntaxError) {
+        guard take(byte) else { throw failure("expected \(byte)") }
+    }
+
+    mutating func expectEnd() throws(JSONSyntaxError) {
+        guard peek() == nil else { throw failure("text after the value") }
+    }
+
+    /// Steps over `true`, `false` or `null` if it is next.
+    mutating func take(word: StaticString) -> Bool {
+        guard peek() != nil, bytes.count - offset >= word.utf8CodeUnitCount else { return false }
+        for index in 0..<word.utf8CodeUnitCount where bytes[offset + index] != word.utf8Start[index] { return false }
+        offset += word.utf8CodeUnitCount
+        return true
+    }
+
+    /// A string, opening quote included.
+    mutating func string() throws(JSONSyntaxError) -> Text {
+        guard take("\"") else { throw failure("expected a string") }
+        let start = offset
+        var hasEscapes = false
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case UInt8(ascii: "\""):
+                defer { offset += 1 }
+                return Text(range: start..<offset, hasEscapes: hasEscapes)
+            case UInt8(ascii: "\\"):
+                hasEscapes = true
+                offset += 2
+            case 0..<0x20:
+                throw failure("a control character in a string")
+            default:
+                offset += 1
+            }
+        }
+        throw JSONSyntaxError(reason: "a string without an end", offset: start)
+    }
+
+    /// A number's text, checked against the grammar.
+    mutating func number() throws(JSONSyntaxError) -> Range<Int> {
+        _ = peek()
+        let start = offset
+        func isDigit(_ at: Int) -> Bool {
+            at < bytes.count && bytes[at] >= UInt8(ascii: "0") && bytes[at] <= UInt8(ascii: "9")
+        }
+        var at = offset
+        if at < bytes.count, bytes[at] == UInt8(ascii: "-") { at += 1 }
+        guard isDigit(at) else { throw failure("expected a value") }
+        if bytes[at] == UInt8(ascii: "0") {
+            at += 1
+            guard !isDigit(at) else { throw failure("a number with a leading zero") }
+        }
+        while isDigit(at) { at += 1 }
+        if at < bytes.count, bytes[at] == UInt8(ascii: ".") {
+            at += 1
+            guard isDigit(at) else { throw failure("a number without digits after the point") }
+            while isDigit(at) { at += 1 }
+        }
+        if at < bytes.count, bytes[at] | 0x20 == UInt8(ascii: "e") {
+            at += 1
+            if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { at += 1 }
+            guard isDigit(at) else { throw failure("a number without digits in its exponent") }
+            while isDigit(at) { at += 1 }
+        }
+        offset = at
+        return start..<at
+    }
+
+    /// Steps over any value; answers where it stood.
+    mutating func skipValue() throws(JSONSyntaxError) -> Range<Int> {
+        guard peek() != nil else { throw failure("expected a value") }
+        let start = offset
+        // One bit per open bracket, the innermost lowest: 1 for an object, 0 for an array.
+        var open: UInt64 = 0
+        var depth = 0
+        repeat {
+            guard let next = peek() else { throw failure("a value without an end") }
+            switch next {
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                guard depth < Self.depthMax else { throw failure("nested too deep") }
+                open = open << 1 | (next == UInt8(ascii: "{") ? 1 : 0)
+                depth += 1
+                offset += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                guard depth > 0, open & 1 == (next == UInt8(ascii: "}") ? 1 : 0) else {
+                    throw failure("expected a value")
+                }
+                open >>= 1
+                depth -= 1
+                offset += 1
+            case UInt8(ascii: "\""):
+                _ = try string()
+            case UInt8(ascii: ","), UInt8(ascii: ":"):
+                // Where they belong inside is checked by whoever decodes the value.
+                guard depth > 0 else { throw failure("expected a value") }
+                offset += 1
+            default:
+                if !take(word: "true"), !take(word: "false"), !take(word: "null") { _ = try number() }
+            }
+        } while depth > 0
+        return start..<offset
+    }
+}

@@ -1,0 +1,27 @@
+import NIOCore
+
+extension ByteBuffer {
+    /// Appends `text` as a JSON string with its quotes (RFC 8259 section 7).
+    mutating func writeJSONString(_ text: String) {
+        writeInteger(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): writeStaticString("\\\"")
+            case UInt8(ascii: "\\"): writeStaticString("\\\\")
+            case 0x0a: writeStaticString("\\n")
+            case 0x0d: writeStaticString("\\r")
+            case 0x09: writeStaticString("\\t")
+            case 0..<0x20, 0x7f:
+                writeStaticString("\\u00")
+                writeInteger(Self.hexadecimalDigit(byte >> 4))
+                writeInteger(Self.hexadecimalDigit(byte & 0xf))
+            default: writeInteger(byte)
+            }
+        }
+        writeInteger(UInt8(ascii: "\""))
+    }
+
+    private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}

@@ -1,0 +1,73 @@
+import SwiftProtobuf
+
+/// A message whose fields can be listed at run time, which the generated types can't do by themselves.
+///
+/// The gateway needs it to say which field of a request is wrong, and to list what it offers. A test compares every
+/// description with the .proto files.
+public protocol DescribedMessage: Message {
+    static var messageDescription: MessageDescription { get }
+}
+
+/// What a message is made of, as its .proto file says it.
+public struct MessageDescription: Sendable {
+    /// A field's type. Only the types that the public contracts use.
+    public indirect enum Kind: Sendable {
+        case string
+        case bool
+        case int32
+        case message(MessageDescription)
+    }
+
+    public struct Field: Sendable {
+        /// The name in the .proto file, in snake_case.
+        public let name: String
+        /// The name of the protobuf JSON mapping, in lowerCamelCase.
+        public let jsonName: String
+        public let kind: Kind
+        public let isRepeated: Bool
+
+        fileprivate init(_ name: String, _ kind: Kind, isRepeated: Bool) {
+            self.name = name
+            self.jsonName = lowerCamelCase(name)
+            self.kind = kind
+            self.isRepeated = isRepeated
+        }
+
+        static func string(_ name: String) -> Field { Field(name, .string, isRepeated: false) }
+        static func bool(_ name: String) -> Field { Field(name, .bool, isRepeated: false) }
+        static func int32(_ name: String) -> Field { Field(name, .int32, isRepeated: false) }
+
+        static func one<M: DescribedMessage>(_ name: String, _ type: M.Type) -> Field {
+            Field(name, .message(type.messageDescription), isRepeated: false)
+        }
+
+        static func many<M: DescribedMessage>(_ name: String, _ type: M.Type) -> Field {
+            Field(name, .message(type.messageDescription), isRepeated: true)
+        }
+    }
+
+    /// The full name, such as `vessel.Vessel`.
+    public let name: String
+    /// In the order of the .proto file, which is that of their numbers: 1 and upwards without a gap.
+    public let fields: [Field]
+
+    init(_ name: String, _ fields: [Field]) {
+        self.name = name
+        self.fields = fields
+    }
+}
+
+/// `max_weight` → `maxWeight`, as protoc does it.
+private func lowerCamelCase(_ name: String) -> String {
+    var result = ""
+    var isUpper = false
+    for character in name {
+        if character == "_" {
+            isUpper = true
+        } else {
+            result += isUpper ? character.uppercased() : String(character)
+            isUpper = false
+        }
+    }
+    return result
+}

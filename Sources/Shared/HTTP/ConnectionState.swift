@@ -1,0 +1,207 @@
+import NIOCore
+import NIOHTTP1
+
+/// One HTTP/1.1 connection as a state machine: what has been received, whose turn it is, and when it is over.
+///
+/// It knows no socket, clock or task; ``HTTPServerConnection`` feeds it events and does what ``next()`` says. Answers
+/// go out in the order of their requests because only one is worked on at a time (RFC 9112 section 9.3.2).
+struct ConnectionState {
+    /// What comes from the peer.
+    enum Input {
+        /// Between requests. May become any other.
+        case open
+        /// Bytes came that are no complete head yet. Becomes `receiving`, `ended` or `ignored`.
+        case started
+        /// A head came, its body is coming. Becomes `open` at its end, or `ended` or `ignored`.
+        case receiving(RequestDraft)
+        /// The peer has closed its sending side. Final.
+        case ended
+        /// Nothing more is accepted, though more may come: a refusal, or the last request of the connection. Becomes
+        /// `ended`.
+        case ignored
+    }
+
+    /// What waits for its answer.
+    enum Turn {
+        case request(HTTPRequest, isPersistent: Bool, isHTTP10: Bool)
+        case refusal(HTTPRefusal)
+    }
+
+    /// What the connection is to do now.
+    enum Step {
+        /// Nothing, until an event.
+        case wait
+        /// Tell the peer to send its body (RFC 9110 section 10.1.1).
+        case sendContinue
+        /// Run the responder, then say ``answered()``.
+        case answer(HTTPRequest, isHTTP10: Bool)
+        /// Write the refusal, then say ``answered()``.
+        case refuse(HTTPRefusal)
+        /// All is said. Close gracefully: the sending side first, the rest when the peer has closed or time is up.
+        case finish
+        /// Nobody is there, or nothing was ever begun: close at once.
+        case close
+    }
+
+    private(set) var input = Input.open
+    private var turns = CircularBuffer<Turn>(initialCapacity: 2)
+    private(set) var isAnswering = false
+    private(set) var isDraining = false
+    private(set) var isFinished = false
+    /// Whether the answer being worked on is the last by the peer's wish.
+    private var isLastAnswer = false
+    /// Counts requests and answers, so that a timer can tell a stalled connection from a busy one. The head of a
+    /// request does not count: head and body share one timeout.
+    private(set) var progress = 0
+
+    let bodyBytesMax: Int
+    let turnsMax: Int
+
+    init(bodyBytesMax: Int, turnsMax: Int) {
+        self.bodyBytesMax = bodyBytesMax
+        self.turnsMax = turnsMax
+    }
+
+    /// Whether more requests should be read from the socket. A request in progress does not stop it, a queue does.
+    var wantsInput: Bool { turns.isEmpty }
+
+    /// Whether nothing is received, waiting or being answered.
+    var isIdle: Bool {
+        guard case .open = input else { return false }
+        return turns.isEmpty && !isAnswering && !isFinished
+    }
+
+    var isReceiving: Bool {
+        switch input {
+        case .started, .receiving: true
+        case .open, .ended, .ignored: false
+        }
+    }
+
+    var hasPeerEnded: Bool {
+        if case .ended = input { true } else { false }
+    }
+
+    // MARK: Input
+
+    /// Bytes were read that completed nothing yet.
+    mutating func receivedBytes() {
+        if case .open = input { input = .started }
+    }
+
+    /// What was received was not part of a request: a TLS handshake.
+    mutating func handshakeCompleted() {
+        if case .started = input { input = .open }
+    }
+
+    mutating func received(head: HTTPRequestHead, peer: String) {
+        switch input {
+        case .open, .started: break
+        case .receiving, .ended, .ignored: return
+        }
+        guard let draft = RequestDraft(head: head, peer: peer) else { return refuse(.malformed) }
+        // Refused before the body is sent, for the sake of those that ask first with `Expect: 100-continue`.
+        guard draft.declaredBytes ?? 0 <= bodyBytesMax else { return refuse(.bodyTooLarge) }
+        input = .receiving(draft)
+    }
+
+    mutating func received(body: inout ByteBuffer) {
+        guard case .receiving(var draft) = input else { return }
+        // The draft leaves the state while it grows, so that its buffer is not copied.
+        input = .open
+        guard draft.request.body.readableBytes + body.readableBytes <= bodyBytesMax else {
+            return refuse(.bodyTooLarge)
+        }
+        draft.append(&body)
+        input = .receiving(draft)
+    }
+
+    mutating func receivedEnd() {
+        guard case .receiving(let draft) = input else { return }
+        progress &+= 1
+        guard turns.count < turnsMax else {
+            turns.removeAll()
+            return refuse(.malformed)
+        }
+        turns.append(.request(draft.request, isPersistent: draft.isPersistent, isHTTP10: draft.isHTTP10))
+        input = draft.isPersistent ? .open : .ignored
+    }
+
+    /// Ends the input with a refusal, answered after the requests before it.
+    mutating func refuse(_ refusal: HTTPRefusal) {
+        switch input {
+        case .open, .started, .receiving: break
+        case .ended, .ignored: return
+        }
+        progress &+= 1
+        turns.append(.refusal(refusal))
+        input = .ignored
+    }
+
+    /// The peer will send nothing more. What it sent in full is still answered.
+    mutating func inputEnded() {
+        progress &+= 1
+        input = .ended
+    }
+
+    mutating func drain() {
+        isDraining = true
+    }
+
+    // MARK: Output
+
+    /// What to do now. Ask again after every event and every step until it says `wait`, `finish` or `close`.
+    mutating func next() -> Step {
+        guard !isFinished, !isAnswering else { return .wait }
+        if let turn = turns.popFirst() {
+            isAnswering = true
+            switch turn {
+            case .request(let request, let isPersistent, let isHTTP10):
+                isLastAnswer = !isPersistent
+                return .answer(request, isHTTP10: isHTTP10)
+            case .refusal(let refusal):
+                isLastAnswer = true
+                return .refuse(refusal)
+            }
+        }
+        switch input {
+        case .open:
+            guard isDraining else { return .wait }
+            isFinished = true
+            return .close
+        case .started:
+            return .wait
+        case .receiving(var draft):
+            guard draft.takeContinue() else { return .wait }
+            input = .receiving(draft)
+            return .sendContinue
+        case .ended:
+            isFinished = true
+            return .close
+        case .ignored:
+            isFinished = true
+            return .finish
+        }
+    }
+
+    /// The answer is about to be written.
+    /// - Returns: whether more answers can follow it; if not, it says so with `connection: close`.
+    mutating func answered() -> Bool {
+        isAnswering = false
+        progress &+= 1
+        if isLastAnswer {
+            turns.removeAll()
+            if case .ended = input {} else { input = .ignored }
+            return false
+        }
+        guard turns.isEmpty else { return true }
+        switch input {
+        case .open where isDraining:
+            // Finished rather than dropped: the peer may have sent the next request already.
+            input = .ignored
+            return false
+        case .ended: return false
+        case .open, .started, .receiving, .ignored: return true
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import NIOSSL
+import RPC
+
+extension HTTPServer {
+    /// Where a server listens and what it allows its peers. Every bound has a unit and a default that suits a pod.
+    public struct Configuration: Sendable {
+        public var address: HostPort
+        /// `nil` serves plaintext.
+        public var tls: NIOSSLContext?
+        /// The largest body, in bytes; a larger one is refused with 413.
+        public var bodyBytesMax = 1024 * 1024
+        /// The largest request line and header section, in bytes; a larger one is refused with 431.
+        public var headerBytesMax = 16 * 1024
+        /// Header fields in one request, trailers included; more are refused with 431.
+        public var headerFieldsMax = 100
+        /// How long a peer may take to send one request, from its first byte; then it is refused with 408.
+        public var requestTimeout: Duration = .seconds(10)
+        /// How long a connection may stay open between requests.
+        public var idleTimeout: Duration = .seconds(75)
+        /// How long a peer may take none of the bytes that wait for it before its connection ends.
+        public var writeTimeout: Duration = .seconds(30)
+        /// How long a peer that has closed its sending side is still worked for. Closing a socket and closing only its
+        /// sending side look the same from here, so a quick answer is sent and a slow one is cancelled.
+        public var halfClosedTimeout: Duration = .seconds(1)
+        /// How long a refused peer may go on sending before the socket closes; what it sends is thrown away. Closing
+        /// at once would reset the connection and could take the answer away from it (RFC 9112 section 9.6).
+        public var lingerTimeout: Duration = .seconds(2)
+        /// Pipelined requests of one connection that wait for their turn; a peer that sends more is cut off.
+        public var pipelinedRequestsMax = 4096
+        /// Response bytes of one connection that wait for a slow reader before it is answered and read no further.
+        public var bufferedResponseBytesMax = 64 * 1024
+        /// Connections at a time; further ones are closed at once.
+        public var connectionsMax = 10_000
+
+        public init(address: HostPort, tls: NIOSSLContext? = nil) {
+            self.address = address
+            self.tls = tls
+        }
+    }
+}
+
+extension HTTPServer.Configuration {
+    /// How often connections are looked over for lapsed timeouts: an eighth of the shortest, so that none is
+    /// overrun by much, and at most every half second.
+    var tickInterval: Duration {
+        let shortest = min(requestTimeout, idleTimeout, writeTimeout, halfClosedTimeout, lingerTimeout)
+        return min(max(shortest / 8, .milliseconds(5)), .milliseconds(500))
+    }
+}

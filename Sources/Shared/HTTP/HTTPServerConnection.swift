@@ -1,0 +1,298 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import NIOTLS
+import RPC
+
+/// One connection: turns parsed parts into requests, runs the responder on the event loop, writes the answers.
+///
+/// What happens when is ``ConnectionState``'s decision; this handler carries it out.
+///
+/// `@unchecked Sendable`: everything that changes is touched on the channel's event loop only. NIO calls handlers
+/// there, and the responder's task never leaves it: it starts there and its executor preference is that loop.
+final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let loop: LoopContext
+    private var state: ConnectionState
+    private var context: ChannelHandlerContext?
+    private var peer = ""
+    /// Whether the read in progress completed any part of a request.
+    private var sawPart = false
+    /// The channel wanted to read when the queue was not empty.
+    private var isReadHeld = false
+    private var isPumping = false
+    private var isLingering = false
+    /// Responses of this turn that the channel does not have yet.
+    private var output: ByteBuffer?
+    /// Something was written to the channel without a flush.
+    private var needsFlush = false
+    private var task: Task<Void, Never>?
+    private var watch = StallWatch()
+
+    init(loop: LoopContext) {
+        self.loop = loop
+        self.state = ConnectionState(
+            bodyBytesMax: loop.configuration.bodyBytesMax, turnsMax: loop.configuration.pipelinedRequestsMax)
+    }
+
+    // MARK: Life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.add(self)
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        peer = context.remoteAddress.flatMap { address in
+            address.ipAddress.map { HostPort(host: $0, port: address.port ?? 0).description }
+        } ?? ""
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        ended()
+    }
+
+    private func ended() {
+        guard context != nil else { return }
+        context = nil
+        output = nil
+        task?.cancel()
+        task = nil
+        loop.remove(self)
+    }
+
+    /// No further requests; those in progress finish.
+    func drain() {
+        state.drain()
+        pump()
+    }
+
+    /// Closes now, whatever is in progress.
+    func abort() {
+        context?.close(promise: nil)
+    }
+
+    // MARK: Input
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        sawPart = true
+        switch unwrapInboundIn(data) {
+        case .head(let head): state.received(head: head, peer: peer)
+        case .body(var body): state.received(body: &body)
+        case .end: state.receivedEnd()
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if !sawPart { state.receivedBytes() }
+        sawPart = false
+        pump()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case HTTPParserError.headerOverflow:
+            state.refuse(.headersTooLarge)
+            pump()
+        case is HTTPParserError:
+            state.refuse(.malformed)
+            pump()
+        case is ByteToMessageDecoderError:
+            // More bytes after a parser error: they are thrown away until the connection closes.
+            break
+        case NIOSSLError.uncleanShutdown:
+            // The peer ended without saying so; the end of input follows as an event. A request that was cut off by
+            // it is incomplete by its own length.
+            break
+        default:
+            loop.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
+            context.close(promise: nil)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed:
+            state.inputEnded()
+            if isLingering {
+                context.close(promise: nil)
+            } else {
+                pump()
+            }
+        case TLSUserEvent.handshakeCompleted:
+            state.handshakeCompleted()
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    /// The channel asks before each read. While requests wait for their turn, or answers for a slow reader, it has to
+    /// wait too, and TCP makes the peer wait.
+    func read(context: ChannelHandlerContext) {
+        if mayRead(context) {
+            context.read()
+        } else {
+            isReadHeld = true
+        }
+    }
+
+    private func mayRead(_ context: ChannelHandlerContext) -> Bool {
+        isLingering || (state.wantsInput && context.channel.isWritable)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { pump() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Output
+
+    /// Does what is to do until it has to wait, then writes all answers at once.
+    private func pump() {
+        // A responder that answers without waiting comes back here from within; the loop below goes on for it.
+        guard !isPumping, context != nil else { return }
+        isPumping = true
+        defer { isPumping = false }
+        while let context, context.channel.isWritable {
+            switch state.next() {
+            case .wait:
+                flush(context)
+                if isReadHeld, mayRead(context) {
+                    isReadHeld = false
+                    context.read()
+                }
+                return
+            case .sendContinue:
+                withOutput { buffer in _ = buffer.writeStaticString(ResponseWriter.continueLine) }
+            case .answer(let request, let isHTTP10):
+                begin(request, isHTTP10: isHTTP10)
+            case .refuse(let refusal):
+                write(loop.responder.respond(refusing: refusal), toHead: false, isHTTP10: false)
+            case .finish:
+                finish(context, linger: true)
+                return
+            case .close:
+                finish(context, linger: false)
+                return
+            }
+            if let output, output.readableBytes >= loop.configuration.bufferedResponseBytesMax { flush(context) }
+        }
+        if let context { flush(context) }
+    }
+
+    private func begin(_ request: HTTPRequest, isHTTP10: Bool) {
+        let responder = loop.responder
+        let toHead = request.method == .HEAD
+        // Runs here and now until it first waits; afterwards the executor brings it back to this loop.
+        let task = Task.immediate(executorPreference: loop.executor) {
+            let response = await responder.respond(to: request)
+            self.loop.eventLoop.assertInEventLoop()
+            self.task = nil
+            self.write(response, toHead: toHead, isHTTP10: isHTTP10)
+            self.pump()
+        }
+        if state.isAnswering { self.task = task }
+    }
+
+    private func write(_ response: HTTPResponse, toHead: Bool, isHTTP10: Bool) {
+        // The connection may have ended while the responder worked.
+        guard let context else { return }
+        let persistence: ResponseWriter.Persistence =
+            state.answered() ? (isHTTP10 ? .keepAlive : .implied) : .close
+        let date = loop.dateText
+        let body = withOutput { buffer in
+            ResponseWriter.write(response, toHead: toHead, persistence: persistence, date: date, into: &buffer)
+        }
+        if let body {
+            handOver(context, promise: nil)
+            context.write(wrapOutboundOut(body), promise: nil)
+            needsFlush = true
+        }
+    }
+
+    private func withOutput<R>(_ body: (inout ByteBuffer) -> R) -> R {
+        // Moved out and back so that the buffer has one owner while it grows.
+        var buffer = output ?? loop.takeBuffer()
+        output = nil
+        defer { output = buffer }
+        return body(&buffer)
+    }
+
+    private func handOver(_ context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
+        guard let buffer = output else {
+            promise?.succeed()
+            return
+        }
+        output = nil
+        needsFlush = true
+        context.write(wrapOutboundOut(buffer), promise: promise)
+        loop.giveBack(buffer)
+    }
+
+    private func flush(_ context: ChannelHandlerContext) {
+        handOver(context, promise: nil)
+        guard needsFlush else { return }
+        needsFlush = false
+        context.flush()
+    }
+
+    /// Closes once everything written has left: the sending side, and the rest when the peer has closed too.
+    private func finish(_ context: ChannelHandlerContext, linger: Bool) {
+        isLingering = true
+        let written = context.eventLoop.makePromise(of: Void.self)
+        if output == nil { output = ByteBuffer() }
+        handOver(context, promise: written)
+        needsFlush = false
+        context.flush()
+        let channel = context.channel
+        written.futureResult.whenComplete { _ in
+            channel.close(mode: linger && !self.state.hasPeerEnded ? .output : .all, promise: nil)
+        }
+        if isReadHeld {
+            isReadHeld = false
+            context.read()
+        }
+    }
+
+    // MARK: Time
+
+    /// Called by the loop's timer.
+    func checkTimeouts(now: NIODeadline) {
+        guard let context else { return }
+        let limits = loop.configuration
+        // An unknown option would be an error of NIO's; without it a connection counts as not writing.
+        let bytesLeft = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let wait: StallWatch.Wait
+        let limit: Duration?
+        if bytesLeft > 0 {
+            (wait, limit) = (.writing(bytesLeft: bytesLeft), limits.writeTimeout)
+        } else if isLingering {
+            (wait, limit) = (.linger, limits.lingerTimeout)
+        } else if state.isAnswering {
+            (wait, limit) =
+                state.hasPeerEnded ? (.responderHalfClosed, limits.halfClosedTimeout) : (.responder, nil)
+        } else if state.isReceiving {
+            (wait, limit) = (.request, limits.requestTimeout)
+        } else {
+            (wait, limit) = (.idle, limits.idleTimeout)
+        }
+        let elapsed = watch.elapsed(wait, progress: state.progress, now: now)
+        guard let limit, elapsed >= TimeAmount(limit) else { return }
+        if wait == .request {
+            state.refuse(.timeout)
+            pump()
+        } else {
+            context.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+import Synchronization
+
+/// What the connections of one event loop share: the executor of their tasks, the date, the timer, and their list.
+///
+/// `@unchecked Sendable`: everything that changes is touched on `eventLoop` only, which each method asserts.
+final class LoopContext: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    let executor: EventLoopExecutor
+    let configuration: HTTPServer.Configuration
+    let responder: any HTTPResponder
+    let logger: Logger
+    private let openConnections: OpenConnections
+
+    private var connections: [ObjectIdentifier: HTTPServerConnection] = [:]
+    private var date = HTTPDate()
+    private var spareBuffer = ByteBuffer()
+    private var tick: Scheduled<Void>?
+    private var drained: EventLoopPromise<Void>?
+
+    /// A buffer that grew beyond this is not kept.
+    private static let spareBytesMax = 64 * 1024
+
+    init(
+        eventLoop: any EventLoop, configuration: HTTPServer.Configuration, responder: any HTTPResponder,
+        openConnections: OpenConnections, logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.executor = EventLoopExecutor(eventLoop)
+        self.configuration = configuration
+        self.responder = responder
+        self.openConnections = openConnections
+        self.logger = logger
+    }
+
+    /// The `date` header's text.
+    var dateText: String {
+        eventLoop.assertInEventLoop()
+        return date.now()
+    }
+
+    // MARK: Buffers
+
+    /// An empty buffer to write responses into; hand it back when it has been passed to the channel.
+    func takeBuffer() -> ByteBuffer {
+        eventLoop.assertInEventLoop()
+        var buffer = ByteBuffer()
+        swap(&buffer, &spareBuffer)
+        // Reuses the memory if the socket took all of it already, and otherwise leaves it to the channel.
+        buffer.clear(minimumCapacity: 1024)
+        return buffer
+    }
+
+    func giveBack(_ buffer: ByteBuffer) {
+        eventLoop.assertInEventLoop()
+        if buffer.capacity <= Self.spareBytesMax { spareBuffer = buffer }
+    }
+
+    // MARK: Connections
+
+    func add(_ connection: HTTPServerConnection) {
+        eventLoop.assertInEventLoop()
+        connections[ObjectIdentifier(connection)] = connection
+        if drained != nil {
+            connection.drain()
+        } else if tick == nil {
+            scheduleTick()
+        }
+    }
+
+    func remove(_ connection: HTTPServerConnection) {
+        eventLoop.assertInEventLoop()
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        openConnections.remove()
+        if connections.isEmpty { drained?.succeed() }
+    }
+
+    /// Ends idle connections, lets the others finish their requests until `timeout`, and then closes what is left.
+    func drain(timeout: Duration) async {
+        let finished = eventLoop.flatSubmit { () -> EventLoopFuture<Void> in
+            if let drained = self.drained { return drained.futureResult }
+            let drained = self.eventLoop.makePromise(of: Void.self)
+            self.drained = drained
+            for connection in Array(self.connections.values) { connection.drain() }
+            if self.connections.isEmpty {
+                drained.succeed()
+            } else {
+                let force = self.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
+                    for connection in Array(self.connections.values) { connection.abort() }
+                }
+                drained.futureResult.whenComplete { _ in force.cancel() }
+            }
+            return drained.futureResult
+        }
+        // Fails only when the loop has been shut down, and then no connection is left.
+        try? await finished.get()
+    }
+
+    /// Looks for lapsed timeouts, as long as there are connections.
+    private func scheduleTick() {
+        tick = eventLoop.scheduleTask(in: TimeAmount(configuration.tickInterval)) {
+            self.tick = nil
+            let now = NIODeadline.now()
+            for connection in Array(self.connections.values) { connection.checkTimeouts(now: now) }
+            if !self.connections.isEmpty { self.scheduleTick() }
+        }
+    }
+}
+
+/// The number of connections of a server, over all its loops.
+final class OpenConnections: Sendable {
+    private let counter = Atomic<Int>(0)
+    private let max: Int
+
+    init(max: Int) {
+        self.max = max
+    }
+
+    var count: Int { counter.load(ordering: .relaxed) }
+
+    /// Counts one more, unless there are enough.
+    func add() -> Bool {
+        let (before, _) = counter.add(1, ordering: .relaxed)
+        if before < max { return true }
+        remove()
+        return false
+    }
+
+    func remove() {
+        counter.subtract(1, ordering: .relaxed)
+    }
+}
