@@ -126,7 +126,9 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
@@ -186,7 +188,17 @@ let package = Package(
             name: "StorageTests",
             dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]
         ),
-        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
+        // A service whose store does what a test asks; not a product.
+        .executableTarget(
+            name: "RuntimeFixture",
+            dependencies: [
+                "Contracts", "RPC", "Runtime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/RuntimeFixture"
+        ),
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "TestSupport"]),
+        .testTarget(name: "TidyTests"),
         .testTarget(
             name: "VesselServiceTests",
             dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]
