@@ -15,17 +15,17 @@ extension Envelope {
     /// Reads a JSON body in one pass. What it finds are slices of `body`, so that nothing is copied.
     ///
     /// Whether `request` is right is left to whoever decodes it; only its extent is found here.
-    init(json body: ByteBuffer) throws(GatewayError) {
+    init(json body: ByteBuffer) throws {
         var fields = Fields()
-        let failure: GatewayError? = body.withUnsafeReadableBytes { bytes in
-            do throws(GatewayError) {
-                try fields.read(bytes, from: body)
-                return nil
-            } catch {
-                return error
+        do {
+            try body.withUnsafeReadableBytes { bytes in
+                var cursor = JSONCursor(bytes)
+                try fields.read(&cursor, from: body)
+                try cursor.expectEnd()
             }
+        } catch let error as JSONSyntaxError {
+            throw GatewayError(400, "the body is not valid JSON at byte \(error.offset): \(error.reason)")
         }
-        if let failure { throw failure }
         self = try fields.envelope()
     }
 
@@ -36,30 +36,30 @@ extension Envelope {
         private(set) var request: JSONBytes?
         private var hasRequest = false
 
-        func envelope() throws(GatewayError) -> Envelope {
+        func envelope() throws -> Envelope {
             guard let service, service.readableBytes > 0 else { throw GatewayError(400, "service is missing") }
             guard let method, method.readableBytes > 0 else { throw GatewayError(400, "method is missing") }
             return Envelope(service: service, method: method, request: request)
         }
 
-        mutating func set(service name: Name) throws(GatewayError) {
+        mutating func set(service name: Name) throws {
             guard service == nil else { throw Self.repeated("service") }
             service = name
         }
 
-        mutating func set(method name: Name) throws(GatewayError) {
+        mutating func set(method name: Name) throws {
             guard method == nil else { throw Self.repeated("method") }
             method = name
         }
 
-        mutating func set(request json: JSONBytes?) throws(GatewayError) {
+        mutating func set(request json: JSONBytes?) throws {
             guard !hasRequest else { throw Self.repeated("request") }
             hasRequest = true
             request = json
         }
 
         /// JSON text as the value of `request`: empty and `null` mean the empty message.
-        mutating func set(requestText text: ByteBuffer) throws(GatewayError) {
+        mutating func set(requestText text: ByteBuffer) throws {
             let isEmpty = text.withUnsafeReadableBytes { bytes in
                 var cursor = JSONCursor(bytes)
                 return cursor.peek() == nil || (cursor.take(word: "null") && cursor.peek() == nil)
@@ -82,13 +82,55 @@ extension Envelope {
 }
 
 extension Envelope.Fields {
-    fileprivate mutating func read(_ bytes: UnsafeRawBufferPointer, from body: ByteBuffer) throws(GatewayError) {
-        do throws(JSONSyntaxError) {
-            var cursor = JSONCursor(bytes)
-            if let problem = try read(&cursor, from: body) { throw problem }
-            try cursor.expectEnd()
-        } catch let error as JSONSyntaxError {
-            throw GatewayError(400, "the body is not valid JSON at byte \(error.offset): \(error.reason)")
+    fileprivate mutating func read(_ cursor: inout JSONCursor, from body: ByteBuffer) throws {
+        guard cursor.peek() != nil else { throw GatewayError(400, "the body is empty, expected a JSON object") }
+        guard cursor.take("{") else { throw GatewayError(400, "the body is not a JSON object") }
+        if cursor.take("}") { return }
+        repeat {
+            let key = try cursor.string()
+            try cursor.expect(":")
+            if try cursor.equals(key, "request") {
+                try readRequest(&cursor, from: body)
+            } else if try cursor.equals(key, "service") {
+                if let name = try Self.name("service", &cursor, from: body) { try set(service: name) }
+            } else if try cursor.equals(key, "method") {
+                if let name = try Self.name("method", &cursor, from: body) { try set(method: name) }
+            } else {
+                throw Self.unknown(try cursor.value(key))
+            }
+        } while cursor.take(",")
+        try cursor.expect("}")
+    }
+
+    /// A string's content; `nil` for null, which stands for a field left out.
+    private static func name(
+        _ field: String, _ cursor: inout JSONCursor, from body: ByteBuffer
+    ) throws -> Envelope.Name? {
+        if cursor.take(word: "null") { return nil }
+        guard cursor.peek() == UInt8(ascii: "\"") else { throw GatewayError(400, "\(field): expected a string") }
+        return try content(of: cursor.string(), cursor, from: body)
+    }
+
+    private static func content(
+        of text: JSONCursor.Text, _ cursor: JSONCursor, from body: ByteBuffer
+    ) throws -> ByteBuffer {
+        text.hasEscapes ? ByteBuffer(bytes: try cursor.unescaped(text)) : slice(body, text.range)
+    }
+
+    private mutating func readRequest(_ cursor: inout JSONCursor, from body: ByteBuffer) throws {
+        switch cursor.peek() {
+        case UInt8(ascii: "{"):
+            try set(request: JSONBytes(Self.slice(body, cursor.skipValue())))
+        case UInt8(ascii: "\""):
+            try set(requestText: Self.content(of: cursor.string(), cursor, from: body))
+        default:
+            guard cursor.take(word: "null") else { throw GatewayError(400, "request: expected an object") }
+            try set(request: nil)
         }
+    }
+
+    private static func slice(_ body: ByteBuffer, _ range: Range<Int>) -> ByteBuffer {
+        // The cursor stays within the readable bytes.
+        body.getSlice(at: body.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
     }
 }

@@ -95,7 +95,7 @@ private struct Walker {
     /// A number, or one in quotes; `200`, `200.0` and `2e2` are the same whole number in the JSON mapping.
     private mutating func int32(path: String) throws(Problem) {
         let text: String
-        switch cursor.peek() {
+        switch cursor.peek() ?? 0 {
         case UInt8(ascii: "\""):
             text = try syntax(path) { cursor throws(JSONSyntaxError) in try cursor.value(cursor.string()) }
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):

@@ -6,14 +6,6 @@ import NIOSSL
 import RPC
 import Synchronization
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 /// An HTTP/1.1 server (RFC 9110, RFC 9112): whole requests in, whole responses out, every wait and size bounded.
 ///
 /// It does keep-alive, pipelining, chunked request bodies, `Expect: 100-continue`, HEAD, HTTP/1.0 and TLS. It does
@@ -118,17 +110,7 @@ public final class HTTPServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
             }
-        let address = configuration.address
-        guard address.host.isEmpty else {
-            return try await bootstrap.bind(host: address.host, port: address.port).get()
-        }
-        do {
-            // "::" takes IPv4 connections too.
-            return try await bootstrap.bind(host: "::", port: address.port).get()
-        } catch let error as IOError where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
-            // A machine without IPv6.
-            return try await bootstrap.bind(host: "0.0.0.0", port: address.port).get()
-        }
+        return try await bootstrap.bind(to: configuration.address)
     }
 
     private func configure(_ channel: any Channel) throws {

@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 import NIOTLS
+import RPC
 
 /// One connection: turns parsed parts into requests, runs the responder on the event loop, writes the answers.
 ///
@@ -46,7 +47,9 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        peer = context.remoteAddress.map { $0.description } ?? ""
+        peer = context.remoteAddress.flatMap { address in
+            address.ipAddress.map { HostPort(host: $0, port: address.port ?? 0).description }
+        } ?? ""
         context.fireChannelActive()
     }
 

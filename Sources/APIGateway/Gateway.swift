@@ -1,0 +1,75 @@
+import HTTP
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+
+/// The API gateway: one HTTP server in front, a client for each service behind it.
+final class Gateway: Sendable {
+    private let server: HTTPServer
+    private let readiness: Readiness
+    private let clients: [RPCClient]
+
+    /// Reads the static files, if any; throws ``StaticFilesError`` when they can't be served. Opens nothing yet.
+    ///
+    /// - Parameters:
+    ///   - group: the loops for callers and services; a request stays on one of them from end to end.
+    ///   - recorder: asked once for each method, with the service's short name.
+    init(
+        configuration: GatewayConfiguration,
+        group: MultiThreadedEventLoopGroup,
+        logger: Logger,
+        recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil }
+    ) async throws {
+        var files: StaticFiles?
+        if let directory = configuration.staticDirectory {
+            let loaded = try await StaticFiles.load(from: directory)
+            logger.info("static files read", metadata: ["directory": "\(directory)", "paths": "\(loaded.count)"])
+            files = loaded
+        }
+        var clients: [String: RPCClient] = [:]
+        for upstream in configuration.upstreams {
+            clients[upstream.name] = RPCClient(
+                configuration: .init(target: upstream.address, tls: upstream.tls), group: group, logger: logger)
+        }
+        let checks = configuration.upstreams.compactMap { upstream in
+            upstream.isRequired
+                ? clients[upstream.name].map { Readiness.Check(service: upstream.name, client: $0) } : nil
+        }
+        let table = RouteTable(namespace: configuration.namespace, clients: clients, recorder: recorder)
+        self.clients = Array(clients.values)
+        self.readiness = Readiness(
+            checks: checks, timeout: configuration.readinessTimeout, lifetime: configuration.readinessLifetime)
+        self.server = HTTPServer(
+            configuration: configuration.http,
+            group: group,
+            responder: GatewayResponder(
+                namespace: configuration.namespace,
+                timeout: configuration.timeout,
+                table: table,
+                readiness: readiness,
+                files: files,
+                servicesPage: ServicesPage.render(table),
+                ids: RequestIDs(),
+                logger: logger),
+            logger: logger)
+    }
+
+    /// Binds and listens; answers the bound address. Throws what the system says when that fails.
+    func start() async throws -> SocketAddress {
+        try await server.start()
+    }
+
+    /// Becomes not ready, lets requests in progress finish for at most `timeout`, then lets the services go. Idempotent.
+    func drain(timeout: Duration) async {
+        readiness.drain()
+        await server.drain(timeout: timeout)
+        for client in clients { await client.shutdown() }
+    }
+
+    /// Callers' connections open now, for a gauge.
+    var connectionCount: Int { server.connectionCount }
+
+    /// Connections to services open now, for a gauge.
+    var upstreamConnectionCount: Int { clients.reduce(0) { $0 + $1.connectionCount } }
+}

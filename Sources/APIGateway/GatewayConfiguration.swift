@@ -1,0 +1,51 @@
+import HTTP
+import NIOSSL
+import RPC
+
+/// How a gateway is set up. Plain values; flags and variables are read elsewhere.
+struct GatewayConfiguration: Sendable {
+    /// A service behind the gateway.
+    struct Upstream: Sendable {
+        /// The short name that callers use: `vessel`, `user` or `consignment`.
+        var name: String
+        var address: HostPort
+        /// `nil` speaks plaintext HTTP/2.
+        var tls: NIOSSLContext?
+        /// Whether the gateway is ready only when this service answers.
+        var isRequired: Bool
+
+        init(name: String, address: HostPort, tls: NIOSSLContext? = nil, isRequired: Bool = true) {
+            self.name = name
+            self.address = address
+            self.tls = tls
+            self.isRequired = isRequired
+        }
+    }
+
+    /// Address, TLS and the limits on requests.
+    var http: HTTPServer.Configuration
+    /// The services that can be reached; one that is not listed is unknown to callers.
+    var upstreams: [Upstream]
+    /// The prefix taken off `service` and put before the ids of errors; empty for none.
+    var namespace = "shippy"
+    /// How long a service has for its answer.
+    var timeout: Duration = .seconds(5)
+    /// A folder whose files are served at `/`; read once, at the start.
+    var staticDirectory: String?
+    /// How long a readiness check waits for a service.
+    var readinessTimeout: Duration = .seconds(1)
+    /// How long the outcome of a readiness check stands, so that probes can't add up.
+    var readinessLifetime: Duration = .seconds(1)
+
+    init(address: HostPort, upstreams: [Upstream] = Upstream.all()) {
+        self.http = HTTPServer.Configuration(address: address)
+        self.upstreams = upstreams
+    }
+}
+
+extension GatewayConfiguration.Upstream {
+    /// The public services where the static selector has them: the service's name is its DNS name, port 8080.
+    static func all() -> [GatewayConfiguration.Upstream] {
+        RouteTable.serviceNames.map { .init(name: $0, address: HostPort(host: $0, port: 8080)) }
+    }
+}

@@ -1,0 +1,160 @@
+import HTTP
+import Logging
+import NIOCore
+import NIOHTTP1
+import RPC
+
+/// Answers the gateway's requests. Knows HTTP's semantics, and nothing of how it is carried.
+struct GatewayResponder: HTTPResponder {
+    let namespace: String
+    let timeout: Duration
+    let table: RouteTable
+    let readiness: Readiness
+    let files: StaticFiles?
+    let servicesPage: ByteBuffer
+    let ids: RequestIDs
+    let logger: Logger
+
+    func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let passed = PassedHeaders(request.headers, ids: ids)
+        var response: HTTPResponse
+        do {
+            if let problem = passed.problem { throw problem }
+            response = try await answer(request, passed)
+        } catch let error as GatewayError {
+            response = error.response(namespace: namespace)
+        } catch {
+            // Nothing below throws anything else; if it does one day, its text stays here.
+            logger.error(
+                "a request failed", metadata: ["request_id": "\(passed.requestID)", "error": "\(error)"])
+            response = GatewayError(500, "internal error").response(namespace: namespace)
+        }
+        Self.complete(&response)
+        response.headers.add(name: "x-request-id", value: passed.requestID)
+        return response
+    }
+
+    func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
+        var response = GatewayError(refusal).response(namespace: namespace)
+        Self.complete(&response)
+        return response
+    }
+
+    /// What every answer carries.
+    private static func complete(_ response: inout HTTPResponse) {
+        response.headers.reserveCapacity(response.headers.count + 4)
+        CORS.add(to: &response.headers)
+        response.headers.add(name: "x-content-type-options", value: "nosniff")
+    }
+
+    // MARK: Paths
+
+    private func answer(_ request: HTTPRequest, _ passed: PassedHeaders) async throws -> HTTPResponse {
+        if request.method == .OPTIONS { return CORS.preflight() }
+        switch request.path {
+        case "/rpc":
+            try requirePost(request)
+            let envelope =
+                switch try MediaType(of: request) {
+                case .json: try Envelope(json: request.body)
+                case .form: try Envelope(form: request.body)
+                }
+            let entry = try table.find(service: envelope.service, method: envelope.method)
+            return try await call(entry, envelope.request, root: "request", passed)
+        case "/healthz":
+            try requireGet(request)
+            return Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n"))
+        case "/readyz":
+            try requireGet(request)
+            let outcome = await readiness.outcome()
+            let isDraining = readiness.isDraining
+            return Self.json(
+                outcome.json(isDraining: isDraining),
+                status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
+        case "/services":
+            try requireGet(request)
+            return Self.json(servicesPage)
+        default:
+            return try await answerOther(request, passed)
+        }
+    }
+
+    /// A file, or a method by its path.
+    private func answerOther(_ request: HTTPRequest, _ passed: PassedHeaders) async throws -> HTTPResponse {
+        if let file = files?.file(at: request.path) {
+            try requireGet(request)
+            return file.response(to: request)
+        }
+        guard let entry = try table.find(path: request.path) else {
+            throw GatewayError.notFound("path \"\(request.path.shortened)\" is not known")
+        }
+        try requirePost(request)
+        guard case .json = try MediaType(of: request) else {
+            throw GatewayError(415, "this path takes application/json only")
+        }
+        let isEmpty = request.body.readableBytes == 0
+        return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed)
+    }
+
+    private func requirePost(_ request: HTTPRequest) throws(GatewayError) {
+        guard request.method == .POST else { throw .methodNotAllowed(request.method, allow: "POST, OPTIONS") }
+    }
+
+    private func requireGet(_ request: HTTPRequest) throws(GatewayError) {
+        guard request.method == .GET || request.method == .HEAD else {
+            throw .methodNotAllowed(request.method, allow: "GET, HEAD, OPTIONS")
+        }
+    }
+
+    // MARK: Calls
+
+    private func call(
+        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders
+    ) async throws -> HTTPResponse {
+        guard let recorder = entry.recorder else { return try await invoke(entry, json, root: root, passed).get() }
+        recorder.callBegan()
+        let began = NIODeadline.now()
+        let result = await invoke(entry, json, root: root, passed)
+        recorder.callEnded(result.statusCode, nanoseconds: (NIODeadline.now() - began).nanoseconds)
+        return try result.get()
+    }
+
+    private func invoke(
+        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders
+    ) async -> Result {
+        do {
+            let deadline = Deadline.after(timeout)
+            let body = try await entry.route.invoke(json, root, passed.metadata, deadline, entry.client)
+            return Result(response: Self.json(body), statusCode: .ok)
+        } catch let error as GatewayError {
+            return Result(error: error, statusCode: .invalidArgument)
+        } catch {
+            let status = Status(error)
+            if GatewayError.httpCode(status.code) == 500 {
+                logger.error(
+                    "a call failed inside",
+                    metadata: [
+                        "service": "\(entry.service)", "method": "\(entry.route.method)",
+                        "request_id": "\(passed.requestID)", "error": "\(error)",
+                    ])
+            }
+            return Result(error: GatewayError(status, service: entry.service), statusCode: status.code)
+        }
+    }
+
+    /// How a call ended, for the caller and for the recorder.
+    private struct Result {
+        var response: HTTPResponse?
+        var error: GatewayError?
+        let statusCode: Status.Code
+
+        func get() throws(GatewayError) -> HTTPResponse {
+            if let response { return response }
+            throw error ?? GatewayError(500, "internal error")
+        }
+    }
+
+    private static func json(_ body: ByteBuffer, status: HTTPResponseStatus = .ok) -> HTTPResponse {
+        HTTPResponse(status: status, headers: ["content-type": "application/json"], body: body)
+    }
+}

@@ -1,0 +1,51 @@
+import Contracts
+import NIOCore
+import RPC
+import SwiftProtobuf
+
+/// One RPC as the gateway offers it: JSON in, JSON out, the types erased.
+struct GatewayRoute: Sendable {
+    /// The service's name without its package, such as `VesselService`.
+    let interface: String
+    let method: String
+    let request: MessageDescription
+    let response: MessageDescription
+    /// Decodes the JSON (`nil`: the empty message), calls the service and encodes its answer.
+    ///
+    /// Throws ``GatewayError`` for a request that does not fit the message, and ``Status`` from the call. The text is
+    /// the path of the request in error messages.
+    let invoke: @Sendable (JSONBytes?, _ root: String, Metadata, Deadline, RPCClient) async throws -> ByteBuffer
+
+    /// - Parameter interface: another name that the method is offered under.
+    init<Request: DescribedMessage, Response: DescribedMessage>(
+        _ method: Method<Request, Response>, as interface: String? = nil
+    ) {
+        self.interface = interface ?? String(method.service.split(separator: ".").last ?? "")
+        self.method = method.name
+        self.request = Request.messageDescription
+        self.response = Response.messageDescription
+        self.invoke = { json, root, metadata, deadline, client in
+            let request = try Self.decode(json, as: Request.self, root: root)
+            let response = try await client.call(method, request, metadata: metadata, deadline: deadline)
+            let answer: JSONBytes = try response.jsonUTF8Bytes(options: Self.encodingOptions)
+            return answer.buffer
+        }
+    }
+
+    private static func decode<Request: DescribedMessage>(
+        _ json: JSONBytes?, as type: Request.Type, root: String
+    ) throws -> Request {
+        guard let json else { return Request() }
+        do {
+            return try Request(jsonUTF8Bytes: json)
+        } catch {
+            throw GatewayError(400, JSONProblem.describe(json, as: Request.messageDescription, root: root))
+        }
+    }
+
+    private static let encodingOptions: JSONEncodingOptions = {
+        var options = JSONEncodingOptions()
+        options.preserveProtoFieldNames = true
+        return options
+    }()
+}

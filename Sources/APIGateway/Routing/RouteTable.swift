@@ -1,0 +1,111 @@
+import Contracts
+import NIOCore
+import RPC
+
+/// What can be called from outside, and where it leads. Everything that is not in it does not exist for callers.
+struct RouteTable: Sendable {
+    /// A method and the client of the service that has it.
+    struct Entry: Sendable {
+        /// The service's short name, which errors carry.
+        let service: String
+        let route: GatewayRoute
+        let client: RPCClient
+        let recorder: (any CallRecorder)?
+        /// `VesselService.Create`, as bytes to compare.
+        fileprivate let name: [UInt8]
+    }
+
+    /// A service as callers name it.
+    private struct Service: Sendable {
+        let name: [UInt8]
+        let entries: [Entry]
+    }
+
+    /// The services that can be reached from outside at all, in the order in which they are listed.
+    static let serviceNames = ["vessel", "user", "consignment"]
+
+    private let services: [Service]
+    private let prefix: [UInt8]
+
+    /// - Parameters:
+    ///   - clients: one for each service that is configured, by short name.
+    ///   - recorder: asked once for each route.
+    init(
+        namespace: String, clients: [String: RPCClient],
+        recorder: (_ service: String, _ method: String) -> (any CallRecorder)?
+    ) {
+        var services: [Service] = []
+        for name in Self.serviceNames {
+            guard let client = clients[name] else { continue }
+            let entries = Self.routes(of: name).map { route in
+                Entry(
+                    service: name, route: route, client: client, recorder: recorder(name, route.method),
+                    name: Array("\(route.interface).\(route.method)".utf8))
+            }
+            services.append(Service(name: Array(name.utf8), entries: entries))
+            // The user service was once called auth, and its callers still say so.
+            if name == "user" { services.append(Service(name: Array("auth".utf8), entries: entries)) }
+        }
+        self.services = services
+        self.prefix = namespace.isEmpty ? [] : Array("\(namespace).".utf8)
+    }
+
+    static func routes(of service: String) -> [GatewayRoute] {
+        switch service {
+        case "vessel":
+            [GatewayRoute(VesselMethods.create), GatewayRoute(VesselMethods.findAvailable)]
+        case "user":
+            userRoutes(as: nil) + userRoutes(as: "Auth")
+        case "consignment":
+            [GatewayRoute(ConsignmentMethods.create), GatewayRoute(ConsignmentMethods.get)]
+        default:
+            []
+        }
+    }
+
+    private static func userRoutes(as interface: String?) -> [GatewayRoute] {
+        [
+            GatewayRoute(UserMethods.create, as: interface),
+            GatewayRoute(UserMethods.get, as: interface),
+            GatewayRoute(UserMethods.getAll, as: interface),
+            GatewayRoute(UserMethods.auth, as: interface),
+            GatewayRoute(UserMethods.validateToken, as: interface),
+        ]
+    }
+
+    /// Compares bytes in place: a look-up allocates nothing unless it fails.
+    /// - Parameters:
+    ///   - service: with or without the namespace.
+    ///   - method: `Service.Method`.
+    func find(service: ByteBuffer, method: ByteBuffer) throws(GatewayError) -> Entry {
+        let entries = service.withUnsafeReadableBytes { bytes -> [Entry]? in
+            var name = bytes[...]
+            if !prefix.isEmpty, name.starts(with: prefix) { name = name.dropFirst(prefix.count) }
+            return services.first { $0.name.elementsEqual(name) }?.entries
+        }
+        guard let entries else { throw .notFound("service \"\(String(buffer: service).shortened)\" is not known") }
+        let entry = method.withUnsafeReadableBytes { bytes in
+            entries.first { $0.name.count == bytes.count && $0.name.elementsEqual(bytes) }
+        }
+        guard let entry else {
+            throw .notFound(
+                "service \"\(String(buffer: service).shortened)\" has no method \"\(String(buffer: method).shortened)\"")
+        }
+        return entry
+    }
+
+    /// The entry of `/{service}/{Service}/{Method}`; `nil` if the path has another shape.
+    func find(path: String) throws(GatewayError) -> Entry? {
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0].isEmpty, parts[1...].allSatisfy({ !$0.isEmpty }) else { return nil }
+        var method = ByteBuffer(bytes: parts[2])
+        method.writeStaticString(".")
+        method.writeBytes(parts[3])
+        return try find(service: ByteBuffer(bytes: parts[1]), method: method)
+    }
+
+    /// Every method once, for the list of services.
+    var entries: [Entry] {
+        services.filter { !$0.name.elementsEqual("auth".utf8) }.flatMap(\.entries)
+    }
+}
