@@ -184,12 +184,15 @@ let package = Package(
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]
+            dependencies: ["MongoStorage", "RPC", "SQLiteStorage", "Storage", "TestSupport"]
         ),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
         .testTarget(
             name: "VesselServiceTests",
-            dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]
+            dependencies: [
+                "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
+                "TestSupport",
+            ]
         ),
         .testTarget(name: "APIGatewayTests", dependencies: ["APIGateway", "Contracts", "HTTP", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
