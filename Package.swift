@@ -186,7 +186,7 @@ let package = Package(
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]
+            dependencies: ["MongoStorage", "RPC", "SQLiteStorage", "Storage", "TestSupport"]
         ),
         // A service whose store does what a test asks; not a product.
         .executableTarget(
@@ -201,7 +201,10 @@ let package = Package(
         .testTarget(name: "TidyTests"),
         .testTarget(
             name: "VesselServiceTests",
-            dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]
+            dependencies: [
+                "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
+                "TestSupport",
+            ]
         ),
         .testTarget(name: "APIGatewayTests", dependencies: ["APIGateway", "Contracts", "HTTP", "TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
