@@ -19,6 +19,9 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     private let loop: LoopContext
     private var state: ConnectionState
     private var context: ChannelHandlerContext?
+    /// Closing here passes by TLS, which would wait for the peer's farewell.
+    private var socketContext: ChannelHandlerContext?
+    private var isHandshaking = false
     private var peer = ""
     /// Whether the read in progress completed any part of a request.
     private var sawPart = false
@@ -43,13 +46,19 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if loop.configuration.tls != nil {
+            isHandshaking = true
+            // Without the handler that the server has put there, there is nothing to pass by.
+            socketContext = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        }
         loop.add(self)
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        peer = context.remoteAddress.flatMap { address in
-            address.ipAddress.map { HostPort(host: $0, port: address.port ?? 0).description }
-        } ?? ""
+        peer =
+            context.remoteAddress.flatMap { address in
+                address.ipAddress.map { HostPort(host: $0, port: address.port ?? 0).description }
+            } ?? ""
         context.fireChannelActive()
     }
 
@@ -65,6 +74,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     private func ended() {
         guard context != nil else { return }
         context = nil
+        socketContext = nil
         output = nil
         task?.cancel()
         task = nil
@@ -79,7 +89,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     /// Closes now, whatever is in progress.
     func abort() {
-        context?.close(promise: nil)
+        (socketContext ?? context)?.close(promise: nil)
     }
 
     // MARK: Input
@@ -130,6 +140,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
                 pump()
             }
         case TLSUserEvent.handshakeCompleted:
+            isHandshaking = false
             state.handshakeCompleted()
         default:
             context.fireUserInboundEventTriggered(event)
@@ -288,11 +299,15 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
         }
         let elapsed = watch.elapsed(wait, progress: state.progress, now: now)
         guard let limit, elapsed >= TimeAmount(limit) else { return }
-        if wait == .request {
+        switch wait {
+        case .request where !isHandshaking:
             state.refuse(.timeout)
             pump()
-        } else {
+        case .idle:
+            // The peer is well, so TLS may say farewell.
             context.close(promise: nil)
+        case .request, .responder, .responderHalfClosed, .writing, .linger:
+            abort()
         }
     }
 }
