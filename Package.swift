@@ -44,6 +44,16 @@ let package = Package(
             providers: [.apt(["libmongoc-dev"])]
         ),
 
+        // SHA-256 for idempotency keys; libmongoc needs OpenSSL anyway.
+        .systemLibrary(
+            name: "CCrypto",
+            path: "Sources/Shared/CLibraries/CCrypto",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        // Names for threads; needs nothing installed.
+        .systemLibrary(name: "CThreads", path: "Sources/Shared/CLibraries/CThreads"),
+
         // MARK: Shared modules
 
         .target(
@@ -80,19 +90,26 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "RPC",
+                "CThreads", "RPC",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Shared/Storage/Pool"
         ),
         .target(
+            name: "Idempotency",
+            dependencies: ["CCrypto", "RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            path: "Sources/Shared/Storage/Idempotency"
+        ),
+        .target(
             name: "MongoStorage",
-            dependencies: ["CMongoC", "Storage", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["CMongoC", "RPC", "Storage", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Shared/Storage/Mongo"
         ),
         .target(
             name: "SQLiteStorage",
             dependencies: [
+                "RPC",
                 "Storage",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -109,7 +126,9 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
@@ -121,7 +140,7 @@ let package = Package(
         .executableTarget(
             name: "VesselService",
             dependencies: [
-                "Contracts", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -178,8 +197,21 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
-        .testTarget(name: "StorageTests", dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]),
-        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]
+        ),
+        // A service whose store does what a test asks; not a product.
+        .executableTarget(
+            name: "RuntimeFixture",
+            dependencies: [
+                "Contracts", "RPC", "Runtime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/RuntimeFixture"
+        ),
+        .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "TestSupport"]),
+        .testTarget(name: "TidyTests"),
         .testTarget(
             name: "VesselServiceTests",
             dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]

@@ -4,7 +4,7 @@ import NIOHTTP1
 import NIOPosix
 import Testing
 
-@Suite("Peers that are slow, silent or gone")
+@Suite("Peers that are slow, silent or gone", .serialized)
 struct TimeoutTests {
     @Test("a request that trickles in is refused with 408 when its time is up", arguments: ["", "host: x\r\n\r\n"])
     func slowLoris(head: String) async throws {
@@ -19,7 +19,7 @@ struct TimeoutTests {
                 return client.hasEnded
             }
             #expect(client.received.hasPrefix("HTTP/1.1 408"))
-            #expect(NIODeadline.now() - began >= .milliseconds(250))
+            #expect(NIODeadline.now() - began >= .milliseconds(500))
             #expect(responder.beganCount == 0)
         }
     }
@@ -54,14 +54,14 @@ struct TimeoutTests {
     @Test("a slow responder is no idle connection")
     func slowResponder() async throws {
         let responder = ClosureResponder { _ in
-            try? await Task.sleep(for: .milliseconds(800))
+            try? await Task.sleep(for: .milliseconds(1_500))
             return HTTPResponse(status: .ok)
         }
         try await withServer(
             responder,
             configure: {
-                $0.idleTimeout = .milliseconds(250)
-                $0.requestTimeout = .milliseconds(250)
+                $0.idleTimeout = .milliseconds(500)
+                $0.requestTimeout = .milliseconds(500)
             }
         ) { _, address in
             let client = try await RawClient.connect(address)
@@ -89,7 +89,7 @@ struct TimeoutTests {
     func steadyReader() async throws {
         let body = ByteBuffer(repeating: 0x61, count: 8 * 1024 * 1024)
         let responder = ClosureResponder { _ in HTTPResponse(status: .ok, body: body) }
-        try await withServer(responder, configure: { $0.writeTimeout = .milliseconds(200) }) { _, address in
+        try await withServer(responder, configure: { $0.writeTimeout = .milliseconds(500) }) { _, address in
             let client = try await RawClient.connect(address, reads: false)
             try await client.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             try await eventually("everything") {

@@ -100,7 +100,7 @@ public final class HTTPServer: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             // Bytes that the kernel has not sent yet. Left to itself it takes megabytes for a slow reader, which are
             // memory, and hide for minutes whether the peer takes anything.
-            .childChannelOption(.tcpOption(.unsentLowWater), value: 64 * 1024)
+            .childChannelOption(.tcpOption(.unsentLowWater), value: 128 * 1024)
             .childChannelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
             )

@@ -126,7 +126,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
             break
         default:
             loop.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
-            context.close(promise: nil)
+            abort()
         }
     }
 
@@ -266,6 +266,8 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
         needsFlush = false
         context.flush()
         let channel = context.channel
+        // TLS keeps writes back until its handshake, which may never come.
+        if isHandshaking { return abort() }
         written.futureResult.whenComplete { _ in
             channel.close(mode: linger && !self.state.hasPeerEnded ? .output : .all, promise: nil)
         }

@@ -4,31 +4,146 @@ import NIOPosix
 import NIOSSL
 import SwiftProtobuf
 
-/// STUB: signatures only; the real one comes.
+/// Calls one service, however many servers answer for it.
+///
+/// It keeps, on each event loop, a connection to every address of the service's name; a call goes to the one with
+/// fewer calls in flight of two taken at random. A call made on one of the group's loops stays on that loop.
+/// ``shutdown()`` must be called before the client is let go.
 public final class RPCClient: Sendable {
-    public struct Configuration: Sendable {
-        /// Resolved again every `resolveInterval`; all its addresses share the calls.
-        public var target: HostPort
-        public var tls: NIOSSLContext?
-        public init(target: HostPort, tls: NIOSSLContext? = nil) {
-            self.target = target
-            self.tls = tls
+    private let configuration: Configuration
+    private let loops: [LoopClient]
+    private let resolver: Resolver
+    private let budget = RetryBudget()
+
+    /// Starts to look the target up; connects when the first call comes.
+    public init(configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger) {
+        self.configuration = configuration
+        let wake = WakeUp()
+        let loops = group.makeIterator().map {
+            LoopClient($0, configuration, logger: logger) { wake.resolver?.lookAgain() }
         }
+        self.loops = loops
+        resolver = Resolver(configuration.target, interval: configuration.resolveInterval, logger: logger) { result in
+            for loop in loops {
+                loop.eventLoop.execute {
+                    switch result {
+                    case .success(let addresses): loop.update(addresses)
+                    case .failure(let status): loop.resolveFailed(status)
+                    }
+                }
+            }
+        }
+        wake.resolver = resolver
+        resolver.start()
     }
 
-    public init(configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger) {}
-
-    /// Calls `method` and waits for its answer until `deadline`. Throws ``Status`` only.
+    /// Calls `method` and waits for its answer until `deadline`. Cancelling the task cancels the call at the server.
+    ///
+    /// Repeats a call that the server surely did not start on, and an idempotent one whose connection was lost, within
+    /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls.
+    /// - Throws: ``Status`` only.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
         _ request: Request,
         metadata: Metadata = [:],
         deadline: Deadline
-    ) async throws -> Response { throw Status(.unimplemented) }
+    ) async throws -> Response {
+        let body: FramedMessage
+        do {
+            body = try request.serializedBytes()
+        } catch {
+            throw Status(.internal, "the request can't be serialized")
+        }
+        guard body.count <= configuration.messageBytesMax else {
+            throw Status(.resourceExhausted, "the request is larger than \(configuration.messageBytesMax) bytes")
+        }
+        let bytes = try await call(
+            method.path, body.framed, isIdempotent: method.isIdempotent, metadata: metadata, deadline: deadline)
+        do {
+            return try Response(serializedBytes: bytes)
+        } catch {
+            throw Status(.internal, "the answer is not a valid \(Response.protoMessageName)")
+        }
+    }
 
-    /// Closes every connection; calls in flight end with UNAVAILABLE.
-    public func shutdown() async {}
+    private func call(
+        _ path: String, _ body: [UInt8], isIdempotent: Bool, metadata: Metadata, deadline: Deadline
+    ) async throws -> [UInt8] {
+        budget.callBegan()
+        var attempt = 1
+        while true {
+            let outcome = await perform(ClientCall(path: path, body: body, metadata: metadata, deadline: deadline))
+            switch outcome.result {
+            case .success(let bytes): return bytes
+            case .failure(let status):
+                guard outcome.isTransportFailure, outcome.wasNeverProcessed || isIdempotent,
+                    attempt < configuration.attemptsMax, !Task.isCancelled, budget.takeRetry()
+                else { throw status }
+                let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))
+                guard deadline.isNever || deadline.remaining > pause else { throw status }
+                do { try await Task.sleep(for: pause) } catch { throw status }
+                attempt += 1
+            }
+        }
+    }
 
-    /// Connections open now, for a gauge.
-    public var connectionCount: Int { 0 }
+    private func perform(_ call: ClientCall) async -> ClientCall.Outcome {
+        let loop = currentLoop()
+        return await withTaskCancellationHandler {
+            // Unsafe continuation: ClientCall.finish resumes it exactly once, whatever happens to the call, and a
+            // checked one would allocate for every call.
+            await withUnsafeContinuation { continuation in
+                call.waiter(continuation)
+                if loop.eventLoop.inEventLoop {
+                    loop.start(call)
+                } else {
+                    loop.eventLoop.execute { loop.start(call) }
+                }
+            }
+        } onCancel: {
+            // Always by a turn of the loop: the call may not have been started yet.
+            loop.eventLoop.execute { loop.cancel(call, Status(.cancelled, "the call was cancelled")) }
+        }
+    }
+
+    /// The loop that we are on, if it is one of ours, else any.
+    private func currentLoop() -> LoopClient {
+        if let current = MultiThreadedEventLoopGroup.currentEventLoop {
+            for loop in loops where loop.eventLoop === current { return loop }
+        }
+        return loops[Int.random(in: 0..<loops.count)]
+    }
+
+    /// Closes every connection; calls in flight end with UNAVAILABLE. May be called again.
+    public func shutdown() async {
+        resolver.stop()
+        for loop in loops {
+            try? await loop.eventLoop.submit { loop.shutdown() }.get()
+        }
+    }
+
+    /// Connections that may take calls, over all loops, for a gauge.
+    public var connectionCount: Int {
+        loops.reduce(0) { $0 + $1.readyCount.load(ordering: .relaxed) }
+    }
+}
+
+extension Backoff {
+    /// Between the attempts of one call: short, as the caller waits.
+    fileprivate static let betweenAttempts: Backoff = {
+        var backoff = Backoff()
+        backoff.first = .milliseconds(10)
+        backoff.factor = 3
+        backoff.longest = .milliseconds(200)
+        backoff.jitter = 0.5
+        return backoff
+    }()
+}
+
+/// Lets the loops, which are made first, reach the resolver, which is made after them.
+///
+/// `@unchecked Sendable`: written once, before the resolver starts and thereby before any loop hears of an address and
+/// can have a failure to report.
+private final class WakeUp: @unchecked Sendable {
+    weak var resolver: Resolver?
 }

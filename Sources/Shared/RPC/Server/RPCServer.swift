@@ -25,9 +25,7 @@ public final class RPCServer: Sendable {
     ) {
         self.group = group
         self.shared = ServerShared(
-            routes: routes.map {
-                ServerRoute(pathBytes: Array($0.path.utf8), route: $0, recorder: recorder($0.service, $0.name))
-            },
+            routes: routes.map { ServerRoute($0, recorder: recorder($0.service, $0.name)) },
             configuration: configuration,
             logger: logger
         )

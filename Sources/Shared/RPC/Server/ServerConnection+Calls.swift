@@ -5,7 +5,7 @@ import NIOCore
 extension ServerConnection: HTTP2SessionDelegate {
     func sessionOpensStream() -> HTTP2Stream? {
         // A handler that goes on after its caller left still counts, so that resets can't pile up work.
-        running < shared.configuration.streamsMax ? ServerStream() : nil
+        running < shared.configuration.streamsMax ? ServerStream(openedAtTick: keepalive.ticks) : nil
     }
 
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
@@ -94,23 +94,24 @@ extension ServerConnection: HTTP2SessionDelegate {
     private func run(_ stream: ServerStream, _ route: ServerRoute) {
         guard let executor else { return }
         running += 1
-        route.recorder?.callBegan()
-        stream.startedAt = .now()
+        if let recorder = route.recorder {
+            recorder.callBegan()
+            stream.startedAt = .now()
+        }
         let context = RequestContext(
-            path: route.route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
+            path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
         pendingRequestBytes -= stream.reader.message.count
         let bytes = stream.reader.take()
-        if !stream.deadline.isNever, stream.deadline.instant <= stream.startedAt {
+        if stream.deadline.isExpired {
             finish(stream, .failure(Status(.deadlineExceeded, "the deadline has passed")))
             return
         }
         // Runs at once, inside the read, until the handler first waits; after that on this loop again.
-        let invoke = route.route.invoke
         let handle = UncheckedStream(stream)
         stream.task = Task.immediate(executorPreference: executor) {
             let outcome: Result<FramedMessage, any Error>
             do {
-                outcome = .success(try await invoke(bytes, context))
+                outcome = .success(try await route.invoke(bytes, context))
             } catch {
                 outcome = .failure(error)
             }
@@ -140,14 +141,13 @@ extension ServerConnection: HTTP2SessionDelegate {
             if !Status.isForeseen(error) {
                 shared.logger.error(
                     "handler failed",
-                    metadata: ["path": "\(stream.route?.route.path ?? "")", "error": "\(error)"])
+                    metadata: ["path": "\(stream.route?.path ?? "")", "error": "\(error)"])
             }
             answer(stream, .status(status))
         }
         // A call that was answered before (deadline, cancelled) counts as what its caller saw.
-        if let route = stream.route {
-            route.recorder?.callEnded(
-                stream.statusOnWire ?? code, nanoseconds: (NIODeadline.now() - stream.startedAt).nanoseconds)
+        if let recorder = stream.route?.recorder, let startedAt = stream.startedAt {
+            recorder.callEnded(stream.statusOnWire ?? code, nanoseconds: (NIODeadline.now() - startedAt).nanoseconds)
         }
     }
 

@@ -4,6 +4,8 @@ import NIOCore
 struct KeepaliveState {
     enum Action: Equatable { case nothing, ping, close }
 
+    /// Ticks so far: a clock that costs nothing to read.
+    private(set) var ticks = 0
     var hasRead = false
     var hasWritten = false
     private var silent = Duration.zero
@@ -14,6 +16,7 @@ struct KeepaliveState {
     ///   - elapsed: time since the last tick.
     ///   - isWaitingToWrite: whether anything waits for the peer to read.
     mutating func tick(_ elapsed: Duration, isWaitingToWrite: Bool, interval: Duration, timeout: Duration) -> Action {
+        ticks += 1
         if hasRead {
             silent = .zero
             isPinged = false
@@ -43,22 +46,23 @@ enum DrainState {
 }
 
 /// The two timers of a server's connection: deadlines, and the tick for keepalive and requests that never end.
+///
+/// They own the connection until ``cancel()``, which it calls at its end.
 final class ConnectionTimers {
     private let deadlines: DeadlineTimer
     private let tick: RepeatedTask
-    private let fire: @Sendable () -> NIODeadline?
 
     init(_ connection: ServerConnection, _ eventLoop: any EventLoop, tick interval: Duration) {
         deadlines = DeadlineTimer(eventLoop)
-        fire = { [weak connection] in connection?.expireCalls(.now()) }
+        deadlines.onFire = { connection.expireCalls(.now()) }
         let amount = TimeAmount(interval)
-        tick = eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { [weak connection] _ in
-            connection?.tick(interval)
+        tick = eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { _ in
+            connection.tick(interval)
         }
     }
 
     func arm(_ instant: NIODeadline) {
-        deadlines.arm(instant, fire)
+        deadlines.arm(instant)
     }
 
     func cancel() {
@@ -70,10 +74,12 @@ final class ConnectionTimers {
 extension ServerConnection {
     fileprivate func tick(_ elapsed: Duration) {
         guard let session, let context else { return }
-        let oldest = NIODeadline.now() - TimeAmount(shared.configuration.requestTimeout)
+        let oldest = keepalive.ticks - Int(shared.configuration.requestTimeout / elapsed)
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: ServerStream.self)
-            if !stream.hasEnded, !stream.isAnswered, stream.openedAt < oldest { session.submitReset(stream, .cancel) }
+            if !stream.hasEnded, !stream.isAnswered, stream.openedAtTick < oldest {
+                session.submitReset(stream, .cancel)
+            }
         }
         let action = keepalive.tick(
             elapsed, isWaitingToWrite: pendingResponseBytes > 0 || !context.channel.isWritable,
@@ -96,8 +102,8 @@ extension ServerConnection {
         session.submitShutdownNotice()
         session.submitPing()
         flush()
-        context.eventLoop.scheduleTask(in: .seconds(1)) { [weak self] in
-            if let self, case .noticed = self.drainState { self.sendGoAway() }
+        context.eventLoop.scheduleTask(in: .seconds(1)) {
+            if case .noticed = self.drainState { self.sendGoAway() }
         }
     }
 

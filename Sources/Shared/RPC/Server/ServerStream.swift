@@ -28,17 +28,32 @@ final class ServerStream: HTTP2Stream {
     var hasEnded = false
     /// An answer was submitted; later ones are dropped.
     var isAnswered = false
-    let openedAt = NIODeadline.now()
-    var startedAt = NIODeadline.now()
+    /// The connection's tick during which it was opened.
+    let openedAtTick: Int
+    /// When the handler began; only taken when somebody counts.
+    var startedAt: NIODeadline?
     /// What was answered without a message.
     var statusOnWire: Status.Code?
     /// The running handler; cancelled when the caller gives up or the deadline passes.
     var task: Task<Void, Never>?
+
+    init(openedAtTick: Int) {
+        self.openedAtTick = openedAtTick
+        super.init(id: 0)
+    }
 }
 
-/// A route with what the connection needs to find and to count it.
-struct ServerRoute: Sendable {
+/// A route with what the connection needs to find and to count it. A class, as each call takes a reference to it.
+final class ServerRoute: Sendable {
     let pathBytes: [UInt8]
-    let route: RPCRoute
+    let path: String
+    let invoke: @Sendable ([UInt8], RequestContext) async throws -> FramedMessage
     let recorder: (any CallRecorder)?
+
+    init(_ route: RPCRoute, recorder: (any CallRecorder)?) {
+        pathBytes = Array(route.path.utf8)
+        path = route.path
+        invoke = route.invoke
+        self.recorder = recorder
+    }
 }

@@ -7,13 +7,16 @@ import NIOCore
 final class DeadlineTimer {
     private let eventLoop: any EventLoop
     private var armed: (instant: NIODeadline, timer: Scheduled<Void>)?
+    /// Ends what is due; answers the next instant, if there is one. Owns whoever it calls until ``cancel()``: a weak
+    /// reference would slow down every other reference to the owner.
+    var onFire: (@Sendable () -> NIODeadline?)?
 
     init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
     }
 
-    /// Makes sure that `fire` runs soon after `instant`. `fire` answers the next instant, if there is one.
-    func arm(_ instant: NIODeadline, _ fire: @escaping @Sendable () -> NIODeadline?) {
+    /// Makes sure that `onFire` runs soon after `instant`.
+    func arm(_ instant: NIODeadline) {
         guard instant != .distantFuture else { return }
         if let armed {
             guard instant < armed.instant else { return }
@@ -25,7 +28,7 @@ final class DeadlineTimer {
             instant,
             eventLoop.scheduleTask(deadline: instant) {
                 timer.value.armed = nil
-                if let next = fire() { timer.value.arm(next, fire) }
+                if let next = timer.value.onFire?() { timer.value.arm(next) }
             }
         )
     }
@@ -33,5 +36,6 @@ final class DeadlineTimer {
     func cancel() {
         armed?.timer.cancel()
         armed = nil
+        onFire = nil
     }
 }

@@ -85,9 +85,11 @@ extension HTTP2Session {
             nghttp2_session_callbacks_set_on_header_callback(table) {
                 _, frame, name, nameLength, value, valueLength, _, user in
                 guard let frame, let user else { return 0 }
-                owner(user).header(
-                    frame.pointee.hd.stream_id, UnsafeRawBufferPointer(start: name, count: nameLength),
-                    UnsafeRawBufferPointer(start: value, count: valueLength))
+                Unmanaged<HTTP2Session>.fromOpaque(user)._withUnsafeGuaranteedRef {
+                    $0.header(
+                        frame.pointee.hd.stream_id, UnsafeRawBufferPointer(start: name, count: nameLength),
+                        UnsafeRawBufferPointer(start: value, count: valueLength))
+                }
                 return 0
             }
             nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table) { _, _, id, data, length, user in

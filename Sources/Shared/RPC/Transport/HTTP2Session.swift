@@ -26,7 +26,9 @@ package final class HTTP2Session {
     private static let resetsPerSecond: UInt64 = 100
 
     private let session: OpaquePointer
-    private unowned let delegate: any HTTP2SessionDelegate
+    /// Unsafe, as a counted reference would cost two atomic operations for each header field: the connection owns the
+    /// session, and nghttp2 calls back only while the connection is in one of the session's methods.
+    private unowned(unsafe) let delegate: any HTTP2SessionDelegate
     /// Every stream that nghttp2 knows.
     package private(set) var streams: [HTTP2Stream] = []
     /// Reused by each submit.

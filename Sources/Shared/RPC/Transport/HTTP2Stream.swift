@@ -17,7 +17,9 @@ package class HTTP2Stream {
     /// Whether trailers with `grpc-status: 0` follow the last DATA frame, or it ends the stream.
     var endsWithStatusOK = false
 
-    package init() {}
+    init(id: Int32) {
+        self.id = id
+    }
 
     package var unsentBytes: Int { outgoing.count - outgoingOffset }
 }

@@ -1,0 +1,111 @@
+import Contracts
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+
+/// What our server and our client cost by themselves: a unary echo, nothing behind it.
+///
+///     rpc-benchmark server PORT [THREADS]
+///     rpc-benchmark client PORT CALLS [IN_FLIGHT] [THREADS]
+///
+/// And what a running vessel service does with many vessels: stores COUNT of them, or asks for one again and again.
+///
+///     rpc-benchmark fill PORT COUNT
+///     rpc-benchmark find PORT CALLS CAPACITY WEIGHT
+@main
+struct RPCBenchmark {
+    static let echo = Method<Vessel_Vessel, Vessel_Vessel>(service: "benchmark.Echo", name: "Call")
+
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count >= 3, let port = Int(arguments[2]) else {
+            return usage()
+        }
+        switch arguments[1] {
+        case "server": try await serve(port, threads: number(3) ?? 2)
+        case "client":
+            guard let calls = number(3) else { return usage() }
+            try await call(port, calls: calls, inFlight: number(4) ?? 128, threads: number(5) ?? 1)
+        case "fill":
+            guard let count = number(3) else { return usage() }
+            try await fill(port, count: count)
+        case "find":
+            guard let calls = number(3), let capacity = number(4), let weight = number(5) else { return usage() }
+            try await find(port, calls: calls, capacity: Int32(capacity), weight: Int32(weight))
+        default: usage()
+        }
+    }
+
+    private static func number(_ index: Int) -> Int? {
+        index < CommandLine.arguments.count ? Int(CommandLine.arguments[index]) : nil
+    }
+
+    private static func usage() {
+        print("usage: rpc-benchmark server PORT [THREADS] | client PORT CALLS [IN_FLIGHT] [THREADS]")
+    }
+
+    private static func serve(_ port: Int, threads: Int) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let server = RPCServer(
+            routes: [RPCRoute(echo) { vessel, _ in vessel }],
+            configuration: .init(address: HostPort(host: "127.0.0.1", port: port)),
+            group: group, logger: Logger(label: "benchmark"))
+        _ = try await server.start()
+        // Until it is ended from outside.
+        while true { try await Task.sleep(for: .seconds(3_600)) }
+    }
+
+    private static func call(_ port: Int, calls: Int, inFlight: Int, threads: Int) async throws {
+        let vessel = Vessel_Vessel.with {
+            $0.id = "vessel001"
+            $0.capacity = 500
+            $0.maxWeight = 200_000
+            $0.name = "Kane's Salty Secret"
+        }
+        let load = Load(port, threads: threads)
+        try await load.run(calls: 128, inFlight: 1) { client, _ in
+            _ = try await client.call(echo, vessel, deadline: .after(.seconds(5)))
+        }
+        let result = try await load.run(calls: calls, inFlight: inFlight) { client, _ in
+            _ = try await client.call(echo, vessel, deadline: .after(.seconds(5)))
+        }
+        await load.stop()
+        print("\(result.calls) calls, \(result.rate) calls/s, \(result.cpu) us CPU per call in the client")
+    }
+
+    /// Capacities and weights that have nothing to do with each other, spread over a million: the hard case.
+    private static func fill(_ port: Int, count: Int) async throws {
+        let load = Load(port, threads: 1)
+        let result = try await load.run(calls: count, inFlight: 200) { client, number in
+            let vessel = Vessel_Vessel.with {
+                $0.name = "vessel \(number)"
+                $0.capacity = Int32(number.multipliedReportingOverflow(by: 7_919).partialValue % 1_000_000 + 1)
+                $0.maxWeight = Int32(number.multipliedReportingOverflow(by: 104_729).partialValue % 1_000_000 + 1)
+                $0.available = true
+            }
+            _ = try await client.call(VesselMethods.create, vessel, deadline: .after(.seconds(30)))
+        }
+        await load.stop()
+        print("\(result.calls) vessels, \(result.rate) Create calls/s")
+    }
+
+    private static func find(_ port: Int, calls: Int, capacity: Int32, weight: Int32) async throws {
+        let load = Load(port, threads: 1)
+        let specification = Vessel_Specification.with {
+            $0.capacity = capacity
+            $0.maxWeight = weight
+        }
+        let result = try await load.run(calls: calls, inFlight: 64) { client, _ in
+            do {
+                _ = try await client.call(
+                    VesselMethods.findAvailable, specification, deadline: .after(.seconds(30)))
+            } catch let status as Status where status.code == .notFound {
+                // An answer too.
+            }
+        }
+        await load.stop()
+        print(result.rate)
+    }
+}

@@ -1,0 +1,82 @@
+# Shared by the benchmark scripts. Sourced by bash; starts what is measured, and ends it whatever happens.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+bin=${BIN:-$root/.build/release}
+work=$(mktemp -d)
+pids=()
+ticks=$(getconf CLK_TCK)
+
+stop_all() {
+    local pid
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap stop_all EXIT
+trap 'exit 130' INT TERM
+
+need() {
+    command -v "$1" >/dev/null || { echo "bench: $1 is missing; install it with: apt-get install $2" >&2; exit 1; }
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# start NAME COMMAND...: runs it in the background; its pid is in $started.
+start() {
+    local name=$1
+    shift
+    "$@" >"$work/$name.log" 2>&1 &
+    started=$!
+    pids+=("$started")
+}
+
+wait_port() {
+    local port=$1 deadline=$((SECONDS + 10))
+    until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        [ "$SECONDS" -lt "$deadline" ] || { echo "bench: nothing listens on port $port" >&2; tail -n 5 "$work"/*.log >&2; exit 1; }
+        sleep 0.02
+    done
+}
+
+wait_url() {
+    local url=$1 deadline=$((SECONDS + 15))
+    until curl -sf -o /dev/null "$url"; do
+        [ "$SECONDS" -lt "$deadline" ] || { echo "bench: $url does not answer" >&2; tail -n 5 "$work"/*.log >&2; exit 1; }
+        sleep 0.05
+    done
+}
+
+# Microseconds of CPU (user + system) that a process and its children that ended have used.
+cpu_us() { awk -v t="$ticks" '{ sub(/^.*\) /, ""); print ($12 + $13 + $14 + $15) * 1000000 / t }' "/proc/$1/stat"; }
+
+rss_mib() { awk '/VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
+
+per_call() { awk -v a="$1" -v b="$2" -v n="$3" 'BEGIN { printf "%.1f", n > 0 ? (b - a) / n : 0 }'; }
+
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "-" }'; }
+
+heading() { printf '\n%s\n' "$1"; }
+
+# h2 PORT CALLS: h2load with 4 connections, 32 calls in flight on each; prints calls/s.
+h2() {
+    h2load -n "$2" -c 4 -m 32 -d "$work/echo.bin" -H 'content-type: application/grpc' -H 'te: trailers' \
+        "http://127.0.0.1:$1/benchmark.Echo/Call" >"$work/h2load.out" 2>&1
+    grep -q "status codes: $2 2xx" "$work/h2load.out" || { cat "$work/h2load.out" >&2; exit 1; }
+    awk '/^finished in/ { printf "%d", $4 }' "$work/h2load.out"
+}
+
+# http PORT CONNECTIONS SECONDS PATH BODY: wrk; sets calls, rate, p50, p99.
+http() {
+    BODY=$5 wrk -t "$(($2 < 2 ? 1 : 2))" -c "$2" -d "$3s" --latency -s "$root/Benchmarks/post.lua" \
+        "http://127.0.0.1:$1$4" >"$work/wrk.out" 2>&1
+    if grep -q 'Non-2xx' "$work/wrk.out"; then
+        cat "$work/wrk.out" >&2
+        exit 1
+    fi
+    calls=$(awk '/requests in/ { print $1 }' "$work/wrk.out")
+    rate=$(awk '/Requests\/sec/ { printf "%d", $2 }' "$work/wrk.out")
+    p50=$(awk '$1 == "50%" { print $2 }' "$work/wrk.out")
+    p99=$(awk '$1 == "99%" { print $2 }' "$work/wrk.out")
+}

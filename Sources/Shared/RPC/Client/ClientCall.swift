@@ -1,0 +1,74 @@
+import NIOCore
+
+/// One attempt of a call: what is sent, what has come back, and who waits.
+///
+/// `@unchecked Sendable`: it is made on the caller's thread, handed to its event loop, and touched there only; the
+/// continuation is resumed exactly once, by ``finish(_:)``.
+final class ClientCall: HTTP2Stream, @unchecked Sendable {
+    /// What an attempt came to.
+    struct Outcome: Sendable {
+        var result: Result<[UInt8], Status>
+        /// The server surely did not start on it, so that repeating it is safe for every method.
+        var wasNeverProcessed = false
+        /// The connection or the stream failed, rather than the server answering.
+        var isTransportFailure = false
+
+        static func notProcessed(_ status: Status) -> Outcome {
+            Outcome(result: .failure(status), wasNeverProcessed: true, isTransportFailure: true)
+        }
+
+        static func lost(_ status: Status) -> Outcome {
+            Outcome(result: .failure(status), isTransportFailure: true)
+        }
+    }
+
+    let path: String
+    let body: [UInt8]
+    let metadata: Metadata
+    let deadline: Deadline
+
+    /// Where ``LoopClient`` keeps it; -1 before and after.
+    var index = -1
+    /// Set while its request is with a connection.
+    var connection: ClientConnection?
+    private(set) var isFinished = false
+    private var isCancelled = false
+    private var continuation: UnsafeContinuation<Outcome, Never>?
+
+    var response = ResponseReader()
+
+    init(path: String, body: [UInt8], metadata: Metadata, deadline: Deadline) {
+        self.path = path
+        self.body = body
+        self.metadata = metadata
+        self.deadline = deadline
+        super.init(id: 0)
+    }
+
+    func waiter(_ continuation: UnsafeContinuation<Outcome, Never>) {
+        self.continuation = continuation
+    }
+
+    func finish(_ outcome: Outcome) {
+        guard !isFinished else { return }
+        isFinished = true
+        connection = nil
+        // The caller's task goes on on its own executor: this loop's, for callers that run here.
+        continuation?.resume(returning: outcome)
+        continuation = nil
+    }
+
+    /// The header fields of the request.
+    func writeHeaders(_ fields: inout HeaderList, scheme: StaticString, authority: String) {
+        fields.add(":method", "POST")
+        fields.add(":scheme", scheme)
+        fields.add(":path", path)
+        fields.add(":authority", authority)
+        fields.add("te", "trailers")
+        fields.add("content-type", "application/grpc")
+        if !deadline.isNever {
+            fields.add("grpc-timeout", deadline.grpcTimeout(now: .now()), neverIndexed: true)
+        }
+        for (name, value) in metadata { fields.add(name, value, neverIndexed: true) }
+    }
+}

@@ -1,0 +1,133 @@
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// One address of a service on one event loop: carries out what ``EndpointState`` decides.
+///
+/// Touched only on its event loop; `@unchecked Sendable` because futures' callbacks, which NIO runs there, carry it.
+final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
+    let address: SocketAddress
+    /// A cycle while the endpoint is in use; ``LoopClient/shutdown()`` and ``LoopClient/update(_:)`` break it.
+    private let loop: LoopClient
+    private var machine: EndpointState
+    /// The connection that is being made or takes calls.
+    private var connection: ClientConnection?
+    /// Those that take no new calls and finish the ones they have.
+    private var draining: [ClientConnection] = []
+
+    init(_ address: SocketAddress, _ loop: LoopClient) {
+        self.address = address
+        self.loop = loop
+        self.machine = EndpointState(backoff: loop.configuration.backoff)
+    }
+
+    var isIdle: Bool { machine.state == .idle }
+    var isConnecting: Bool { machine.state == .connecting }
+    var isReady: Bool { machine.state == .ready }
+
+    func want() {
+        perform(machine.want())
+    }
+
+    /// The address is no longer the service's: no new calls, and the end once those in flight are done.
+    func remove(closingNow: Bool = false) {
+        machine.remove()
+        if let connection {
+            loop.becameUnready(connection)
+            if closingNow || connection.inFlight == 0 { connection.close() } else { draining.append(connection) }
+            self.connection = nil
+        }
+        if closingNow {
+            for connection in draining { connection.close() }
+            draining = []
+        }
+    }
+
+    private func perform(_ action: EndpointState.Action) {
+        switch action {
+        case .nothing: break
+        case .connect: connect()
+        case .wait(let duration):
+            loop.eventLoop.scheduleTask(in: TimeAmount(duration)) { [weak self] in
+                guard let self else { return }
+                self.perform(self.machine.retry())
+            }
+        }
+    }
+
+    private func connect() {
+        let configuration = loop.configuration
+        let connection = ClientConnection(configuration, owner: self)
+        self.connection = connection
+        ClientBootstrap(group: loop.eventLoop)
+            .connectTimeout(TimeAmount(configuration.connectTimeout))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls = configuration.tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: configuration.target.serverName))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(connection)
+                }
+            }
+            .connect(to: address)
+            .whenFailure { error in
+                self.attemptFailed(connection, error)
+            }
+    }
+
+    private func attemptFailed(_ failed: ClientConnection, _ error: any Error) {
+        guard connection === failed else { return }
+        connection = nil
+        loop.logger.debug("can't connect", metadata: ["address": "\(address)", "error": "\(error)"])
+        perform(machine.failed(random: loop.randomShare))
+        loop.resolveAgain()
+        loop.refuseWaitingIfHopeless()
+    }
+
+    // MARK: What the connection says
+
+    func connectionIsReady(_ connection: ClientConnection) {
+        guard connection === self.connection, machine.state == .connecting else {
+            if connection !== self.connection { connection.close() }
+            return
+        }
+        machine.connected()
+        loop.becameReady(connection)
+    }
+
+    func connectionIsDraining(_ connection: ClientConnection) {
+        guard connection === self.connection else { return }
+        loop.becameUnready(connection)
+        draining.append(connection)
+        self.connection = nil
+        perform(machine.saidGoodbye())
+        loop.resolveAgain()
+    }
+
+    func connectionClosed(_ connection: ClientConnection) {
+        draining.removeAll { $0 === connection }
+        guard connection === self.connection else { return }
+        loop.becameUnready(connection)
+        self.connection = nil
+        loop.logger.debug("connection closed", metadata: ["address": "\(address)"])
+        perform(machine.failed(random: loop.randomShare))
+        loop.resolveAgain()
+        loop.refuseWaitingIfHopeless()
+    }
+
+    func connection(_ connection: ClientConnection, ended call: ClientCall, _ outcome: ClientCall.Outcome) {
+        loop.end(call, outcome)
+        if machine.state == .removed, connection.inFlight == 0 { connection.close() }
+    }
+}
+
+extension HostPort {
+    /// For SNI, which names hosts, not addresses (RFC 6066 section 3).
+    fileprivate var serverName: String? {
+        (try? SocketAddress(ipAddress: host, port: port)) == nil ? host : nil
+    }
+}

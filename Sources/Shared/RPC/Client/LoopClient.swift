@@ -1,0 +1,202 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// A client's share on one event loop: its connections there, and the calls that run or wait there.
+///
+/// Touched only on `eventLoop`; `@unchecked Sendable` because callers carry it there.
+final class LoopClient: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    let configuration: RPCClient.Configuration
+    let logger: Logger
+    /// Asks for a fresh look at the name.
+    let resolveAgain: @Sendable () -> Void
+
+    var endpoints: [Endpoint] = []
+    /// Connections that may take calls.
+    private var ready: [ClientConnection] = []
+    /// The count of `ready`, for readers on any thread.
+    let readyCount = Atomic(0)
+    /// Every call that is not finished.
+    private var calls: [ClientCall] = []
+    /// Those of them that wait for a connection, oldest first. May hold finished ones, which are skipped.
+    private var waiting = CircularBuffer<ClientCall>()
+    private let deadlines: DeadlineTimer
+    /// Why there is no address, if there is none.
+    private var resolveFailure: Status?
+    private var isShutDown = false
+    private var randomState: UInt64 = .random(in: 1...UInt64.max)
+
+    init(
+        _ eventLoop: any EventLoop, _ configuration: RPCClient.Configuration, logger: Logger,
+        resolveAgain: @escaping @Sendable () -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+        self.logger = logger
+        self.resolveAgain = resolveAgain
+        self.deadlines = DeadlineTimer(eventLoop)
+        deadlines.onFire = { self.expireCalls(.now()) }
+    }
+
+    // MARK: Calls
+
+    func start(_ call: ClientCall) {
+        guard !isShutDown else {
+            call.finish(.notProcessed(Status(.unavailable, "the client is shut down")))
+            return
+        }
+        guard !call.deadline.isExpired else {
+            call.finish(.init(result: .failure(Status(.deadlineExceeded, "the deadline has passed"))))
+            return
+        }
+        call.index = calls.count
+        calls.append(call)
+        deadlines.arm(call.deadline.instant)
+        dispatch(call)
+    }
+
+    private func dispatch(_ call: ClientCall) {
+        if let connection = pick() {
+            connection.send(call)
+            return
+        }
+        for endpoint in endpoints { endpoint.want() }
+        if let refusal = refusal() {
+            end(call, .notProcessed(refusal))
+        } else {
+            waiting.append(call)
+        }
+    }
+
+    /// Why a call need not wait for a connection, or `nil` if it should.
+    private func refusal() -> Status? {
+        if waiting.count >= configuration.waitingCallsMax {
+            return Status(.resourceExhausted, "too many calls wait for the service")
+        }
+        if endpoints.isEmpty { return resolveFailure }
+        let mayConnect = endpoints.contains { $0.isConnecting || $0.isReady }
+        return mayConnect ? nil : Status(.unavailable, "the service can't be reached")
+    }
+
+    /// Of two connections taken at random the one with fewer calls in flight ("power of two choices").
+    private func pick() -> ClientConnection? {
+        switch ready.count {
+        case 0: return nil
+        case 1: return ready[0].canTakeCall ? ready[0] : nil
+        default:
+            let first = Int(random() % UInt64(ready.count))
+            let second = (first + 1 + Int(random() % UInt64(ready.count - 1))) % ready.count
+            let better = ready[first].inFlight <= ready[second].inFlight ? ready[first] : ready[second]
+            return better.canTakeCall ? better : ready.first { $0.canTakeCall }
+        }
+    }
+
+    /// xorshift64: balancing needs no better randomness, and the system's costs a system call.
+    private func random() -> UInt64 {
+        randomState ^= randomState << 13
+        randomState ^= randomState >> 7
+        randomState ^= randomState << 17
+        return randomState
+    }
+
+    var randomShare: Double { Double(random() >> 11) / Double(1 << 53) }
+
+    func end(_ call: ClientCall, _ outcome: ClientCall.Outcome) {
+        if call.index >= 0 {
+            let last = calls.removeLast()
+            if last !== call {
+                calls[call.index] = last
+                last.index = call.index
+            }
+            call.index = -1
+        }
+        call.finish(outcome)
+        if !waiting.isEmpty { sendWaiting() }
+    }
+
+    private func sendWaiting() {
+        while let call = waiting.first {
+            if call.isFinished {
+                waiting.removeFirst()
+            } else if let connection = pick() {
+                waiting.removeFirst()
+                connection.send(call)
+            } else {
+                return
+            }
+        }
+    }
+
+    /// Nobody waits for `call` any more.
+    func cancel(_ call: ClientCall, _ status: Status) {
+        guard !call.isFinished else { return }
+        let connection = call.connection
+        end(call, .init(result: .failure(status)))
+        connection?.cancel(call)
+    }
+
+    private func expireCalls(_ now: NIODeadline) -> NIODeadline? {
+        var next = NIODeadline.distantFuture
+        for call in calls {
+            if call.deadline.instant <= now {
+                cancel(call, Status(.deadlineExceeded, "the deadline has passed"))
+            } else {
+                next = min(next, call.deadline.instant)
+            }
+        }
+        return next == .distantFuture ? nil : next
+    }
+
+    // MARK: Endpoints
+
+    /// The name's addresses now. New ones are connected to at once if the client is in use; missing ones take no new calls.
+    func update(_ addresses: [SocketAddress]) {
+        guard !isShutDown else { return }
+        resolveFailure = nil
+        let inUse = !calls.isEmpty || endpoints.contains { !$0.isIdle }
+        for endpoint in endpoints where !addresses.contains(endpoint.address) { endpoint.remove() }
+        endpoints.removeAll { !addresses.contains($0.address) }
+        for address in addresses where !endpoints.contains(where: { $0.address == address }) {
+            let endpoint = Endpoint(address, self)
+            endpoints.append(endpoint)
+            if inUse { endpoint.want() }
+        }
+        sendWaiting()
+        refuseWaitingIfHopeless()
+    }
+
+    func resolveFailed(_ status: Status) {
+        guard endpoints.isEmpty else { return }
+        resolveFailure = status
+        refuseWaitingIfHopeless()
+    }
+
+    func becameReady(_ connection: ClientConnection) {
+        ready.append(connection)
+        readyCount.store(ready.count, ordering: .relaxed)
+        sendWaiting()
+    }
+
+    func becameUnready(_ connection: ClientConnection) {
+        ready.removeAll { $0 === connection }
+        readyCount.store(ready.count, ordering: .relaxed)
+    }
+
+    /// After a failure: calls that wait for a connection that nobody is making are told so.
+    func refuseWaitingIfHopeless() {
+        guard !waiting.isEmpty, let refusal = refusal() else { return }
+        let hopeless = waiting
+        waiting.removeAll()
+        for call in hopeless where !call.isFinished { end(call, .notProcessed(refusal)) }
+    }
+
+    func shutdown() {
+        isShutDown = true
+        deadlines.cancel()
+        waiting.removeAll()
+        for call in calls { cancel(call, Status(.unavailable, "the client is shut down")) }
+        for endpoint in endpoints { endpoint.remove(closingNow: true) }
+        endpoints = []
+    }
+}

@@ -1,0 +1,24 @@
+import RPC
+
+/// Where another service is reached.
+public enum ServiceAddress {
+    /// The port of the static rule: a service's name is its DNS name, and it listens here.
+    public static let staticPort = 8080
+
+    /// `NAME_ADDRESS` when it is set, as in local runs, else the static rule.
+    ///
+    /// - Parameter name: the service's short name, such as `vessel`.
+    /// - Throws: ``ConfigurationError`` when the variable is not host:port.
+    public static func resolve(
+        _ name: String, environment: [String: String]
+    ) throws(ConfigurationError) -> HostPort {
+        let variable = name.uppercased() + "_ADDRESS"
+        guard let text = Settings(environment: environment).variable(variable) else {
+            return HostPort(host: name, port: staticPort)
+        }
+        guard let address = HostPort(text), !address.host.isEmpty, address.port != 0 else {
+            throw ConfigurationError("\(variable): '\(text)' is not host:port, such as \(name):\(staticPort)")
+        }
+        return address
+    }
+}

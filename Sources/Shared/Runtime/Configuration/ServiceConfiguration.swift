@@ -1,0 +1,72 @@
+import Logging
+import NIOCore
+import RPC
+
+/// What every program needs to know to start and stop, read from flags and environment and checked.
+public struct ServiceConfiguration: Sendable, Equatable {
+    /// Where it takes calls.
+    public var address: HostPort
+    /// Where `/healthz`, `/readyz` and `/metrics` are served over HTTP.
+    public var adminAddress: HostPort
+    public var logLevel: Logger.Level
+    /// How long calls in flight may go on after SIGTERM.
+    public var drainTimeout: Duration
+    /// How long to wait for a store that can't be reached; `nil` waits for ever.
+    public var storeTimeout: Duration?
+    /// Event-loop threads.
+    public var threads: Int
+    public var tls: TLSFiles
+
+    /// The number of event-loop threads that can be asked for.
+    public static let threadsRange = 1...256
+
+    /// Programmatic settings, for tests: nothing is read from outside.
+    public init(address: HostPort, adminAddress: HostPort, threads: Int = 1) {
+        self.address = address
+        self.adminAddress = adminAddress
+        logLevel = .info
+        drainTimeout = .seconds(20)
+        storeTimeout = nil
+        self.threads = threads
+        tls = TLSFiles()
+    }
+
+    /// Reads a service's flags and variables. Touches nothing outside its arguments.
+    ///
+    /// - Throws: what can't be used, in one line that names the flag or variable.
+    public init(_ options: ServiceOptions, environment: [String: String]) throws(ConfigurationError) {
+        let settings = Settings(environment: environment)
+        let address = try settings.address(options.serverAddress, "server_address", "MICRO_SERVER_ADDRESS")
+        try self.init(options.common, settings, address: address ?? HostPort(host: "", port: 8080))
+        storeTimeout = try settings.duration(options.storeTimeout, "store_timeout", "STORE_TIMEOUT")
+    }
+
+    /// Reads the gateway's flags and variables, all but those that ``GatewaySettings`` reads.
+    ///
+    /// - Throws: what can't be used, in one line that names the flag or variable.
+    public init(_ options: GatewayOptions, environment: [String: String]) throws(ConfigurationError) {
+        let settings = Settings(environment: environment)
+        let address = try settings.address(options.address, "address", "MICRO_API_ADDRESS")
+        try self.init(options.common, settings, address: address ?? HostPort(host: "", port: 8080))
+    }
+
+    private init(_ options: CommonOptions, _ settings: Settings, address: HostPort) throws(ConfigurationError) {
+        if let (selector, source) = settings.text(options.selector, "selector", "MICRO_SELECTOR"),
+            selector != "static"
+        {
+            throw ConfigurationError(
+                "\(source): '\(selector)' is not a selector; the only one is static (a service's name is its DNS name)")
+        }
+        let admin = try settings.address(options.adminAddress, "admin_address", "ADMIN_ADDRESS")
+        self.init(address: address, adminAddress: admin ?? HostPort(host: "", port: 9090))
+        logLevel = try settings.level(options.logLevel, "log_level", "LOG_LEVEL") ?? .info
+        drainTimeout = try settings.duration(options.drainTimeout, "drain_timeout", "DRAIN_TIMEOUT") ?? .seconds(20)
+        threads =
+            try settings.integer(options.threads, "threads", "THREADS", in: Self.threadsRange)
+            ?? min(System.coreCount, Self.threadsRange.upperBound)
+        tls = try TLSFiles(
+            certificate: settings.text(options.tlsCertificate, "tls_cert", "TLS_CERT")?.text,
+            key: settings.text(options.tlsKey, "tls_key", "TLS_KEY")?.text,
+            authorities: settings.text(options.tlsAuthorities, "tls_ca", "TLS_CA")?.text)
+    }
+}

@@ -1,0 +1,19 @@
+import Contracts
+import RPC
+
+/// The gRPC health service, unary part, on top of ``Readiness``.
+/// Source: "GRPC Health Checking Protocol".
+public enum HealthRoute {
+    /// - Parameter services: the full names that may be asked about, beside the empty name for the whole server.
+    public static func make(readiness: Readiness, services: Set<String>) -> RPCRoute {
+        let services = services.union(["", HealthMethods.service])
+        return RPCRoute(HealthMethods.check) { request, _ in
+            guard services.contains(request.service) else {
+                throw Status(.notFound, "this server does not know that service")
+            }
+            var response = Grpc_Health_V1_HealthCheckResponse()
+            response.status = readiness.report().isReady ? .serving : .notServing
+            return response
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Logging
+import NIOCore
+import RPC
+import ServiceLifecycle
+
+/// Listens from the start of the program, and drains when it stops.
+struct ListenerService: Service {
+    let listener: any Listener
+    /// What it serves, for the log: `calls` or `admin`.
+    let purpose: String
+    let address: HostPort
+    let drainTimeout: Duration
+    let logger: Logger
+    var started: @Sendable (SocketAddress) -> Void = { _ in }
+
+    func run() async throws {
+        let bound: SocketAddress
+        do {
+            bound = try await listener.start()
+        } catch {
+            throw ProgramFailure("can't listen on \(address) for \(purpose): \(Self.reason(error))")
+        }
+        logger.info("listening", metadata: ["for": "\(purpose)", "address": "\(bound.plain)"])
+        started(bound)
+        try? await gracefulShutdown()
+        // Cancelled means that another part failed: there is nothing to wait for.
+        await listener.drain(timeout: Task.isCancelled ? .zero : drainTimeout)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        if let error = error as? IOError { return SystemError.text(error.errnoCode) }
+        return "\(error)"
+    }
+}
+
+extension SocketAddress {
+    /// `address:port` without the name that it was resolved from.
+    var plain: String {
+        guard let ipAddress, let port else { return description }
+        return HostPort(host: ipAddress, port: port).description
+    }
+}

@@ -1,0 +1,67 @@
+import RPC
+import Storage
+import Synchronization
+
+/// Makes a store on connection pools, which connects by itself in the background, into one that a program waits for.
+public final class PooledStore: StoreLifecycle {
+    private let store: any Store
+    public let storeAddress: String
+    private let isStarted = Atomic(false)
+
+    /// How often a store that connects is looked at.
+    private static let lookInterval: Duration = .milliseconds(20)
+    /// How long one try waits before it reports what it waits for.
+    private static let tryTimeout: Duration = .seconds(1)
+
+    /// - Parameter address: for logs; without user, password or options. ``DatabaseAddress`` describes itself so.
+    public init(_ store: any Store, address: String) {
+        self.store = store
+        storeAddress = address
+    }
+
+    public func open() async throws {
+        // Every try after the first only waits on: the pool's threads connect again by themselves.
+        let isFirst = isStarted.exchange(true, ordering: .relaxed) == false
+        if isFirst { try store.start() }
+        let deadline = Deadline.after(Self.tryTimeout)
+        while !store.isReady {
+            if let refusal = store.refusal { throw StoreRefusal(refusal.message) }
+            if deadline.isExpired { throw StoreUnreachable(reason: store.lastError ?? "no answer yet") }
+            try await Task.sleep(for: Self.lookInterval)
+        }
+    }
+
+    public func check() async -> String? {
+        store.isReady ? nil : store.lastError ?? "no connection"
+    }
+
+    public func close() async {
+        await store.shutdown()
+    }
+}
+
+private struct StoreUnreachable: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { reason }
+}
+
+extension ServiceRuntime {
+    /// Gauges of every pool of `store`: `pool_threads`, `pool_connected`, `pool_queued`, `pool_running`,
+    /// `pool_queue_capacity`, each with the label `pool`.
+    public func watchPools(of store: any Store) {
+        let gauges: [(name: String, help: String, read: @Sendable (PoolStatistics) -> Int)] = [
+            ("pool_threads", "Threads that each own a connection.", { $0.threads }),
+            ("pool_connected", "Connections that are up.", { $0.connected }),
+            ("pool_queued", "Calls that wait for a thread.", { $0.queued }),
+            ("pool_running", "Calls that a thread works on.", { $0.running }),
+            ("pool_queue_capacity", "Calls that may wait before more are refused.", { $0.queueCapacity }),
+        ]
+        for pool in store.statistics.map(\.name) {
+            for gauge in gauges {
+                metrics.gauge(gauge.name, gauge.help, labels: [("pool", pool)]) {
+                    store.statistics.first { $0.name == pool }.map { Double(gauge.read($0)) } ?? .nan
+                }
+            }
+        }
+    }
+}

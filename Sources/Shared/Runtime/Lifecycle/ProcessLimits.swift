@@ -1,0 +1,42 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// What a server changes about its process before it starts.
+enum ProcessLimits {
+    /// Enough for every connection that a server allows; more would only make closing them at exec slow.
+    static let openFilesMax: UInt = 65_536
+
+    #if canImport(Glibc)
+    private static let openFilesResource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+    private static let openFilesResource = RLIMIT_NOFILE
+    #endif
+
+    /// Writing to a connection that the peer closed must be an error, not the end of the process.
+    static func ignoreBrokenPipes() {
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Raises the soft limit on open files to the hard one, at most to ``openFilesMax``. Never lowers it; a refusal
+    /// leaves things as they were.
+    static func raiseOpenFiles() {
+        var limit = rlimit()
+        guard getrlimit(openFilesResource, &limit) == 0 else { return }
+        let wanted = min(limit.rlim_max, rlim_t(openFilesMax))
+        guard wanted > limit.rlim_cur else { return }
+        limit.rlim_cur = wanted
+        setrlimit(openFilesResource, &limit)
+    }
+
+    /// The soft limit on open files.
+    static func openFiles() -> UInt {
+        var limit = rlimit()
+        guard getrlimit(openFilesResource, &limit) == 0 else { return 0 }
+        return UInt(limit.rlim_cur)
+    }
+}

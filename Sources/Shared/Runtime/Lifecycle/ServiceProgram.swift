@@ -1,0 +1,118 @@
+import ArgumentParser
+import CoreMetrics
+import Logging
+import UnixSignals
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// A program of the system: flags, and a function that builds its parts. Mark the conforming type `@main`.
+///
+/// ```swift
+/// @main
+/// struct VesselProgram: ServiceProgram {
+///     static let configuration = CommandConfiguration(commandName: "shippy-vessel-service", abstract: "…")
+///     static let serviceName = "vessel"
+///     @OptionGroup var options: ServiceOptions
+///
+///     func build(_ runtime: ServiceRuntime) throws -> ServiceParts { … }
+/// }
+/// ```
+public protocol ServiceProgram: ParsableCommand {
+    associatedtype Options: ProgramOptions
+
+    /// The short name in logs, such as `vessel`.
+    static var serviceName: String { get }
+
+    /// What ALPN offers on the program's own address.
+    static var serverProtocols: [String] { get }
+
+    /// The flags that all programs of this kind have; declare it as an `@OptionGroup`.
+    var options: Options { get }
+
+    /// Wires the parts. Runs once, before anything listens; opens nothing.
+    ///
+    /// - Throws: ``ConfigurationError`` for settings that can't be used.
+    func build(_ runtime: ServiceRuntime) async throws -> ServiceParts
+}
+
+extension ServiceProgram {
+    public static var serverProtocols: [String] { ["h2"] }
+
+    /// Runs the program to its end and exits: 0 after a drain, 64 for flags or variables that can't be used, 1 when a
+    /// part failed. What went wrong is one line on standard error.
+    public static func main() async {
+        ProcessLimits.ignoreBrokenPipes()
+        ProcessLimits.raiseOpenFiles()
+        let program: Self
+        do {
+            program = try parse()
+        } catch {
+            endParsing(error)
+        }
+        do {
+            try await program.runToEnd(environment: Settings.ofProcess().environment)
+        } catch let error as ConfigurationError {
+            end(64, error.description)
+        } catch {
+            end(1, "\(error)")
+        }
+        endProcess(0)
+    }
+
+    private func runToEnd(environment: [String: String]) async throws {
+        let configuration = try options.configuration(environment: environment)
+        let levels = LogLevelSwitch(configuration.logLevel)
+        let output = LogOutput.standard()
+        LoggingSystem.bootstrap { label in
+            LineLogHandler(service: Self.serviceName, label: label, output: output, levels: levels)
+        }
+        let metrics = MetricsRegistry()
+        MetricsSystem.bootstrap(metrics)
+        ProcessMetrics.register(in: metrics)
+        let runtime = try ServiceRuntime(
+            name: Self.serviceName, configuration: configuration, environment: environment,
+            logger: Logger(label: Self.serviceName), logLevels: levels, metrics: metrics,
+            serverProtocols: Self.serverProtocols)
+        // From here on a signal stops the program in order; until here it simply ends it.
+        let signals = await Self.signals()
+        let parts = try await build(runtime)
+        try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals)
+        await runtime.stop()
+    }
+
+    private static func signals() async -> AsyncStream<Int32> {
+        let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        return AsyncStream { continuation in
+            let task = Task {
+                for await signal in trapped { continuation.yield(signal.rawValue) }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// `--help` and the like go to standard output; anything else is a complaint in one line.
+    private static func endParsing(_ error: any Error) -> Never {
+        if exitCode(for: error).isSuccess {
+            LogOutput(descriptor: STDOUT_FILENO, style: .terminal).write(Array((fullMessage(for: error) + "\n").utf8))
+            endProcess(0)
+        }
+        end(64, "\(message(for: error)); see --help")
+    }
+
+    private static func end(_ status: Int32, _ complaint: String) -> Never {
+        let line = complaint.split(whereSeparator: \.isNewline).joined(separator: " ")
+        LogOutput(descriptor: STDERR_FILENO, style: .terminal).write(Array("\(_commandName): \(line)\n".utf8))
+        endProcess(status)
+    }
+}
+
+/// `exit`, which within a command would mean the command's own function of that name.
+private func endProcess(_ status: Int32) -> Never {
+    exit(status)
+}

@@ -1,0 +1,120 @@
+import HTTP
+import Logging
+import NIOCore
+import RPC
+import ServiceLifecycle
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Runs the parts of a program: store, clients, admin endpoints, front, background work; and stops them the other way
+/// round when a signal comes.
+public struct ServiceRunner: Sendable {
+    private let runtime: ServiceRuntime
+    private let parts: ServiceParts
+
+    /// What stopping may take beyond the drain timeout before the process is ended by force.
+    static let stopGrace: Duration = .seconds(10)
+
+    public init(runtime: ServiceRuntime, parts: ServiceParts) {
+        self.runtime = runtime
+        self.parts = parts
+    }
+
+    /// Addresses that the program listens on, told as soon as they are bound.
+    public struct Addresses: Sendable {
+        /// Called once, with the front's address.
+        public var front: @Sendable (SocketAddress) -> Void = { _ in }
+        /// Called once, with the admin endpoints' address.
+        public var admin: @Sendable (SocketAddress) -> Void = { _ in }
+
+        public init() {}
+    }
+
+    /// Runs until a signal came and all has stopped, or a part failed.
+    ///
+    /// The first signal drains: not ready, no new connections, calls in flight end, store closed. The second ends the
+    /// process at once with status 128 + signal.
+    /// - Parameter signals: signal numbers as they arrive.
+    /// - Throws: ``ProgramFailure`` or what a background part threw.
+    public func run(signals: AsyncStream<Int32>, addresses: Addresses = Addresses()) async throws {
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(services: services(addresses), logger: quietLogger))
+        let listening = Task { await listen(to: signals, stop: group) }
+        defer { listening.cancel() }
+        try await group.run()
+        runtime.logger.info("stopped")
+    }
+
+    /// In the order of starting; each is stopped only when all after it have ended.
+    private func services(_ addresses: Addresses) -> [any Service] {
+        let logger = runtime.logger
+        let configuration = runtime.configuration
+        var services: [any Service] = []
+        var opened: Gate?
+        if let store = parts.store {
+            let service = StoreService(
+                store, timeout: configuration.storeTimeout, logger: logger, prepare: parts.prepare)
+            runtime.readiness.add(service.check)
+            opened = service.opened
+            services.append(service)
+        }
+        services.append(ClosingService { [runtime] in await runtime.closeClients() })
+        services.append(
+            ListenerService(
+                listener: adminServer(), purpose: "admin", address: configuration.adminAddress,
+                drainTimeout: .seconds(1), logger: logger, started: addresses.admin))
+        services.append(
+            ListenerService(
+                listener: parts.front, purpose: "calls", address: configuration.address,
+                drainTimeout: configuration.drainTimeout, logger: logger, started: addresses.front))
+        services += parts.background.map { BackgroundService(service: $0, opened: opened) }
+        services.append(ReadinessService(readiness: runtime.readiness, logger: logger))
+        return services
+    }
+
+    private func adminServer() -> HTTPServer {
+        var configuration = HTTPServer.Configuration(address: runtime.configuration.adminAddress)
+        configuration.bodyBytesMax = 0
+        configuration.connectionsMax = 64
+        return HTTPServer(
+            configuration: configuration, group: runtime.group,
+            responder: AdminResponder(readiness: runtime.readiness, metrics: runtime.metrics), logger: runtime.logger)
+    }
+
+    /// The group would log each step of starting and stopping; the parts say what matters themselves.
+    private var quietLogger: Logger {
+        var logger = runtime.logger
+        logger.logLevel = .critical
+        return logger
+    }
+
+    private func listen(to signals: AsyncStream<Int32>, stop group: ServiceGroup) async {
+        var isStopping = false
+        for await signal in signals {
+            if isStopping {
+                runtime.logger.warning("stopping at once", metadata: ["signal": "\(signal)"])
+                _exit(128 + signal)
+            }
+            isStopping = true
+            runtime.logger.info("stopping", metadata: ["signal": "\(signal)"])
+            runtime.readiness.beginDraining()
+            await group.triggerGracefulShutdown()
+            watchStop()
+        }
+    }
+
+    /// Whatever hangs, the process ends: an orchestrator's kill would leave no word in the log.
+    private func watchStop() {
+        let limit = runtime.configuration.drainTimeout + Self.stopGrace
+        runtime.group.next().scheduleTask(in: TimeAmount(limit)) { [logger = runtime.logger] in
+            logger.critical("stopping took longer than \(limit); the process ends now")
+            _exit(1)
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Contracts
+import HTTP
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import RPC
+import Synchronization
+
+/// What every program has: settings, logs, metrics, event loops, health; and it makes servers and clients that use them.
+public final class ServiceRuntime: Sendable {
+    /// The short name, such as `vessel`.
+    public let name: String
+    public let configuration: ServiceConfiguration
+    /// The environment, for settings of the program's own.
+    public let settings: Settings
+    public let logger: Logger
+    /// Changes what is logged while the program runs.
+    public let logLevels: LogLevelSwitch
+    public let group: MultiThreadedEventLoopGroup
+    public let metrics: MetricsRegistry
+    /// The recorders of the program's own RPC methods.
+    public let rpcMetrics: RPCMetrics
+    public let readiness = Readiness()
+
+    /// For servers that are made elsewhere; `nil` without `--tls_cert`.
+    public let serverTLS: NIOSSLContext?
+    /// For clients that are made elsewhere; `nil` without `--tls_ca`.
+    public let clientTLS: NIOSSLContext?
+    private let clients = Mutex<[RPCClient]>([])
+
+    /// How long a health check of another service may take.
+    static let upstreamCheckTimeout: Duration = .seconds(1)
+
+    /// Reads the TLS files; starts no thread but the group's, which ``stop()`` ends.
+    ///
+    /// - Throws: ``ConfigurationError`` when a TLS file can't be used.
+    public init(
+        name: String, configuration: ServiceConfiguration, environment: [String: String], logger: Logger,
+        logLevels: LogLevelSwitch, metrics: MetricsRegistry, serverProtocols: [String] = ["h2"]
+    ) throws(ConfigurationError) {
+        serverTLS = try configuration.tls.serverContext(protocols: serverProtocols)
+        clientTLS = try configuration.tls.clientContext()
+        self.name = name
+        self.configuration = configuration
+        self.settings = Settings(environment: environment)
+        self.logger = logger
+        self.logLevels = logLevels
+        self.metrics = metrics
+        rpcMetrics = RPCMetrics(registry: metrics)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+    }
+
+    /// The gRPC server at the configured address: these routes and the health service, recorded, with TLS if asked for.
+    ///
+    /// - Parameter configure: changes limits before the server is made.
+    public func rpcServer(
+        _ routes: [RPCRoute], configure: (inout RPCServer.Configuration) -> Void = { _ in }
+    ) -> RPCServer {
+        let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
+        var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
+        configure(&serverConfiguration)
+        let rpcMetrics = rpcMetrics
+        let server = RPCServer(
+            routes: routes + [health], configuration: serverConfiguration, group: group, logger: logger,
+            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) })
+        metrics.gauge("rpc_server_connections", "Connections that clients have open.") { [weak server] in
+            Double(server?.connectionCount ?? 0)
+        }
+        return server
+    }
+
+    /// The HTTP server at the configured address, with TLS if asked for.
+    ///
+    /// - Parameter configure: changes limits before the server is made.
+    public func httpServer(
+        _ responder: any HTTPResponder, configure: (inout HTTPServer.Configuration) -> Void = { _ in }
+    ) -> HTTPServer {
+        var serverConfiguration = HTTPServer.Configuration(address: configuration.address, tls: serverTLS)
+        configure(&serverConfiguration)
+        let server = HTTPServer(
+            configuration: serverConfiguration, group: group, responder: responder, logger: logger)
+        metrics.gauge("http_server_open_connections", "Connections that clients have open.") { [weak server] in
+            Double(server?.connectionCount ?? 0)
+        }
+        return server
+    }
+
+    /// A client of another service, at `NAME_ADDRESS` or by the static rule; closed after the program has drained.
+    ///
+    /// - Parameter service: the short name, such as `vessel`.
+    /// - Throws: ``ConfigurationError`` when the variable is not host:port.
+    public func client(of service: String) throws(ConfigurationError) -> RPCClient {
+        let target = try ServiceAddress.resolve(service, environment: settings.environment)
+        let client = RPCClient(
+            configuration: RPCClient.Configuration(target: target, tls: clientTLS), group: group, logger: logger)
+        metrics.gauge(
+            "rpc_client_connections", "Connections open to another service.", labels: [("server_address", "\(target)")]
+        ) { [weak client] in
+            Double(client?.connectionCount ?? 0)
+        }
+        clients.withLock { $0.append(client) }
+        return client
+    }
+
+    /// Makes the program ready only while the service behind `client` says that it serves.
+    ///
+    /// - Parameters:
+    ///   - name: the check's name, such as `vessel`.
+    ///   - service: the full gRPC name, such as `vessel.VesselService`.
+    public func requireServing(_ client: RPCClient, _ name: String, service: String) {
+        readiness.add(
+            ReadinessCheck(name) {
+                var request = Grpc_Health_V1_HealthCheckRequest()
+                request.service = service
+                do {
+                    let deadline = Deadline.after(Self.upstreamCheckTimeout)
+                    let response = try await client.call(HealthMethods.check, request, deadline: deadline)
+                    return response.status == .serving ? nil : "it does not serve now"
+                } catch {
+                    return "\(Status(error))"
+                }
+            })
+    }
+
+    /// Closes the clients.
+    func closeClients() async {
+        for client in clients.withLock({ $0 }) {
+            await client.shutdown()
+        }
+    }
+
+    /// Ends the event loops. After this nothing of the runtime may be used.
+    public func stop() async {
+        try? await group.shutdownGracefully()
+    }
+}

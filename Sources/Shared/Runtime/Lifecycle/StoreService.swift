@@ -1,0 +1,112 @@
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// Opens the store, keeps at it until it is there, and closes it last of all.
+final class StoreService: Service {
+    private let store: any StoreLifecycle
+    private let prepare: @Sendable () async throws -> Void
+    private let timeout: Duration?
+    private let logger: Logger
+    let opened = Gate()
+
+    /// How often the wait is looked at.
+    private static let tickInterval: Duration = .milliseconds(200)
+
+    /// - Parameters:
+    ///   - timeout: how long to wait for the store; `nil` for ever.
+    ///   - prepare: runs after the store opened and before it counts as open; tried again when it fails.
+    init(
+        _ store: any StoreLifecycle, timeout: Duration?, logger: Logger,
+        prepare: @escaping @Sendable () async throws -> Void
+    ) {
+        self.store = store
+        self.prepare = prepare
+        self.timeout = timeout
+        self.logger = logger
+    }
+
+    /// The store as a thing that must be well.
+    var check: ReadinessCheck {
+        ReadinessCheck("store") { [store, opened] in
+            opened.isOpen ? await store.check() : "not reached yet"
+        }
+    }
+
+    func run() async throws {
+        let attempts = Task { await self.attempt() }
+        do {
+            try await cancelWhenGracefulShutdown { try await self.waitUntilOpen() }
+        } catch is CancellationError {
+            // Asked to stop while waiting, which is no failure.
+            attempts.cancel()
+            await attempts.value
+            await store.close()
+            return
+        } catch {
+            // No wait for the attempt: the process is about to end, and what hangs must not keep it.
+            attempts.cancel()
+            throw error
+        }
+        logger.info("the store is open", metadata: ["address": "\(store.storeAddress)"])
+        opened.open()
+        try? await gracefulShutdown()
+        await store.close()
+    }
+
+    private enum Event: Sendable {
+        case opened
+        case refused(StoreRefusal)
+        case wait(StoreWait.Event)
+    }
+
+    private let events = AsyncStream<Event>.makeStream(bufferingPolicy: .bufferingNewest(64))
+
+    private func attempt() async {
+        var failures = 0
+        var isOpen = false
+        while !Task.isCancelled {
+            do {
+                if !isOpen { try await store.open() }
+                isOpen = true
+                try await prepare()
+                events.continuation.yield(.opened)
+                return
+            } catch let refusal as StoreRefusal {
+                events.continuation.yield(.refused(refusal))
+                return
+            } catch {
+                events.continuation.yield(.wait(.failed(reason: "\(error)")))
+            }
+            try? await Task.sleep(for: StoreWait.retryDelay(failures))
+            failures += 1
+        }
+    }
+
+    private func waitUntilOpen() async throws {
+        var wait = StoreWait(address: store.storeAddress, timeout: timeout, start: .now())
+        let ticks = Task { [continuation = events.continuation] in
+            while !Task.isCancelled {
+                try await Task.sleep(for: Self.tickInterval)
+                continuation.yield(.wait(.tick))
+            }
+        }
+        defer { ticks.cancel() }
+        for await event in events.stream {
+            switch event {
+            case .opened:
+                return
+            case .refused(let refusal):
+                throw ProgramFailure("the store at \(store.storeAddress) refuses: \(refusal)")
+            case .wait(let event):
+                switch wait.handle(event, at: .now()) {
+                case .nothing: break
+                case .log(let line): logger.warning("\(line)")
+                case .giveUp(let line): throw ProgramFailure(line)
+                }
+            }
+        }
+        throw CancellationError()
+    }
+}

@@ -1,0 +1,62 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// A file descriptor that log lines go to, and how they look there.
+public struct LogOutput: Sendable {
+    /// How a line looks.
+    public enum Style: Sendable {
+        /// One JSON object, for collectors.
+        case json
+        /// Coloured text, for a terminal.
+        case terminal
+    }
+
+    public let descriptor: Int32
+    public let style: Style
+
+    public init(descriptor: Int32, style: Style) {
+        self.descriptor = descriptor
+        self.style = style
+    }
+
+    /// Standard output: text on a terminal, JSON otherwise.
+    public static func standard() -> LogOutput {
+        LogOutput(descriptor: STDOUT_FILENO, style: isatty(STDOUT_FILENO) == 1 ? .terminal : .json)
+    }
+
+    /// Writes the line by one `write(2)`, so that lines of several threads don't mix; goes on where the system took
+    /// only a part. A descriptor that can't be written to loses the line: there is no place left to complain.
+    func write(_ line: [UInt8]) {
+        line.withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = systemWrite(descriptor, UnsafeRawBufferPointer(rebasing: rest))
+                if count > 0 {
+                    rest = rest.dropFirst(count)
+                } else if count == 0 || (errno != EINTR && !waitUntilWritable()) {
+                    return
+                }
+            }
+        }
+    }
+
+    /// Whether another try makes sense: the descriptor is non-blocking and full, and drains within a second.
+    private func waitUntilWritable() -> Bool {
+        guard errno == EAGAIN || errno == EWOULDBLOCK else { return false }
+        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return systemPoll(&poll, 1, 1_000) == 1
+    }
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+    write(descriptor, bytes.baseAddress, bytes.count)
+}
+
+private func systemPoll(_ descriptors: UnsafeMutablePointer<pollfd>, _ count: UInt, _ milliseconds: Int32) -> Int32 {
+    poll(descriptors, nfds_t(count), milliseconds)
+}

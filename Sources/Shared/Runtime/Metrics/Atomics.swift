@@ -1,0 +1,58 @@
+import Synchronization
+
+/// A `Double` that several threads may add to.
+final class AtomicDouble: Sendable {
+    private let bits = Atomic<UInt64>(0)
+
+    var value: Double {
+        get { Double(bitPattern: bits.load(ordering: .relaxed)) }
+        set { bits.store(newValue.bitPattern, ordering: .relaxed) }
+    }
+
+    func add(_ amount: Double) {
+        var old = bits.load(ordering: .relaxed)
+        while true {
+            let new = (Double(bitPattern: old) + amount).bitPattern
+            let (exchanged, current) = bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
+            if exchanged { return }
+            old = current
+        }
+    }
+}
+
+/// A fixed number of counters in one piece of memory that starts on a cache line, each atomic on its own.
+// The pointer is set once, points to memory that only deinit frees, and every access to it is an atomic operation on
+// an element that init initialised; so any thread may use it for as long as it holds a reference.
+final class AtomicCounters: @unchecked Sendable {
+    let count: Int
+    private let elements: UnsafeMutablePointer<Atomic<UInt64>>
+
+    static let cacheLineBytes = 64
+
+    init(count: Int) {
+        self.count = count
+        let size = MemoryLayout<Atomic<UInt64>>.stride * max(1, count)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: Self.cacheLineBytes)
+        elements = memory.bindMemory(to: Atomic<UInt64>.self, capacity: max(1, count))
+        for index in 0..<count {
+            (elements + index).initialize(to: Atomic(0))
+        }
+    }
+
+    deinit {
+        elements.deinitialize(count: count)
+        UnsafeMutableRawPointer(elements).deallocate()
+    }
+
+    /// Wraps around at 2^64.
+    @inline(__always)
+    func add(_ amount: UInt64, at index: Int) {
+        precondition(index >= 0 && index < count)
+        elements[index].wrappingAdd(amount, ordering: .relaxed)
+    }
+
+    subscript(index: Int) -> UInt64 {
+        precondition(index >= 0 && index < count)
+        return elements[index].load(ordering: .relaxed)
+    }
+}

@@ -1,0 +1,53 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The figures of this process that every Prometheus client library gives, read at each scrape.
+enum ProcessMetrics {
+    static func register(in registry: MetricsRegistry) {
+        let startSeconds = Double(Timestamp.now().milliseconds) / 1_000
+        registry.gauge("process_start_time_seconds", "When the process started, as Unix time.") { startSeconds }
+        registry.counter("process_cpu_seconds_total", "Processor time, user and system.") { cpuSeconds() }
+        registry.gauge("process_max_fds", "File descriptors that may be open.") { Double(ProcessLimits.openFiles()) }
+        #if os(Linux)
+        registry.gauge("process_resident_memory_bytes", "Memory that is resident.") { residentBytes() ?? .nan }
+        registry.gauge("process_open_fds", "File descriptors that are open.") { openDescriptors() ?? .nan }
+        #endif
+    }
+
+    static func cpuSeconds() -> Double {
+        var time = timespec()
+        guard clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return .nan }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    #if os(Linux)
+    /// The second number in `/proc/self/statm`, which counts pages.
+    static func residentBytes() -> Double? {
+        let descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let count = read(descriptor, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        let fields = buffer.prefix(count).split(separator: UInt8(ascii: " "))
+        guard fields.count > 1, let pages = Double(String(decoding: fields[1], as: UTF8.self)) else { return nil }
+        return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    /// The entries of `/proc/self/fd`, without the one that reading it opens.
+    static func openDescriptors() -> Double? {
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = -1
+        while let entry = readdir(directory) {
+            if entry.pointee.d_name.0 != CChar(bitPattern: UInt8(ascii: ".")) { count += 1 }
+        }
+        return Double(count)
+    }
+    #endif
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+
+/// Flags that every program takes. They are text here; ``ServiceConfiguration`` checks them, so that a flag and its
+/// variable are read by the same code and complained about in the same words.
+public struct CommonOptions: ParsableArguments, Sendable {
+    @Option(
+        name: .customLong("selector"),
+        help: ArgumentHelp(
+            "How other services are found; only static: the name is the DNS name, port 8080. [MICRO_SELECTOR]",
+            valueName: "name"))
+    public var selector: String?
+
+    @Option(
+        name: .customLong("admin_address"),
+        help: ArgumentHelp(
+            "Where /healthz, /readyz and /metrics are served. [ADMIN_ADDRESS] (default: :9090)", valueName: "host:port"))
+    public var adminAddress: String?
+
+    @Option(
+        name: .customLong("log_level"),
+        help: ArgumentHelp(
+            "trace, debug, info, notice, warning, error or critical. [LOG_LEVEL] (default: info)", valueName: "level"))
+    public var logLevel: String?
+
+    @Option(
+        name: .customLong("drain_timeout"),
+        help: ArgumentHelp(
+            "How long calls in flight may go on after SIGTERM. [DRAIN_TIMEOUT] (default: 20)", valueName: "seconds"))
+    public var drainTimeout: String?
+
+    @Option(
+        name: .customLong("threads"),
+        help: ArgumentHelp("Event-loop threads. [THREADS] (default: one per processor)", valueName: "count"))
+    public var threads: String?
+
+    @Option(
+        name: .customLong("tls_cert"),
+        help: ArgumentHelp("Certificate chain to serve with TLS. [TLS_CERT]", valueName: "pem"))
+    public var tlsCertificate: String?
+
+    @Option(
+        name: .customLong("tls_key"),
+        help: ArgumentHelp("Private key of the certificate. [TLS_KEY]", valueName: "pem"))
+    public var tlsKey: String?
+
+    @Option(
+        name: .customLong("tls_ca"),
+        help: ArgumentHelp("Authorities of the services we call; makes our calls use TLS. [TLS_CA]", valueName: "pem"))
+    public var tlsAuthorities: String?
+
+    public init() {}
+}

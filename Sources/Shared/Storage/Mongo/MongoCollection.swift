@@ -1,0 +1,137 @@
+import CMongoC
+import RPC
+import Storage
+
+/// The operations of one collection: the one owner of its `mongoc_collection_t`, which is destroyed with it.
+///
+/// Every operation blocks, takes the time that is left of the call along as `maxTimeMS`, and throws ``StorageError``.
+/// Writes are acknowledged by a majority and repeated once by the driver after a lost connection.
+public final class MongoCollection {
+    private let collection: OpaquePointer
+
+    init(client: OpaquePointer, database: String, name: String) {
+        // It returns NULL only for arguments that are NULL.
+        guard let collection = mongoc_client_get_collection(client, database, name) else {
+            preconditionFailure("libmongoc made no collection")
+        }
+        self.collection = collection
+    }
+
+    deinit {
+        mongoc_collection_destroy(collection)
+    }
+
+    /// - Throws: ``StorageError`` of kind `.duplicateKey` when `_id` or a unique key is taken.
+    public func insert(_ document: BSONFields, deadline: Deadline) throws(StorageError) {
+        let document = BSONDocument(document)
+        let options = try Self.options([:], deadline)
+        try checked(
+            { reply, error in
+                document.withPointer { document in
+                    options.withPointer { mongoc_collection_insert_one(collection, document, $0, reply, error) }
+                }
+            }, read: { _ in })
+    }
+
+    /// Updates one document, or makes it from filter and update.
+    public func upsert(_ filter: BSONFields, _ update: BSONFields, deadline: Deadline) throws(StorageError) {
+        let filter = BSONDocument(filter)
+        let update = BSONDocument(update)
+        let options = try Self.options(["upsert": true], deadline)
+        try checked(
+            { reply, error in
+                filter.withPointer { filter in
+                    update.withPointer { update in
+                        options.withPointer {
+                            mongoc_collection_update_one(collection, filter, update, $0, reply, error)
+                        }
+                    }
+                }
+            }, read: { _ in })
+    }
+
+    /// Updates or makes a document for each pair, in their order, in as few trips as the driver needs.
+    public func upsert(_ pairs: [(filter: BSONFields, update: BSONFields)], deadline: Deadline) throws(StorageError) {
+        guard !pairs.isEmpty else { return }
+        guard let bulk = mongoc_collection_create_bulk_operation_with_opts(collection, nil) else {
+            throw StorageError(.other, "libmongoc made no bulk operation")
+        }
+        defer { mongoc_bulk_operation_destroy(bulk) }
+        let options = BSONDocument(["upsert": true])
+        for pair in pairs {
+            let filter = BSONDocument(pair.filter)
+            let update = BSONDocument(pair.update)
+            var error = bson_error_t()
+            let isAdded = filter.withPointer { filter in
+                update.withPointer { update in
+                    options.withPointer {
+                        mongoc_bulk_operation_update_one_with_opts(bulk, filter, update, $0, &error)
+                    }
+                }
+            }
+            guard isAdded else { throw StorageError(mongo: error, reply: nil) }
+        }
+        try checked({ reply, error in mongoc_bulk_operation_execute(bulk, reply, error) != 0 }, read: { _ in })
+    }
+
+    /// - Returns: whether there was such a document.
+    @discardableResult
+    public func delete(_ filter: BSONFields, deadline: Deadline) throws(StorageError) -> Bool {
+        let filter = BSONDocument(filter)
+        let options = try Self.options([:], deadline)
+        return try checked(
+            { reply, error in
+                filter.withPointer { filter in
+                    options.withPointer { mongoc_collection_delete_one(collection, filter, $0, reply, error) }
+                }
+            }, read: { $0.int64("deletedCount") > 0 })
+    }
+
+    /// What `decode` makes of the first document that matches; `nil` when there is none.
+    public func first<Value>(
+        _ filter: BSONFields, sort: BSONFields = [:], deadline: Deadline, _ decode: (BSONView) -> Value
+    ) throws(StorageError) -> Value? {
+        var value: Value?
+        try find(filter, sort: sort, limit: 1, deadline: deadline) {
+            value = decode($0)
+            return false
+        }
+        return value
+    }
+
+    /// Gives each document that matches to `body` until that answers false.
+    ///
+    /// - Parameter limit: at most so many.
+    public func find(
+        _ filter: BSONFields, sort: BSONFields = [:], limit: Int32, deadline: Deadline,
+        _ body: (BSONView) -> Bool
+    ) throws(StorageError) {
+        let filter = BSONDocument(filter)
+        // One batch, so that the server keeps no cursor for us.
+        var fields: BSONFields = ["limit": .int64(Int64(limit)), "batchSize": .int32(limit), "singleBatch": true]
+        if !sort.fields.isEmpty { fields.fields.append(("sort", .document(sort.fields))) }
+        let options = try Self.options(fields, deadline)
+        let found = filter.withPointer { filter in
+            options.withPointer { mongoc_collection_find_with_opts(collection, filter, $0, nil) }
+        }
+        guard let cursor = found else { throw StorageError(.other, "libmongoc made no cursor") }
+        defer { mongoc_cursor_destroy(cursor) }
+        var document: OpaquePointer?
+        while mongoc_cursor_next(cursor, &document), let document {
+            guard body(BSONView(document)) else { return }
+        }
+        var error = bson_error_t()
+        var reply: OpaquePointer?
+        if mongoc_cursor_error_document(cursor, &error, &reply) { throw StorageError(mongo: error, reply: reply) }
+    }
+
+    private static func options(_ fields: BSONFields, _ deadline: Deadline) throws(StorageError) -> BSONDocument {
+        guard !deadline.isNever else { return BSONDocument(fields) }
+        guard !deadline.isExpired else { throw StorageError(.timeout, "the call's time was over before it was sent") }
+        var fields = fields
+        let left = deadline.remaining.components
+        let milliseconds = left.seconds * 1_000 + left.attoseconds / 1_000_000_000_000_000
+        fields.fields.append(("maxTimeMS", .int64(max(1, min(milliseconds, Int64(Int32.max))))))
+        return BSONDocument(fields)
+    }
+}

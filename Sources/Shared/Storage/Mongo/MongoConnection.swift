@@ -1,0 +1,65 @@
+import CMongoC
+import RPC
+import Storage
+
+/// One client of libmongoc, on one pool thread.
+public final class MongoConnection: PooledConnection {
+    private let pool: MongoClientPool
+    private let database: String
+    private let client: OpaquePointer
+    private var collections: [String: MongoCollection] = [:]
+
+    /// Connects, and shows the credentials. Blocks.
+    ///
+    /// - Throws: ``StorageError`` of kind `.refused` when the server will not have us, `.connectionLost` when there is none.
+    init(_ pool: MongoClientPool, database: String) throws(StorageError) {
+        guard let client = pool.take() else {
+            throw StorageError(.connectionLost, "libmongoc has no client left")
+        }
+        self.pool = pool
+        self.database = database
+        self.client = client
+        // From here on `deinit` gives the client back, also when the ping throws.
+        try ping()
+    }
+
+    deinit {
+        // Collections go before the client that they refer to.
+        collections = [:]
+        pool.giveBack(client)
+    }
+
+    /// A collection of the address's database.
+    public func collection(_ name: String) -> MongoCollection {
+        if let collection = collections[name] { return collection }
+        let collection = MongoCollection(client: client, database: database, name: name)
+        collections[name] = collection
+        return collection
+    }
+
+    public func ping() throws(StorageError) {
+        try run(["ping": 1], database: "admin")
+    }
+
+    /// Makes an index unless it is there.
+    ///
+    /// - Parameters:
+    ///   - keys: field names with 1 (ascending) or -1.
+    ///   - expireAfterSeconds: for an index on a date: documents are removed when they are older.
+    public func ensureIndex(
+        _ collection: String, name: String, keys: BSONFields, expireAfterSeconds: Int32? = nil
+    ) throws(StorageError) {
+        var index: [(String, BSONValue)] = [("key", .document(keys.fields)), ("name", .string(name))]
+        if let expireAfterSeconds { index.append(("expireAfterSeconds", .int32(expireAfterSeconds))) }
+        try run(
+            ["createIndexes": .string(collection), "indexes": .array([.document(index)])], database: database)
+    }
+
+    private func run(_ command: BSONFields, database: String) throws(StorageError) {
+        let command = BSONDocument(command)
+        try checked(
+            { reply, error in
+                command.withPointer { mongoc_client_command_simple(client, database, $0, nil, reply, error) }
+            }, read: { _ in })
+    }
+}

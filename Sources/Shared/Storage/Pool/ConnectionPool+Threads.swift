@@ -1,0 +1,174 @@
+import Logging
+import NIOCore
+import RPC
+
+// What the pool's threads do. Everything here blocks.
+extension ConnectionPool {
+    /// A worker's life: connect, serve until the connection is lost, connect again; until the pool stops.
+    func work(_ index: Int) {
+        while let connection = connectPatiently(index) {
+            let error = serve(connection, index)
+            connection.close()
+            guard let error else { break }
+            logger.warning("lost a connection to the store", metadata: metadata(error))
+        }
+        monitor.withLock { $0.state.stopped(index) }
+        monitor.broadcast(Condition.keeper)
+    }
+
+    /// - Returns: `nil` when the pool stops.
+    private func connectPatiently(_ index: Int) -> Connection? {
+        while true {
+            let step: PoolState<Entry>.WorkerStep = monitor.wait(on: Condition.retry) { guarded in
+                let step = guarded.state.retry(index, now: .now())
+                if case .waitUntil(let instant) = step { return .waitUntil(instant) }
+                return .done(step)
+            }
+            if step == .stop { return nil }
+            do {
+                let connection = try connect()
+                let isFirst = monitor.withLock { guarded in
+                    guarded.state.connected(index)
+                    return guarded.state.readyCount == 1
+                }
+                if isFirst { logger.debug("connected to the store", metadata: ["pool": "\(configuration.name)"]) }
+                return connection
+            } catch {
+                let error = StorageError(wrapping: error)
+                let jitter = Double.random(in: 0...1)
+                monitor.withLock { $0.state.connectFailed(index, error, now: .now(), jitter: jitter) }
+                monitor.signal(Condition.keeper)
+                logger.debug("could not connect to the store", metadata: metadata(error))
+            }
+        }
+    }
+
+    /// Runs calls until the connection is lost or the pool stops.
+    ///
+    /// - Returns: why the connection was lost; `nil` when the pool stops.
+    private func serve(_ connection: Connection, _ index: Int) -> StorageError? {
+        var batch: [Entry] = []
+        batch.reserveCapacity(configuration.batchSizeMax)
+        var finished = 0
+        while true {
+            switch nextStep(index, finished: finished, into: &batch) {
+            case .run:
+                let lost = run(batch, on: connection)
+                if let lost {
+                    noteLoss(index, lost.error, unstarted: batch[lost.begun...], finished: lost.begun)
+                    return lost.error
+                }
+                finished = batch.count
+                batch.removeAll(keepingCapacity: true)
+            case .ping:
+                finished = 0
+                do {
+                    try connection.ping()
+                } catch {
+                    let error = StorageError(wrapping: error)
+                    noteLoss(index, error, unstarted: [], finished: 0)
+                    return error
+                }
+            case .stop: return nil
+            case .wait, .waitUntil: break
+            }
+        }
+    }
+
+    private func nextStep(
+        _ index: Int, finished: Int, into batch: inout [Entry]
+    ) -> PoolState<Entry>.WorkerStep {
+        let pingAt = configuration.pingInterval.map { NIODeadline.now() + TimeAmount($0) }
+        var finished = finished
+        return monitor.wait(on: Condition.work) { guarded in
+            let step = guarded.state.next(
+                index, finished: finished, pingAt: pingAt, now: NIODeadline.now, into: &batch)
+            finished = 0
+            switch step {
+            case .wait: return .wait
+            case .waitUntil(let instant): return .waitUntil(instant)
+            case .run, .ping, .stop: return .done(step)
+            }
+        }
+    }
+
+    /// Runs a batch and answers its callers.
+    ///
+    /// - Returns: when the connection was lost: the error, and how many calls had begun and were answered.
+    private func run(_ batch: [Entry], on connection: Connection) -> (error: StorageError, begun: Int)? {
+        let now = NIODeadline.now()
+        var begun = 0
+        var lost: StorageError?
+        do {
+            try connection.runBatch {
+                for entry in batch {
+                    begun += 1
+                    guard let error = entry.job.execute(connection, now: now) as? StorageError else { continue }
+                    if error.isUnexpected { logger.error("a call to the store failed", metadata: metadata(error)) }
+                    if error.kind == .connectionLost {
+                        lost = error
+                        return
+                    }
+                }
+            }
+            for entry in batch[..<begun] { entry.job.complete() }
+        } catch {
+            // The shared transaction is gone, and with it what every call of the batch did.
+            let error = StorageError(wrapping: error)
+            logger.error("a batch of calls to the store failed", metadata: metadata(error))
+            begun = batch.count
+            for entry in batch { entry.job.fail(error) }
+            if error.kind == .connectionLost { lost = error }
+        }
+        return lost.map { ($0, begun) }
+    }
+
+    private func noteLoss(_ index: Int, _ error: StorageError, unstarted: ArraySlice<Entry>, finished: Int) {
+        let homeless = monitor.withLock { guarded in
+            guarded.state.lost(index, error, finished: finished, now: .now())
+            return guarded.state.putBack(unstarted)
+        }
+        for entry in homeless { entry.job.fail(error) }
+        // Another worker may be idle, and the keeper must look after the calls if none is.
+        monitor.broadcast(Condition.work)
+        monitor.signal(Condition.keeper)
+    }
+
+    /// The keeper's life: refuses the calls that no worker will answer in time, and at the end joins the workers.
+    func keep(_ workers: [PoolThread]) {
+        loop: while true {
+            let step: PoolState<Entry>.KeeperStep = monitor.wait(on: Condition.keeper) { guarded in
+                let step = guarded.state.keep(now: .now())
+                switch step {
+                case .wait: return .wait
+                case .waitUntil(let instant): return .waitUntil(instant)
+                case .refuse, .stop: return .done(step)
+                }
+            }
+            switch step {
+            case .refuse(let entries, let error): for entry in entries { entry.job.fail(error) }
+            case .stop: break loop
+            case .wait, .waitUntil: continue
+            }
+        }
+        for worker in workers { worker.join() }
+        let waiters = monitor.withLock { guarded in
+            guarded.isJoined = true
+            let waiters = guarded.shutdownWaiters
+            guarded.shutdownWaiters = []
+            return waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func metadata(_ error: StorageError) -> Logger.Metadata {
+        ["pool": "\(configuration.name)", "error": "\(error.message)"]
+    }
+}
+
+extension StorageError {
+    /// Any error of a driver as one of ours. A foreign one is taken as it is, of kind `.other`.
+    init(wrapping error: any Error) {
+        self = error as? StorageError ?? StorageError(.other, "\(error)")
+    }
+}

@@ -1,0 +1,134 @@
+import Logging
+import NIOCore
+import RPC
+
+/// Threads that own a blocking connection each, and a bounded queue of calls for them.
+///
+/// Callers are `async` and never block: they wait in the queue, at most until their deadline or until their task is
+/// cancelled. A lost connection is made again with growing, jittered pauses. Nothing runs before ``start()``.
+///
+/// It does not spread calls by connection, does not order calls that different threads take, and repeats none.
+public final class ConnectionPool<Connection: PooledConnection>: Sendable {
+    typealias Job = any PoolJob<Connection>
+
+    /// One queued call, behind a concrete type so that the state machine needs no existential of its own.
+    struct Entry: PoolQueueable {
+        let job: Job
+        var isAbandoned: Bool { job.isAbandoned }
+    }
+
+    struct Guarded {
+        var state: PoolState<Entry>
+        /// Everyone who waits for the end of the shutdown.
+        var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
+        var isJoined = false
+    }
+
+    /// The monitor's conditions.
+    enum Condition {
+        /// Idle workers: there is a call.
+        static var work: Int { 0 }
+        /// Workers that wait to connect again; only the shutdown wakes them early.
+        static var retry: Int { 1 }
+        /// The keeper: no worker is connected, and a call waits.
+        static var keeper: Int { 2 }
+        static var count: Int { 3 }
+    }
+
+    let configuration: PoolConfiguration
+    let logger: Logger
+    let connect: @Sendable () throws -> Connection
+    let monitor: Monitor<Guarded>
+
+    /// - Parameter connect: makes a connection; called on the pool's threads, and may block. It throws
+    ///   ``StorageError`` of kind `.refused` where trying again is vain.
+    public init(
+        _ configuration: PoolConfiguration, logger: Logger, connect: @escaping @Sendable () throws -> Connection
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.connect = connect
+        monitor = Monitor(Guarded(state: PoolState(configuration)), conditions: Condition.count)
+    }
+
+    /// Runs `body` on one of the pool's threads and answers what it answers.
+    ///
+    /// - Parameters:
+    ///   - deadline: a call whose turn comes later is not run.
+    ///   - body: may block. With batches, other calls share its transaction; see ``PooledConnection/runBatch(_:)``.
+    /// - Throws: what `body` throws; ``StorageError`` of kind `.overloaded` at once when the queue is full, and
+    ///   `.connectionLost` when there is no connection; DEADLINE_EXCEEDED; `CancellationError` as soon as the task is
+    ///   cancelled. In the last two cases and after a lost connection, whether `body` took effect is unknown.
+    public func run<Value: Sendable>(
+        deadline: Deadline, _ body: @escaping @Sendable (Connection) throws -> Value
+    ) async throws -> Value {
+        let call = QueuedCall(deadline: deadline, body: body)
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                if call.arm(continuation) { submit(call) }
+            }
+        } onCancel: {
+            if call.abandon() { monitor.withLock { $0.state.noteAbandoned() } }
+        }
+    }
+
+    private func submit(_ call: some PoolJob<Connection>) {
+        let submission = monitor.withLock { $0.state.submit(Entry(job: call), now: NIODeadline.now) }
+        switch submission {
+        case .queued(let wakeWorker, let wakeKeeper):
+            if wakeWorker { monitor.signal(Condition.work) }
+            if wakeKeeper { monitor.signal(Condition.keeper) }
+        case .refused(let error):
+            call.fail(error)
+        }
+    }
+
+    /// Whether a connection is up.
+    public var isReady: Bool { monitor.withLock { $0.state.isReady } }
+
+    /// Why the last attempt to connect failed or the last connection was lost; `nil` while all is well.
+    public var lastError: String? { monitor.withLock { $0.state.lastError }?.message }
+
+    /// The store answers and will not have us.
+    public var refusal: StorageError? { monitor.withLock { $0.state.refusal } }
+
+    /// What the pool is doing at this moment.
+    public var gauges: PoolStatistics {
+        monitor.withLock { guarded in
+            PoolStatistics(
+                name: configuration.name, threads: configuration.threads, connected: guarded.state.readyCount,
+                queued: guarded.state.queuedCount, running: guarded.state.runningCount,
+                queueCapacity: configuration.queueCapacity)
+        }
+    }
+
+    /// Starts the threads; call it once.
+    ///
+    /// - Throws: ``StorageError`` when the system has no thread left; the pool is then of no use.
+    public func start() throws {
+        monitor.withLock { $0.state.start(now: .now()) }
+        var threads: [PoolThread] = []
+        for index in 0..<configuration.threads {
+            threads.append(try PoolThread(name: "\(configuration.name)-\(index)") { self.work(index) })
+        }
+        let workers = threads
+        try PoolThread(name: "\(configuration.name)-k") { self.keep(workers) }.detach()
+    }
+
+    /// Answers the calls that wait, refuses new ones, closes the connections and joins the threads.
+    ///
+    /// A driver call that hangs holds it up until the driver gives up.
+    public func shutdown() async {
+        await withCheckedContinuation { continuation in
+            let isJoined = monitor.withLock { guarded in
+                let wasNew = guarded.state.phase == .new
+                guarded.state.stop()
+                if guarded.isJoined || wasNew { return true }
+                guarded.shutdownWaiters.append(continuation)
+                return false
+            }
+            for condition in 0..<Condition.count { monitor.broadcast(condition) }
+            if isJoined { continuation.resume() }
+        }
+    }
+}

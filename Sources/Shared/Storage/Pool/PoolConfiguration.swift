@@ -1,0 +1,40 @@
+/// The bounds of a ``ConnectionPool``.
+public struct PoolConfiguration: Sendable {
+    /// Names the threads and the gauges, for example `vessels-read`.
+    public var name: String
+    /// Threads, each with a connection of its own; at least 1.
+    public var threads: Int
+    /// Calls that may wait for a thread; one more is refused with RESOURCE_EXHAUSTED.
+    public var queueCapacity = 4096
+    /// Calls that a thread takes at once and runs as one batch. 1 where a call may take long, so that none waits behind it.
+    public var batchSizeMax = 1
+    /// While fewer calls than this wait for each thread that is awake, no other thread is woken: a wake costs more than a
+    /// short call. 0 where calls block on a network, so that each has a thread at once.
+    public var queuedPerWake = 0
+    /// How long calls may wait for a lost connection before they are refused with UNAVAILABLE. In an outage that lasts
+    /// longer they are refused at once.
+    public var outageGrace: Duration = .seconds(1)
+    /// Before the second attempt to connect; it doubles with each further one, and is shortened at random by up to half.
+    public var backoffMin: Duration = .milliseconds(50)
+    public var backoffMax: Duration = .seconds(2)
+    /// How long a thread may be idle before it pings its connection; `nil` for stores that can't go away.
+    public var pingInterval: Duration?
+
+    public init(name: String, threads: Int) {
+        self.name = name
+        self.threads = threads
+    }
+}
+
+/// A pool's gauges at one moment.
+public struct PoolStatistics: Sendable, Equatable {
+    public var name: String
+    public var threads: Int
+    /// Threads whose connection is up.
+    public var connected: Int
+    /// Calls that wait for a thread.
+    public var queued: Int
+    /// Calls that a thread has taken.
+    public var running: Int
+    public var queueCapacity: Int
+}

@@ -1,0 +1,235 @@
+import NIOCore
+
+/// A call as the queue sees it.
+protocol PoolQueueable {
+    /// Whether its caller has gone, so that its place in the queue is free.
+    var isAbandoned: Bool { get }
+}
+
+/// What a pool knows and decides, without threads, clocks or connections: they are told to it, and carry out what it answers.
+///
+/// A worker's life: `connecting` → `ready` on success, → `backoff` on failure; `backoff` → `connecting` when its time has
+/// come; `ready` → `backoff` when the connection is lost; any → `stopped` on shutdown.
+struct PoolState<Job: PoolQueueable> {
+    enum Phase: Equatable {
+        /// → `running` by `start`.
+        case new
+        /// → `stopping` by `stop`.
+        case running
+        /// → `stopped` when the last worker has stopped.
+        case stopping
+        case stopped
+    }
+
+    enum Worker: Equatable {
+        case connecting
+        case ready
+        /// Waits on the work condition and is counted in `idleCount`.
+        case idle
+        case backoff(attempt: Int, until: NIODeadline)
+        case stopped
+    }
+
+    enum Submission {
+        case queued(wakeWorker: Bool, wakeKeeper: Bool)
+        case refused(StorageError)
+    }
+
+    enum WorkerStep: Equatable {
+        /// Jobs were put into the batch.
+        case run
+        case ping
+        case wait
+        case waitUntil(NIODeadline)
+        case stop
+    }
+
+    private let configuration: PoolConfiguration
+    private(set) var phase = Phase.new
+    private(set) var workers: [Worker]
+    private var queue: RingBuffer<Job>
+    private(set) var readyCount = 0
+    private(set) var idleCount = 0
+    /// Wakes that were signalled and not yet taken up. Such a worker is no longer counted as idle.
+    private(set) var wakesPending = 0
+    private(set) var runningCount = 0
+    /// Callers that went away while queued, so that a full queue knows whether looking for them is worth it.
+    private var abandonedCount = 0
+    /// When the calls that wait for a connection are refused; meaningful while no worker is ready.
+    private var outageEnd = NIODeadline.distantFuture
+    private var failedAttempts: [Int]
+    private(set) var lastError: StorageError?
+    private(set) var refusal: StorageError?
+
+    init(_ configuration: PoolConfiguration) {
+        precondition(configuration.threads > 0, "a pool needs a thread")
+        precondition(configuration.batchSizeMax > 0, "a batch needs a call")
+        self.configuration = configuration
+        workers = Array(repeating: .connecting, count: configuration.threads)
+        failedAttempts = Array(repeating: 0, count: configuration.threads)
+        queue = RingBuffer(capacity: configuration.queueCapacity)
+    }
+
+    var queuedCount: Int { queue.count }
+    var isReady: Bool { readyCount > 0 && phase == .running }
+
+    mutating func start(now: NIODeadline) {
+        precondition(phase == .new, "a pool is started once")
+        phase = .running
+        outageEnd = now + TimeAmount(configuration.outageGrace)
+    }
+
+    /// - Parameter now: asked for only in an outage, for reading the clock costs.
+    mutating func submit(_ job: Job, now: () -> NIODeadline) -> Submission {
+        guard phase == .running else {
+            return .refused(StorageError(.connectionLost, "the pool \(configuration.name) is not running"))
+        }
+        if readyCount == 0, refusal != nil || now() >= outageEnd {
+            return .refused(outageError)
+        }
+        if queue.isFull {
+            if abandonedCount > 0 {
+                queue.filter { !$0.isAbandoned }
+                abandonedCount = 0
+            }
+            guard !queue.isFull else {
+                return .refused(
+                    StorageError(.overloaded, "\(queue.capacity) calls wait for the pool \(configuration.name)"))
+            }
+        }
+        queue.append(job)
+        let awake = readyCount - idleCount
+        guard idleCount > 0, awake == 0 || queue.count > configuration.queuedPerWake * awake else {
+            return .queued(wakeWorker: false, wakeKeeper: readyCount == 0)
+        }
+        idleCount -= 1
+        wakesPending += 1
+        return .queued(wakeWorker: true, wakeKeeper: false)
+    }
+
+    mutating func noteAbandoned() { abandonedCount += 1 }
+
+    /// What a connected worker does next. Called again after each wait.
+    ///
+    /// - Parameters:
+    ///   - finished: how many jobs of its last batch are done.
+    ///   - pingAt: when the worker has been idle for long enough.
+    mutating func next(
+        _ index: Int, finished: Int, pingAt: NIODeadline?, now: () -> NIODeadline, into batch: inout [Job]
+    ) -> WorkerStep {
+        runningCount -= finished
+        if workers[index] == .idle { endIdling(index) }
+        while batch.count < configuration.batchSizeMax, let job = queue.popFirst() { batch.append(job) }
+        guard batch.isEmpty else {
+            runningCount += batch.count
+            return .run
+        }
+        abandonedCount = 0
+        guard phase == .running else { return .stop }
+        if let pingAt, now() >= pingAt { return .ping }
+        workers[index] = .idle
+        idleCount += 1
+        return pingAt.map(WorkerStep.waitUntil) ?? .wait
+    }
+
+    /// A wake that was signalled to nobody in particular counts for whoever wakes first.
+    private mutating func endIdling(_ index: Int) {
+        workers[index] = .ready
+        if wakesPending > 0 { wakesPending -= 1 } else { idleCount -= 1 }
+    }
+
+    /// Puts back jobs that a worker took and did not begin.
+    ///
+    /// - Returns: those for which there is no room any more.
+    mutating func putBack(_ jobs: ArraySlice<Job>) -> [Job] {
+        runningCount -= jobs.count
+        let room = queue.capacity - queue.count
+        queue.prepend(jobs.prefix(room))
+        return Array(jobs.dropFirst(room))
+    }
+
+    mutating func connected(_ index: Int) {
+        workers[index] = .ready
+        failedAttempts[index] = 0
+        readyCount += 1
+        lastError = nil
+        refusal = nil
+    }
+
+    /// A connected worker found its connection gone; it connects again at once.
+    mutating func lost(_ index: Int, _ error: StorageError, finished: Int, now: NIODeadline) {
+        runningCount -= finished
+        workers[index] = .connecting
+        readyCount -= 1
+        lastError = error
+        if readyCount == 0 { outageEnd = now + TimeAmount(configuration.outageGrace) }
+    }
+
+    /// - Parameter jitter: 0 to 1, at random.
+    mutating func connectFailed(_ index: Int, _ error: StorageError, now: NIODeadline, jitter: Double) {
+        let attempt = failedAttempts[index]
+        failedAttempts[index] = attempt + 1
+        lastError = error
+        if error.kind == .refused { refusal = error }
+        let delay = Self.backoff(attempt: attempt, configuration, jitter: jitter)
+        workers[index] = .backoff(attempt: attempt, until: now + delay)
+    }
+
+    /// `backoffMin` doubled `attempt` times, at most `backoffMax`, less up to half of it.
+    static func backoff(attempt: Int, _ configuration: PoolConfiguration, jitter: Double) -> TimeAmount {
+        let base = Double(TimeAmount(configuration.backoffMin).nanoseconds)
+        let limit = Double(TimeAmount(configuration.backoffMax).nanoseconds)
+        var delay = base
+        for _ in 0..<attempt where delay < limit { delay *= 2 }
+        return .nanoseconds(Int64(min(delay, limit) * (1 - jitter / 2)))
+    }
+
+    /// Whether a worker in backoff may try again.
+    mutating func retry(_ index: Int, now: NIODeadline) -> WorkerStep {
+        guard phase == .running else { return .stop }
+        guard case .backoff(_, let until) = workers[index] else { return .run }
+        if now < until { return .waitUntil(until) }
+        workers[index] = .connecting
+        return .run
+    }
+
+    mutating func stopped(_ index: Int) {
+        if workers[index] == .ready { readyCount -= 1 }
+        workers[index] = .stopped
+        if workers.allSatisfy({ $0 == .stopped }) { phase = .stopped }
+    }
+
+    /// No further calls are taken; those that wait are still answered where there is a connection.
+    mutating func stop() {
+        if phase == .running { phase = .stopping }
+        if phase == .new { phase = .stopped }
+    }
+
+    enum KeeperStep {
+        case wait
+        case waitUntil(NIODeadline)
+        /// To be refused, as nobody will connect in time.
+        case refuse([Job], StorageError)
+        case stop
+    }
+
+    /// The keeper answers the calls that no worker can answer, because each is busy connecting.
+    mutating func keep(now: NIODeadline) -> KeeperStep {
+        if phase == .stopped { return queue.isEmpty ? .stop : .refuse(drain(), outageError) }
+        guard readyCount == 0, !queue.isEmpty else {
+            return .wait
+        }
+        if phase == .stopping || refusal != nil || now >= outageEnd { return .refuse(drain(), outageError) }
+        return .waitUntil(outageEnd)
+    }
+
+    private mutating func drain() -> [Job] {
+        var jobs: [Job] = []
+        while let job = queue.popFirst() { jobs.append(job) }
+        return jobs
+    }
+
+    private var outageError: StorageError {
+        StorageError(.connectionLost, "not connected: \(lastError?.message ?? "still connecting")")
+    }
+}

@@ -1,0 +1,26 @@
+/// A store as the runtime sees it, whatever is behind: something to start, to wait for, to watch and to stop.
+public protocol Store: Sendable {
+    /// Starts the threads, which connect and keep connecting. Returns at once.
+    ///
+    /// - Throws: ``StorageError`` when the system has no threads left.
+    func start() throws
+
+    /// Finishes the calls that wait, refuses new ones, closes the connections and joins the threads.
+    func shutdown() async
+
+    /// Whether calls can be answered now.
+    var isReady: Bool { get }
+
+    /// Why the store is not ready, without secrets; `nil` when nothing failed yet.
+    var lastError: String? { get }
+
+    /// Set when the store will not have us (credentials, not a database), where waiting is vain.
+    var refusal: StorageError? { get }
+
+    /// The gauges of each pool.
+    var statistics: [PoolStatistics] { get }
+}
+
+extension ConnectionPool: Store {
+    public var statistics: [PoolStatistics] { [gauges] }
+}

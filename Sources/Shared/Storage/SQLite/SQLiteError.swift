@@ -1,0 +1,41 @@
+import GRDB
+import GRDBSQLite
+import Storage
+
+extension StorageError {
+    /// What the last call on `connection` said.
+    init(sqlite code: Int32, on connection: OpaquePointer) {
+        let extended = sqlite3_extended_errcode(connection)
+        self.init(sqlite: extended & 0xff == code & 0xff ? extended : code, String(cString: sqlite3_errmsg(connection)))
+    }
+
+    /// A GRDB error, or any other, as ours. Bound values are left out, as they may be personal.
+    init(opening error: any Error, path: String) {
+        guard let error = error as? DatabaseError else {
+            self = error as? StorageError ?? StorageError(.other, "\(path): \(error)")
+            return
+        }
+        self.init(sqlite: error.extendedResultCode.rawValue, error.message ?? "error \(error.resultCode.rawValue)")
+        message = "\(path): \(message)"
+        // What can't be opened now can't be opened later, unless another process holds it or the disk is full.
+        if kind == .other || kind == .corrupt { kind = .refused }
+    }
+
+    /// The one place where SQLite's codes get a meaning. Source: https://www.sqlite.org/rescode.html
+    init(sqlite code: Int32, _ message: String) {
+        let kind: Kind
+        switch code {
+        case 1555, 2067: kind = .duplicateKey  // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
+        default:
+            switch code & 0xff {
+            case SQLITE_BUSY, SQLITE_LOCKED: kind = .busy
+            case SQLITE_FULL: kind = .full
+            case SQLITE_CORRUPT: kind = .corrupt
+            case SQLITE_NOTADB: kind = .refused
+            case SQLITE_INTERRUPT: kind = .timeout
+            default: kind = .other
+            }
+        }
+        self.init(kind, "\(message) (SQLite code \(code))")
+    }
+}

@@ -1,0 +1,142 @@
+import GRDBSQLite
+import Storage
+
+/// A prepared statement: the one owner of its `sqlite3_stmt`, which is finalized with it.
+///
+/// GRDB's rows and cursors cost several times what SQLite needs for a short query, so hot statements are stepped here,
+/// on GRDB's connection. Use it only inside a call of ``SQLiteStore``, where it is on its connection's thread.
+/// Source: https://www.sqlite.org/c3ref/stmt.html
+public final class SQLiteStatement {
+    private let handle: OpaquePointer
+    private let connection: OpaquePointer
+
+    /// - Parameter connection: a `sqlite3`, open for longer than this lives.
+    init(_ sql: String, on connection: OpaquePointer) throws(StorageError) {
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else {
+            throw StorageError(sqlite: code, on: connection)
+        }
+        handle = statement
+        self.connection = connection
+    }
+
+    deinit {
+        sqlite3_finalize(handle)
+    }
+
+    /// Binds a whole number to parameter `index`, counted from 1.
+    @discardableResult
+    public func bind(_ index: Int32, _ value: some BinaryInteger) -> Self {
+        check(sqlite3_bind_int64(handle, index, Int64(value)))
+        return self
+    }
+
+    @discardableResult
+    public func bind(_ index: Int32, _ value: String) -> Self {
+        var value = value
+        value.withUTF8 { bytes in
+            // An empty buffer may have no address, and no address would bind NULL.
+            bytes.withMemoryRebound(to: CChar.self) { text in
+                if let address = text.baseAddress {
+                    check(sqlite3_bind_text(handle, index, address, Int32(text.count), Self.transient))
+                } else {
+                    check(sqlite3_bind_text(handle, index, "", 0, Self.transient))
+                }
+            }
+        }
+        return self
+    }
+
+    @discardableResult
+    public func bind(_ index: Int32, _ value: [UInt8]) -> Self {
+        value.withUnsafeBytes { bytes in
+            if let address = bytes.baseAddress, bytes.count > 0 {
+                check(sqlite3_bind_blob(handle, index, address, Int32(bytes.count), Self.transient))
+            } else {
+                check(sqlite3_bind_zeroblob(handle, index, 0))
+            }
+        }
+        return self
+    }
+
+    /// Runs a statement that answers no rows.
+    ///
+    /// - Returns: how many rows it changed.
+    @discardableResult
+    public func run() throws(StorageError) -> Int {
+        defer { sqlite3_reset(handle) }
+        while try step() {}
+        return Int(sqlite3_changes(connection))
+    }
+
+    /// What `decode` makes of the first row that `isWanted`, looking at no more than `limit` rows.
+    ///
+    /// - Returns: also how many rows were looked at.
+    public func first<Value>(
+        among limit: Int, where isWanted: (SQLiteRow) -> Bool, decode: (SQLiteRow) -> Value
+    ) throws(StorageError) -> (value: Value?, seen: Int) {
+        defer { sqlite3_reset(handle) }
+        var seen = 0
+        while seen < limit, try step() {
+            seen += 1
+            if isWanted(SQLiteRow(handle)) { return (decode(SQLiteRow(handle)), seen) }
+        }
+        return (nil, seen)
+    }
+
+    /// What `decode` makes of the first row; `nil` when there is none.
+    public func first<Value>(_ decode: (SQLiteRow) -> Value) throws(StorageError) -> Value? {
+        defer { sqlite3_reset(handle) }
+        return try step() ? decode(SQLiteRow(handle)) : nil
+    }
+
+    private func step() throws(StorageError) -> Bool {
+        let code = sqlite3_step(handle)
+        switch code {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        default: throw StorageError(sqlite: code, on: connection)
+        }
+    }
+
+    /// Binding fails only for a parameter that the statement does not have, for a statement that was not reset (each
+    /// use resets it), for more than 1 GB, and without memory.
+    private func check(_ code: Int32) {
+        precondition(code == SQLITE_OK, "a parameter could not be bound")
+    }
+
+    /// SQLite copies the bytes, as Swift's are only lent.
+    private static var transient: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
+}
+
+/// The row that a statement stands on. Valid only inside the closure that it is lent to.
+public struct SQLiteRow {
+    private let handle: OpaquePointer
+
+    init(_ handle: OpaquePointer) {
+        self.handle = handle
+    }
+
+    /// Column `index`, counted from 0; 0 where it is NULL.
+    public func int64(_ index: Int32) -> Int64 {
+        sqlite3_column_int64(handle, index)
+    }
+
+    public func int32(_ index: Int32) -> Int32 {
+        sqlite3_column_int(handle, index)
+    }
+
+    /// Empty where it is NULL.
+    public func string(_ index: Int32) -> String {
+        guard let text = sqlite3_column_text(handle, index) else { return "" }
+        let count = Int(sqlite3_column_bytes(handle, index))
+        return String(decoding: UnsafeBufferPointer(start: text, count: count), as: UTF8.self)
+    }
+
+    /// Empty where it is NULL.
+    public func bytes(_ index: Int32) -> [UInt8] {
+        guard let blob = sqlite3_column_blob(handle, index) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: blob, count: Int(sqlite3_column_bytes(handle, index))))
+    }
+}

@@ -1,0 +1,77 @@
+import Logging
+import RPC
+import Storage
+
+/// An embedded SQLite database: one thread that writes, and threads that read beside it.
+///
+/// What ``write(deadline:_:)`` answered is on the disk. Calls that wait at the same time share one write to it.
+public final class SQLiteStore: Store {
+    /// Calls that one thread takes at once: enough to share a write to the disk, few enough not to hold up the first.
+    private static let batchSizeMax = 64
+    /// A read is shorter than waking a second thread, until this many wait.
+    private static let queuedReadsPerWake = 32
+
+    private let writer: ConnectionPool<SQLiteConnection>
+    private let readers: ConnectionPool<SQLiteConnection>
+
+    /// Opens nothing yet.
+    ///
+    /// - Parameters:
+    ///   - path: the database file; it and its folder are made where they are missing.
+    ///   - name: names threads and gauges.
+    ///   - migrations: the schema, step by step; each is SQL that runs once in a file's life. Only add at the end.
+    ///   - readerCount: threads that read, at least 1.
+    /// - Throws: ``StorageError`` of kind `.configuration` for a path that can't be one.
+    public init(
+        path: String, name: String, migrations: [String], readerCount: Int = 1, logger: Logger
+    ) throws(StorageError) {
+        guard !path.isEmpty, path.first != ":", path.last != "/" else {
+            throw StorageError(.configuration, "sqlite:PATH needs the path of a file, not '\(path)'")
+        }
+        let file = SQLiteFile(path: path, migrations: migrations)
+        var configuration = PoolConfiguration(name: "\(name)-write", threads: 1)
+        configuration.batchSizeMax = Self.batchSizeMax
+        writer = ConnectionPool(configuration, logger: logger) { try file.openWriter() }
+        configuration.name = "\(name)-read"
+        configuration.threads = readerCount
+        configuration.queuedPerWake = Self.queuedReadsPerWake
+        readers = ConnectionPool(configuration, logger: logger) { try file.openReader() }
+    }
+
+    /// Runs `body` on a reader thread, which sees everything that was answered before.
+    ///
+    /// - Throws: what `body` and ``ConnectionPool/run(deadline:_:)`` throw.
+    public func read<Value: Sendable>(
+        deadline: Deadline, _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws -> Value {
+        try await readers.run(deadline: deadline, body)
+    }
+
+    /// Runs `body` on the writer thread, as one transaction: when it throws, it has changed nothing.
+    ///
+    /// - Throws: what `body` and ``ConnectionPool/run(deadline:_:)`` throw.
+    public func write<Value: Sendable>(
+        deadline: Deadline, _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws -> Value {
+        try await writer.run(deadline: deadline) { try $0.isolate(body) }
+    }
+
+    public func start() throws {
+        try writer.start()
+        try readers.start()
+    }
+
+    public func shutdown() async {
+        // The writer last: whoever closes last moves the log into the file, and readers can't.
+        await readers.shutdown()
+        await writer.shutdown()
+    }
+
+    public var isReady: Bool { writer.isReady && readers.isReady }
+
+    public var lastError: String? { writer.lastError ?? readers.lastError }
+
+    public var refusal: StorageError? { writer.refusal ?? readers.refusal }
+
+    public var statistics: [PoolStatistics] { writer.statistics + readers.statistics }
+}

@@ -1,0 +1,128 @@
+import RPC
+import Testing
+
+@testable import Runtime
+
+@Suite("Flags and environment")
+struct ConfigurationTests {
+    private func service(
+        _ flags: [String] = [], _ environment: [String: String] = [:]
+    ) throws -> ServiceConfiguration {
+        try ServiceConfiguration(ServiceOptions.parse(flags), environment: environment)
+    }
+
+    private func complaint(_ flags: [String] = [], _ environment: [String: String] = [:]) -> String {
+        do {
+            return "no complaint: \(try service(flags, environment))"
+        } catch let error as ConfigurationError {
+            return error.description
+        } catch {
+            return "another error: \(error)"
+        }
+    }
+
+    @Test("without flags and variables the defaults of the contract hold")
+    func defaults() throws {
+        let configuration = try service()
+        #expect(configuration.address == HostPort(host: "", port: 8080))
+        #expect(configuration.adminAddress == HostPort(host: "", port: 9090))
+        #expect(configuration.logLevel == .info)
+        #expect(configuration.drainTimeout == .seconds(20))
+        #expect(configuration.storeTimeout == nil)
+        #expect(configuration.threads >= 1)
+        #expect(configuration.tls == TLSFiles())
+    }
+
+    @Test("a variable is read, and a flag wins over it")
+    func flagWins() throws {
+        let environment = [
+            "MICRO_SERVER_ADDRESS": ":50051", "MICRO_SELECTOR": "static", "ADMIN_ADDRESS": "127.0.0.1:9051",
+            "LOG_LEVEL": "WARNING", "DRAIN_TIMEOUT": "1500ms", "STORE_TIMEOUT": "30",
+        ]
+        let fromVariables = try service([], environment)
+        #expect(fromVariables.address.port == 50051)
+        #expect(fromVariables.adminAddress == HostPort(host: "127.0.0.1", port: 9051))
+        #expect(fromVariables.logLevel == .warning)
+        #expect(fromVariables.drainTimeout == .milliseconds(1_500))
+        #expect(fromVariables.storeTimeout == .seconds(30))
+
+        let flags = [
+            "--server_address=:1", "--selector=static", "--admin_address", ":2", "--log_level=debug",
+            "--drain_timeout=2m", "--store_timeout=0.5", "--threads=3",
+        ]
+        let fromFlags = try service(flags, environment)
+        #expect(fromFlags.address.port == 1)
+        #expect(fromFlags.adminAddress.port == 2)
+        #expect(fromFlags.logLevel == .debug)
+        #expect(fromFlags.drainTimeout == .seconds(120))
+        #expect(fromFlags.storeTimeout == .milliseconds(500))
+        #expect(fromFlags.threads == 3)
+    }
+
+    @Test("an empty variable counts as unset")
+    func emptyVariable() throws {
+        #expect(try service([], ["MICRO_SERVER_ADDRESS": "", "LOG_LEVEL": ""]) == service())
+    }
+
+    @Test("what can't be used is named with its flag or variable, in one line")
+    func complaints() {
+        #expect(complaint(["--server_address=here"]).hasPrefix("--server_address: 'here' is not an address"))
+        #expect(complaint([], ["MICRO_SERVER_ADDRESS": ":99999"]).hasPrefix("MICRO_SERVER_ADDRESS: ':99999'"))
+        #expect(complaint(["--admin_address=:x"]).hasPrefix("--admin_address: ':x'"))
+        #expect(complaint([], ["LOG_LEVEL": "loud"]).hasPrefix("LOG_LEVEL: 'loud' is not a log level"))
+        #expect(complaint(["--selector=dns"]).hasPrefix("--selector: 'dns' is not a selector"))
+        #expect(complaint([], ["THREADS": "0"]).hasPrefix("THREADS: '0' is not a whole number from 1 to 256"))
+        #expect(complaint(["--tls_cert=a.pem"]).hasPrefix("TLS needs both"))
+        for bad in ["0", "-1", "abc", "1e9", "inf", "nan", "5d", "90000", ""] {
+            #expect(complaint(["--drain_timeout=\(bad)"]).hasPrefix("--drain_timeout: '\(bad)' is not a time"), "\(bad)")
+        }
+        #expect(!complaint(["--server_address=a\nb"]).contains("no complaint"))
+    }
+
+    @Test("an unknown flag is refused")
+    func unknownFlag() {
+        #expect(throws: (any Error).self) { try ServiceOptions.parse(["--sever_address=:1"]) }
+    }
+
+    @Test("the gateway has its own names for address, namespace and timeout")
+    func gateway() throws {
+        let options = try GatewayOptions.parse(["--address=:80", "--timeout=2"])
+        let environment = ["MICRO_API_ADDRESS": ":81", "MICRO_API_NAMESPACE": "go.micro"]
+        #expect(try ServiceConfiguration(options, environment: environment).address.port == 80)
+        let settings = try GatewaySettings(options, environment: environment)
+        #expect(settings == GatewaySettings(namespace: "go.micro", upstreamTimeout: .seconds(2)))
+        #expect(throws: ConfigurationError.self) {
+            try GatewaySettings(options, environment: ["MICRO_API_NAMESPACE": "a b"])
+        }
+        let silent = try GatewayOptions.parse([])
+        #expect(try ServiceConfiguration(silent, environment: environment).address.port == 81)
+        #expect(try GatewaySettings(silent, environment: [:]) == GatewaySettings())
+    }
+
+    @Test("a service is found by its variable, else by the static rule")
+    func serviceAddress() throws {
+        let variable = ["VESSEL_ADDRESS": "127.0.0.1:50051"]
+        #expect(try ServiceAddress.resolve("vessel", environment: variable) == HostPort(host: "127.0.0.1", port: 50051))
+        #expect(try ServiceAddress.resolve("vessel", environment: [:]) == HostPort(host: "vessel", port: 8080))
+        for bad in ["vessel", ":8080", "http://vessel:8080", "vessel:0"] {
+            #expect(throws: ConfigurationError.self, "\(bad)") {
+                try ServiceAddress.resolve("vessel", environment: ["VESSEL_ADDRESS": bad])
+            }
+        }
+    }
+
+    @Test("a switch is read from its variable in the usual words", arguments: [
+        ("true", true), ("1", true), ("YES", true), ("on", true), ("false", false), ("0", false), ("", false),
+    ])
+    func boolean(text: String, expected: Bool) throws {
+        #expect(try Settings(environment: ["SEED_DATA": text]).boolean(false, "SEED_DATA") == expected)
+        #expect(try Settings(environment: ["SEED_DATA": text]).boolean(true, "SEED_DATA"))
+    }
+
+    @Test("a switch that is neither true nor false is refused")
+    func notBoolean() {
+        #expect(throws: ConfigurationError.self) {
+            try Settings(environment: ["SEED_DATA": "maybe"]).boolean(false, "SEED_DATA")
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import HTTP
+import NIOCore
+import NIOHTTP1
+import RPC
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+@Suite("Readiness and admin endpoints")
+struct HealthTests {
+    private func get(
+        _ path: String, _ readiness: Readiness, method: HTTPMethod = .GET
+    ) async -> (status: HTTPResponseStatus, headers: HTTPHeaders, body: String) {
+        let responder = AdminResponder(readiness: readiness, metrics: MetricsRegistry())
+        let response = await responder.respond(to: HTTPRequest(method: method, path: path))
+        return (response.status, response.headers, String(buffer: response.body))
+    }
+
+    @Test("a program is ready when all checks are well, and says of each that is not why")
+    func checks() async throws {
+        let readiness = Readiness()
+        readiness.add(ReadinessCheck("store") { nil })
+        readiness.add(ReadinessCheck("vessel") { "no \"route\"" })
+        #expect(readiness.report().checks.map(\.reason) == ["not checked yet", "not checked yet"])
+        #expect(await get("/readyz", readiness).status == .serviceUnavailable)
+
+        let now = NIODeadline.now()
+        readiness.record("store", nil, at: now)
+        readiness.record("vessel", "no \"route\"", at: now)
+        let bad = await get("/readyz", readiness)
+        #expect(bad.status == .serviceUnavailable)
+        #expect(bad.headers.first(name: "content-type") == "application/json")
+        #expect(
+            bad.body == """
+                {"status":"not ready","checks":[{"name":"store","ready":true},\
+                {"name":"vessel","ready":false,"reason":"no \\"route\\""}]}
+
+                """)
+
+        readiness.record("vessel", nil, at: now)
+        #expect(await get("/readyz", readiness).status == .ok)
+        #expect(readiness.report(now: now + .seconds(30)).checks.first?.reason == "no answer for 30 s")
+
+        readiness.beginDraining()
+        let draining = await get("/readyz", readiness)
+        #expect(draining.status == .serviceUnavailable)
+        #expect(draining.body.contains("\"status\":\"draining\""))
+        #expect(await get("/healthz", readiness).status == .ok)
+    }
+
+    @Test("however many ask, a check runs once at a time, and one that hangs makes nobody wait")
+    func noStampede() async throws {
+        let readiness = Readiness()
+        let running = Atomic(0)
+        let most = Atomic(0)
+        let runs = Atomic(0)
+        readiness.add(
+            ReadinessCheck("slow") {
+                let (_, now) = running.add(1, ordering: .relaxed)
+                most.max(now, ordering: .relaxed)
+                runs.add(1, ordering: .relaxed)
+                try? await Task.sleep(for: .milliseconds(5))
+                running.subtract(1, ordering: .relaxed)
+                return nil
+            })
+        readiness.add(ReadinessCheck("hung") { await Self.hang() })
+        let loop = Task { await readiness.run() }
+        try await eventually("the first result") { readiness.report().checks.first?.reason == nil }
+        for _ in 0..<1_000 { #expect(await get("/readyz", readiness).body.contains("not checked yet")) }
+        #expect(most.load(ordering: .relaxed) == 1)
+        #expect(runs.load(ordering: .relaxed) < 10)
+        loop.cancel()
+        await loop.value
+    }
+
+    private static func hang() async -> String? {
+        try? await Task.sleep(for: .seconds(3_600))
+        return "cancelled"
+    }
+
+    @Test("unknown paths are 404, other methods 405 with Allow, and HEAD is like GET")
+    func routing() async {
+        let readiness = Readiness()
+        #expect(await get("/", readiness).status == .notFound)
+        #expect(await get("/metrics/", readiness).status == .notFound)
+        let post = await get("/metrics", readiness, method: .POST)
+        #expect(post.status == .methodNotAllowed)
+        #expect(post.headers.first(name: "allow") == "GET, HEAD")
+        #expect(await get("/metrics", readiness, method: .HEAD).status == .ok)
+        let metrics = await get("/metrics", readiness)
+        #expect(metrics.headers.first(name: "content-type") == PrometheusText.contentType)
+    }
+
+    @Test("each refusal of the HTTP server has its status")
+    func refusals() {
+        let responder = AdminResponder(readiness: Readiness(), metrics: MetricsRegistry())
+        #expect(responder.respond(refusing: .malformed).status == .badRequest)
+        #expect(responder.respond(refusing: .timeout).status == .requestTimeout)
+        #expect(responder.respond(refusing: .bodyTooLarge).status == .payloadTooLarge)
+        #expect(responder.respond(refusing: .headersTooLarge).status == .requestHeaderFieldsTooLarge)
+    }
+}

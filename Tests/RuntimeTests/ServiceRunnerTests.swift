@@ -1,0 +1,164 @@
+import Contracts
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Runtime
+
+@Suite("A program's life")
+struct ServiceRunnerTests {
+    /// What happened, in order.
+    private final class Journal: Sendable {
+        private let lines = Mutex<[String]>([])
+        var all: [String] { lines.withLock { $0 } }
+        func note(_ line: String) { lines.withLock { $0.append(line) } }
+    }
+
+    private struct FakeListener: Listener {
+        let journal: Journal
+        let readiness: Readiness
+
+        func start() async throws -> SocketAddress {
+            journal.note("front started")
+            return try SocketAddress(ipAddress: "127.0.0.1", port: 1)
+        }
+
+        func drain(timeout: Duration) async {
+            journal.note("front drained in \(timeout), draining: \(readiness.report().isDraining)")
+        }
+    }
+
+    private struct FakeStore: StoreLifecycle {
+        let journal: Journal
+        var failures: @Sendable () -> (any Error)? = { nil }
+        var storeAddress: String { "fake:1" }
+
+        func open() async throws {
+            if let failure = failures() { throw failure }
+            journal.note("store opened")
+        }
+        func check() async -> String? { nil }
+        func close() async { journal.note("store closed") }
+    }
+
+    private struct Unreachable: Error, CustomStringConvertible {
+        let description = "connection refused"
+    }
+
+    private func withRuntime(
+        _ change: (inout ServiceConfiguration) -> Void = { _ in }, _ body: (ServiceRuntime) async throws -> Void
+    ) async throws {
+        let anywhere = HostPort(host: "127.0.0.1", port: 0)
+        var configuration = ServiceConfiguration(address: anywhere, adminAddress: anywhere)
+        change(&configuration)
+        let levels = LogLevelSwitch(.critical)
+        let logger = Logger(label: "test") {
+            LineLogHandler(service: "test", label: $0, output: LogOutput(descriptor: 1, style: .json), levels: levels)
+        }
+        let runtime = try ServiceRuntime(
+            name: "test", configuration: configuration, environment: [:], logger: logger, logLevels: levels,
+            metrics: MetricsRegistry())
+        do {
+            try await body(runtime)
+        } catch {
+            await runtime.stop()
+            throw error
+        }
+        await runtime.stop()
+    }
+
+    @Test("a signal makes it unready, drains the front, then closes the store", .timeLimit(.minutes(1)))
+    func order() async throws {
+        try await withRuntime { runtime in
+            let journal = Journal()
+            let (signals, sender) = AsyncStream<Int32>.makeStream()
+            let parts = ServiceParts(
+                front: FakeListener(journal: journal, readiness: runtime.readiness), store: FakeStore(journal: journal)
+            ) { journal.note("prepared") }
+            let run = Task { try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals) }
+            try await eventually("ready") { runtime.readiness.report().isReady }
+            sender.yield(15)
+            try await run.value
+            let lines = journal.all.filter { $0 != "front started" }
+            #expect(
+                lines == ["store opened", "prepared", "front drained in 20.0 seconds, draining: true", "store closed"])
+        }
+    }
+
+    @Test("it listens while the store is away, is not ready, and becomes ready by itself", .timeLimit(.minutes(1)))
+    func waits() async throws {
+        try await withRuntime { runtime in
+            let journal = Journal()
+            let isThere = Atomic(false)
+            let (signals, sender) = AsyncStream<Int32>.makeStream()
+            let store = FakeStore(journal: journal) { isThere.load(ordering: .relaxed) ? nil : Unreachable() }
+            let front = FakeListener(journal: journal, readiness: runtime.readiness)
+            let run = Task {
+                try await ServiceRunner(runtime: runtime, parts: ServiceParts(front: front, store: store))
+                    .run(signals: signals)
+            }
+            try await eventually("listening") { journal.all.contains("front started") }
+            try await eventually("checked") {
+                runtime.readiness.report().checks == [.init(name: "store", reason: "not reached yet")]
+            }
+            isThere.store(true, ordering: .relaxed)
+            try await eventually("ready") { runtime.readiness.report().isReady }
+            sender.yield(15)
+            try await run.value
+        }
+    }
+
+    @Test("a signal while it waits for the store ends it in order", .timeLimit(.minutes(1)))
+    func signalWhileWaiting() async throws {
+        try await withRuntime { runtime in
+            let journal = Journal()
+            let (signals, sender) = AsyncStream<Int32>.makeStream()
+            let front = FakeListener(journal: journal, readiness: runtime.readiness)
+            let parts = ServiceParts(front: front, store: FakeStore(journal: journal) { Unreachable() })
+            let run = Task { try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals) }
+            try await eventually("listening") { journal.all.contains("front started") }
+            sender.yield(2)
+            try await run.value
+            #expect(journal.all.last == "store closed")
+        }
+    }
+
+    @Test("a store that refuses ends it at once, one that stays away after the time given", .timeLimit(.minutes(1)))
+    func failures() async throws {
+        let cases: [(any Error & Sendable, String)] = [
+            (StoreRefusal("wrong password"), "the store at fake:1 refuses: wrong password"),
+            (Unreachable(), "the store at fake:1 was not there within 0.5 seconds: connection refused"),
+        ]
+        for (error, complaint) in cases {
+            try await withRuntime({ $0.storeTimeout = .milliseconds(500) }) { runtime in
+                let journal = Journal()
+                let (signals, _) = AsyncStream<Int32>.makeStream()
+                let front = FakeListener(journal: journal, readiness: runtime.readiness)
+                let parts = ServiceParts(front: front, store: FakeStore(journal: journal) { error })
+                await #expect(throws: ProgramFailure(complaint)) {
+                    try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals)
+                }
+            }
+        }
+    }
+
+    @Test("an address that is taken is named with the reason", .timeLimit(.minutes(1)))
+    func addressTaken() async throws {
+        let holder = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(holder.localAddress?.port)
+        try await withRuntime({ $0.address = HostPort(host: "127.0.0.1", port: port) }) { runtime in
+            let (signals, _) = AsyncStream<Int32>.makeStream()
+            let parts = ServiceParts(front: runtime.rpcServer([]))
+            let complaint = "can't listen on 127.0.0.1:\(port) for calls: address already in use"
+            await #expect(throws: ProgramFailure(complaint)) {
+                try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals)
+            }
+        }
+        try await holder.close()
+    }
+}

@@ -1,0 +1,55 @@
+import NIOCore
+import Testing
+
+@testable import Runtime
+
+@Suite("Waiting for a store")
+struct StoreWaitTests {
+    private let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+
+    @Test("the first failure is logged at once, then a line every 5 s with the latest reason")
+    func logging() {
+        var wait = StoreWait(address: "mongo:27017", timeout: nil, start: start)
+        #expect(
+            wait.handle(.failed(reason: "refused"), at: start + .milliseconds(1))
+                == .log("waiting for the store at mongo:27017: refused"))
+        #expect(wait.handle(.failed(reason: "no such host"), at: start + .seconds(1)) == .nothing)
+        #expect(wait.handle(.tick, at: start + .milliseconds(5_000)) == .nothing)
+        #expect(
+            wait.handle(.tick, at: start + .milliseconds(5_001))
+                == .log("waiting for the store at mongo:27017: no such host"))
+        #expect(wait.handle(.tick, at: start + .seconds(9)) == .nothing)
+        #expect(wait.handle(.tick, at: start + .seconds(86_400)) != .nothing)
+    }
+
+    @Test("a try that hangs is reported too")
+    func hanging() {
+        var wait = StoreWait(address: "s", timeout: .seconds(6), start: start)
+        #expect(wait.handle(.tick, at: start + .seconds(4)) == .nothing)
+        #expect(wait.handle(.tick, at: start + .seconds(5)) == .log("waiting for the store at s: no answer yet"))
+        let end = wait.handle(.tick, at: start + .seconds(6))
+        #expect(end == .giveUp("the store at s was not there within 6.0 seconds: no answer yet"))
+    }
+
+    @Test("tries come soon at first and never more than 2 s apart")
+    func retries() {
+        #expect(StoreWait.retryDelay(0) == .milliseconds(100))
+        #expect(StoreWait.retryDelay(1) == .milliseconds(200))
+        #expect(StoreWait.retryDelay(5) == .seconds(2))
+        #expect(StoreWait.retryDelay(Int.max) == .seconds(2))
+    }
+
+    @Test("a gate lets everybody pass once it is open, and a cancelled task no longer waits")
+    func gate() async throws {
+        let gate = Gate()
+        let cancelled = Task { try await gate.passage() }
+        let waiting = Task { try await gate.passage() }
+        cancelled.cancel()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        #expect(!gate.isOpen)
+        gate.open()
+        try await waiting.value
+        try await gate.passage()
+        #expect(gate.isOpen)
+    }
+}

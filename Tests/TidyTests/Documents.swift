@@ -1,0 +1,52 @@
+import Foundation
+import Testing
+
+@Suite("Documents")
+struct Documents {
+    @Test("every make command that README and CONTRIBUTING show exists", arguments: ["README.md", "CONTRIBUTING.md"])
+    func commandsExist(document: String) throws {
+        let targets = try Self.makeTargets()
+        #expect(targets.contains("run") && targets.contains("test"))
+        for command in try Self.codeLines(of: document) {
+            let words = command.split(separator: " ")
+            guard words.first == "make", words.count > 1 else { continue }
+            for word in words.dropFirst().prefix(while: { $0 != "#" && !$0.contains("=") }) {
+                #expect(targets.contains(String(word)), "\(document) shows 'make \(word)', which is no target")
+            }
+        }
+    }
+
+    @Test("every file that README and CONTRIBUTING link to exists", arguments: ["README.md", "CONTRIBUTING.md"])
+    func linksExist(document: String) throws {
+        let text = try Repository.text(document)
+        for match in text.matches(of: /\]\(([^)#:]+)\)/) {
+            let path = Repository.root + "/" + match.1
+            #expect(FileManager.default.fileExists(atPath: path), "\(document) links to \(match.1)")
+        }
+    }
+
+    @Test("make help shows every target")
+    func helpIsComplete() throws {
+        for line in try Repository.text("Makefile").split(separator: "\n") {
+            guard let target = line.wholeMatch(of: /([a-z-]+):.*/), !line.contains("##") else { continue }
+            Issue.record("Makefile: say after ## what '\(target.1)' does")
+        }
+    }
+
+    private static func makeTargets() throws -> Set<String> {
+        let lines = try Repository.text("Makefile").split(separator: "\n")
+        return Set(lines.compactMap { line in line.prefixMatch(of: /([a-z-]+):/).map { String($0.1) } })
+    }
+
+    /// The lines within ``` fences.
+    private static func codeLines(of document: String) throws -> [Substring] {
+        var isCode = false
+        return try Repository.text(document).split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+            if line.hasPrefix("```") {
+                isCode.toggle()
+                return false
+            }
+            return isCode
+        }
+    }
+}

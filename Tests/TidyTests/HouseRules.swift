@@ -1,0 +1,62 @@
+import Foundation
+import Testing
+
+/// The house rules that a machine can check. Each failure names file and line.
+@Suite("House rules")
+struct HouseRules {
+    static let fileLinesMax = 320
+
+    @Test("no source file is too long to read at a sitting")
+    func fileLength() throws {
+        for file in try Repository.swiftFiles(under: ["Sources", "Tests", "Benchmarks"]) where !file.isGenerated {
+            #expect(
+                file.lines.count <= Self.fileLinesMax,
+                "\(file.path): \(file.lines.count) lines; cut it into files of one idea each")
+        }
+    }
+
+    @Test(
+        "no source hides a crash, prints, or puts work off",
+        arguments: ["try!", "as!", "fatalError(", "print(", "TODO", "FIXME"])
+    func forbiddenWords(word: String) throws {
+        for file in try Repository.swiftFiles(under: ["Sources"]) where !file.isGenerated {
+            for (number, line) in file.numberedCode where Self.contains(word, in: line) {
+                Issue.record("\(file.path):\(number): '\(word)' is not for Sources")
+            }
+        }
+    }
+
+    /// As a word of its own: `fingerprint(` is no `print(`.
+    private static func contains(_ word: String, in line: Substring) -> Bool {
+        var rest = line
+        while let range = rest.range(of: word) {
+            let isWord = rest[..<range.lowerBound].last.map { !$0.isLetter && !$0.isNumber && $0 != "_" } ?? true
+            if isWord { return true }
+            rest = rest[range.upperBound...]
+        }
+        return false
+    }
+
+    @Test("what the compiler must take on trust has a comment close above that says why")
+    func uncheckedIsExplained() throws {
+        for file in try Repository.swiftFiles(under: ["Sources"]) where !file.isGenerated {
+            for (number, line) in file.numberedCode
+            where line.contains("@unchecked Sendable") || line.contains("nonisolated(unsafe)") {
+                let above = file.lines[max(0, number - 7)..<(number - 1)]
+                #expect(
+                    line.contains("//") || above.contains { $0.contains("//") },
+                    "\(file.path):\(number): say in a comment why this is safe")
+            }
+        }
+    }
+
+    @Test("what runs for every call does not bring in Foundation")
+    func noFoundationInHotModules() throws {
+        let folders = ["Sources/Shared/RPC", "Sources/Shared/HTTP", "Sources/APIGateway"]
+        for file in try Repository.swiftFiles(under: folders) {
+            for (number, line) in file.numberedCode where line.contains("import Foundation") {
+                Issue.record("\(file.path):\(number): Foundation is not for hot paths")
+            }
+        }
+    }
+}
