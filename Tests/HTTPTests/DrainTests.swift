@@ -1,6 +1,7 @@
 import HTTP
 import NIOCore
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @Suite("Draining")

@@ -2,6 +2,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -104,16 +105,16 @@ final class RawClient: Sendable {
     }
 
     /// Waits until so many responses' heads (status lines) have arrived, and answers everything received.
-    func responses(_ count: Int, _ location: SourceLocation = #_sourceLocation) async throws -> String {
-        try await eventually("\(count) responses, got: \(received.prefix(2000))", location) {
+    func responses(_ count: Int) async throws -> String {
+        try await eventually("\(count) responses, got: \(received.prefix(2000))") {
             self.received.occurrences(of: "HTTP/1.1 ") >= count && self.received.hasCompleteBodies
         }
         return received
     }
 
     /// Waits until the server has closed, and answers everything received.
-    func end(_ location: SourceLocation = #_sourceLocation) async throws -> String {
-        try await eventually("the end, got: \(received.prefix(2000))", location) { self.hasEnded }
+    func end() async throws -> String {
+        try await eventually("the end, got: \(received.prefix(2000))") { self.hasEnded }
         return received
     }
 }
@@ -153,20 +154,5 @@ extension String {
             rest = rest[next...]
         }
         return complete
-    }
-}
-
-/// Waits until `condition` holds, looking again and again for at most ten seconds.
-func eventually(
-    _ what: @autoclosure () -> String, _ location: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async throws {
-    let deadline = NIODeadline.now() + .seconds(10)
-    while try await !condition() {
-        guard NIODeadline.now() < deadline else {
-            Issue.record("waited in vain for \(what())", sourceLocation: location)
-            throw CancellationError()
-        }
-        try await Task.sleep(for: .milliseconds(2))
     }
 }

@@ -1,5 +1,6 @@
 import HTTP
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("What is refused")

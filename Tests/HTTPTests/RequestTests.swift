@@ -2,6 +2,7 @@ import HTTP
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import TestSupport
 import Testing
 
 @Suite("What a well-meaning peer sends")

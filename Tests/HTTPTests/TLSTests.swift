@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import NIOCore
 import NIOSSL
+import TestSupport
 import Testing
 
 @Suite("TLS")

@@ -2,6 +2,7 @@ import HTTP
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import TestSupport
 import Testing
 
 @Suite("Peers that are slow, silent or gone", .serialized)
@@ -19,7 +20,7 @@ struct TimeoutTests {
                 return client.hasEnded
             }
             #expect(client.received.hasPrefix("HTTP/1.1 408"))
-            #expect(NIODeadline.now() - began >= .milliseconds(500))
+            #expect(NIODeadline.now() - began >= .milliseconds(250))
             #expect(responder.beganCount == 0)
         }
     }
