@@ -1,4 +1,4 @@
-// swift-tools-version:6.1
+// swift-tools-version:6.2
 import PackageDescription
 
 // Every dependency costs each newcomer build minutes; beside each stands what it is needed for.
@@ -234,3 +234,10 @@ let package = Package(
         .testTarget(name: "EndToEndTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
     ]
 )
+
+// Lint and CI ask for warnings as errors; others should not be stopped by what a newer compiler warns of.
+if Context.environment["SHIPPY_STRICT"] == "1" {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}

@@ -23,9 +23,12 @@ struct DatabaseAddressTests {
         #expect(try parse("postgresql://h/db") == .postgres(uri: "postgresql://h/db"))
     }
 
-    @Test("anything else is refused, and not repeated: it may hold a password", arguments: [
-        "sqlite:", "mongodb://", "mysql://root:hunter2@db:3306", "localhost", "mongo:", ":27017", "root:hunter2@db:1",
-    ])
+    @Test(
+        "anything else is refused, and not repeated: it may hold a password",
+        arguments: [
+            "sqlite:", "mongodb://", "mysql://root:hunter2@db:3306", "localhost", "mongo:", ":27017",
+            "root:hunter2@db:1",
+        ])
     func refused(text: String) {
         do {
             Issue.record("accepted: \(try parse(text))")
@@ -37,16 +40,18 @@ struct DatabaseAddressTests {
         }
     }
 
-    @Test("a description shows where the store is, and no user, password or option", arguments: [
-        ("mongodb://root:hunter2@m1:27017,m2:27017/shippy?authSource=admin", "mongodb://m1:27017,m2:27017/shippy"),
-        ("postgresql://u:hun@ter2@h:5432/users", "postgresql://h:5432/users"),
-        ("postgresql://h/users?password=hunter2", "postgresql://h/users"),
-        ("postgresql://u:hunter2?@h/users", "postgresql://…"),
-        ("postgresql://h/users?password=hun@ter2", "postgresql://…"),
-        ("mongodb://m1", "mongodb://m1"),
-        ("sqlite:a.db", "sqlite:a.db"),
-        ("mongo:27017", "mongo:27017"),
-    ])
+    @Test(
+        "a description shows where the store is, and no user, password or option",
+        arguments: [
+            ("mongodb://root:hunter2@m1:27017,m2:27017/shippy?authSource=admin", "mongodb://m1:27017,m2:27017/shippy"),
+            ("postgresql://u:hun@ter2@h:5432/users", "postgresql://h:5432/users"),
+            ("postgresql://h/users?password=hunter2", "postgresql://h/users"),
+            ("postgresql://u:hunter2?@h/users", "postgresql://…"),
+            ("postgresql://h/users?password=hun@ter2", "postgresql://…"),
+            ("mongodb://m1", "mongodb://m1"),
+            ("sqlite:a.db", "sqlite:a.db"),
+            ("mongo:27017", "mongo:27017"),
+        ])
     func description(text: String, shown: String) throws {
         let address = try parse(text)
         #expect("\(address)" == shown)

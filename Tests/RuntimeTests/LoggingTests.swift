@@ -38,7 +38,8 @@ struct LoggingTests {
 
     @Test("a line is one JSON object with time, level, service, message and metadata")
     func fields() throws {
-        let object = try json(line("started", ["port": "8080", "list": ["a", "b"], "map": ["k": "v"]], label: "store"))
+        let object = try json(
+            line("started", ["port": "8080", "list": ["a", "b"], "map": ["k": "v"]], label: "store"))
         #expect(object["time"] as? String == "2026-01-31T09:05:00.042Z")
         #expect(object["level"] as? String == "warning")
         #expect(object["service"] as? String == "vessel")
@@ -111,7 +112,9 @@ struct LoggingTests {
                         LineLogHandler(service: "s", label: $0, output: output, levels: levels)
                     }
                     for number in 0..<(count / 4) {
-                        logger.info("line", metadata: ["number": "\(number)", "pad": .string(String(repeating: "p", count: number))])
+                        logger.info(
+                            "line",
+                            metadata: ["number": "\(number)", "pad": .string(String(repeating: "p", count: number))])
                     }
                 }
             }

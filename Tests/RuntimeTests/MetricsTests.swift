@@ -33,9 +33,10 @@ struct MetricsTests {
     @Test("names and label values from anywhere stay legal")
     func hostileNames() {
         let registry = MetricsRegistry()
-        registry.makeCounter(label: "9 lives-ü", dimensions: [("le", "x"), ("a b", "q\"\\\n"), ("", "e")]).increment(by: 1)
+        registry.makeCounter(label: "9 lives-ü", dimensions: [("le", "x"), ("a b", "q\"\\\n"), ("", "e")]).increment(
+            by: 1)
         let text = registry.render()
-        #expect(text.contains("_9_lives___total{_=\"e\",a_b=\"q\\\"\\\\\\n\",exported_le=\"x\"} 1"))
+        #expect(text.contains("_9_lives____total{_=\"e\",a_b=\"q\\\"\\\\\\n\",exported_le=\"x\"} 1"))
     }
 
     @Test("past the limit new label sets share one series, and nothing is lost")
@@ -91,7 +92,9 @@ struct MetricsTests {
         let text = registry.render()
         #expect(text.contains("sum_total 40000\n"))
         #expect(text.contains("rpc_server_active_calls{rpc_method=\"s/m\",rpc_system_name=\"grpc\"} 0\n"))
-        #expect(text.contains("_count{rpc_method=\"s/m\",rpc_response_status_code=\"OK\",rpc_system_name=\"grpc\"} 80000\n"))
+        #expect(
+            text.contains("_count{rpc_method=\"s/m\",rpc_response_status_code=\"OK\",rpc_system_name=\"grpc\"} 80000\n")
+        )
     }
 
     @Test("calls are counted by method, status and time, and those in flight are seen")
@@ -106,7 +109,8 @@ struct MetricsTests {
         let text = registry.render()
         let labels = "rpc_method=\"vessel.VesselService/Create\""
         #expect(text.contains("rpc_server_active_calls{\(labels),rpc_system_name=\"grpc\"} 1\n"))
-        let ok = "rpc_server_call_duration_seconds_bucket{\(labels),rpc_response_status_code=\"OK\",rpc_system_name=\"grpc\","
+        let ok =
+            "rpc_server_call_duration_seconds_bucket{\(labels),rpc_response_status_code=\"OK\",rpc_system_name=\"grpc\","
         #expect(text.contains(ok + "le=\"5e-05\"} 1\n"))
         #expect(text.contains(ok + "le=\"0.0001\"} 2\n"))
         let notFound = ok.replacing("OK", with: "NOT_FOUND")

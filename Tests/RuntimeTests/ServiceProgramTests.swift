@@ -11,19 +11,26 @@ struct ServiceProgramTests {
         var adminPort: Int
     }
 
+    /// Starts it on free ports and waits until it listens.
     private func start(_ flags: [String] = [], _ environment: [String: String] = [:]) async throws -> Ran {
-        let (callPort, adminPort) = (try await Ports.free(), try await Ports.free())
         let process = try ProcessRun(
             ProcessRun.product("RuntimeFixture"),
-            ["--server_address=127.0.0.1:\(callPort)", "--admin_address=127.0.0.1:\(adminPort)"] + flags,
-            environment: environment)
-        return Ran(process: process, callPort: callPort, adminPort: adminPort)
+            ["--server_address=127.0.0.1:0", "--admin_address=127.0.0.1:0"] + flags, environment: environment)
+        return Ran(
+            process: process, callPort: try await port(of: process, for: "calls"),
+            adminPort: try await port(of: process, for: "admin"))
+    }
+
+    private func port(of process: ProcessRun, for purpose: String) async throws -> Int {
+        try await process.waitForOutput("\"for\":\"\(purpose)\"")
+        let line = process.output.split(separator: "\n").first { $0.contains("\"for\":\"\(purpose)\"") }
+        let match = try #require(line?.firstMatch(of: /127\.0\.0\.1:([0-9]+)/))
+        return try #require(Int(match.1))
     }
 
     private func complain(_ flags: [String], _ environment: [String: String] = [:]) async throws -> (Int32, String) {
         let process = try ProcessRun(ProcessRun.product("RuntimeFixture"), flags, environment: environment)
         let status = try await process.status()
-        #expect(process.output.isEmpty)
         #expect(process.errors.filter { $0 == "\n" }.count == 1, "\(process.errors)")
         return (status, process.errors)
     }
@@ -100,7 +107,6 @@ struct ServiceProgramTests {
         #expect(answers == "0801\n0801\n0801\nNOT_FOUND\n")
 
         let absent = try await start(["--store=absent"])
-        try await absent.process.waitForOutput("\"for\":\"calls\"")
         let waiting = try await Tool.run(Tool.python, ["-c", script, "\(absent.callPort)"])
         #expect(waiting == "0802\n0802\n0802\nNOT_FOUND\n")
     }
@@ -120,15 +126,15 @@ struct ServiceProgramTests {
 
     @Test("a store that refuses the credentials ends it at once")
     func refusingStore() async throws {
-        let ran = try await start(["--store=refusing"])
-        #expect(try await ran.process.status() == 1)
-        #expect(ran.process.errors == "runtime-fixture: the store at fixture:1 refuses: wrong password\n")
+        let refused = try await complain(
+            ["--store=refusing", "--server_address=127.0.0.1:0", "--admin_address=127.0.0.1:0"])
+        #expect(refused.0 == 1)
+        #expect(refused.1 == "runtime-fixture: the store at fixture:1 refuses: wrong password\n")
     }
 
     @Test("a signal ends it also while a connection attempt hangs")
     func hangingStore() async throws {
         let ran = try await start(["--store=hanging"])
-        try await ran.process.waitForOutput("\"for\":\"calls\"")
         ran.process.send(SIGTERM)
         #expect(try await ran.process.status() == 0)
     }

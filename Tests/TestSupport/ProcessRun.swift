@@ -30,7 +30,8 @@ public final class ProcessRun: Sendable {
 
     /// The path of a program that this package builds, beside the running test bundle.
     public static func product(_ name: String) -> String {
-        let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let bundle =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         return (bundle as NSString).deletingLastPathComponent + "/" + name
     }
 
@@ -52,7 +53,7 @@ public final class ProcessRun: Sendable {
     ///
     /// - Throws: ``Overdue`` when it still runs after `timeout`.
     public func status(within timeout: Duration = .seconds(20)) async throws -> Int32 {
-        try await eventually("exit of \(pid); it said: \(output.suffix(1_000)) \(errors.suffix(1_000))", within: timeout) {
+        try await eventually("the end of \(pid); \(account)", within: timeout) {
             poll() != nil
         }
         return poll() ?? -1
@@ -60,9 +61,18 @@ public final class ProcessRun: Sendable {
 
     /// Waits until it wrote `text` to standard output.
     public func waitForOutput(_ text: String, within timeout: Duration = .seconds(20)) async throws {
-        try await eventually("'\(text)' in the output; so far: \(output.suffix(1_000)) \(errors.suffix(1_000))", within: timeout) {
-            output.contains(text)
+        try await eventually("'\(text)' in the output; \(account)", within: timeout) {
+            if output.contains(text) { return true }
+            // Whoever is gone says nothing more; but its last words may have come between the two looks.
+            guard poll() != nil, !output.contains(text) else { return false }
+            throw Overdue(description: "it ended without '\(text)' in its output; \(account)")
         }
+    }
+
+    /// For complaints: whether it runs, and what it said last.
+    private var account: String {
+        let state = poll().map { "ended with \($0)" } ?? "runs"
+        return "it \(state) and said: \(output.suffix(1_000)) \(errors.suffix(1_000))"
     }
 
     private func poll() -> Int32? {
@@ -94,7 +104,9 @@ extension ProcessRun {
         defer { (words + variables).forEach { free($0) } }
         var pid: pid_t = 0
         let error = posix_spawnp(&pid, executable, &actions, nil, words, variables)
-        guard error == 0 else { throw Overdue(description: "can't start \(executable): \(String(cString: strerror(error)))") }
+        guard error == 0 else {
+            throw Overdue(description: "can't start \(executable): \(String(cString: strerror(error)))")
+        }
         return pid
     }
 }

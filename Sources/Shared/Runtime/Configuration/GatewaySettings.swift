@@ -21,7 +21,8 @@ public struct GatewaySettings: Sendable, Equatable {
                 (0x61...0x7a).contains($0 | 0x20) || (0x30...0x39).contains($0) || [0x2d, 0x2e, 0x5f].contains($0)
             }
             guard isName, !text.isEmpty else {
-                throw ConfigurationError("\(source): '\(text)' is not a namespace; write letters and digits, such as shippy")
+                throw ConfigurationError(
+                    "\(source): '\(text)' is not a namespace; write letters and digits, such as shippy")
             }
             namespace = text
         }

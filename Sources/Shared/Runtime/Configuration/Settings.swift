@@ -48,7 +48,8 @@ public struct Settings: Sendable {
         guard let (text, source) = text(flag, name, variable) else { return nil }
         guard let duration = Duration(setting: text), duration > .zero, duration <= .seconds(86_400) else {
             throw ConfigurationError(
-                "\(source): '\(text)' is not a time above 0 and up to a day; write seconds, such as 20, or 500ms, 20s, 2m")
+                "\(source): '\(text)' is not a time above 0 and up to a day; write seconds, such as 20, or 500ms, 20s, 2m"
+            )
         }
         return duration
     }

@@ -59,7 +59,8 @@ public struct ServiceRunner: Sendable {
         var opened: Gate?
         if let store = parts.store {
             let service = StoreService(
-                store, timeout: configuration.storeTimeout, logger: logger, prepare: parts.prepare)
+                store, timeout: configuration.storeTimeout, logger: logger, readiness: runtime.readiness,
+                prepare: parts.prepare)
             runtime.readiness.add(service.check)
             opened = service.opened
             services.append(service)

@@ -21,6 +21,8 @@ public final class ServiceRuntime: Sendable {
     public let metrics: MetricsRegistry
     /// The recorders of the program's own RPC methods.
     public let rpcMetrics: RPCMetrics
+    /// The recorders of the RPC methods that the program calls elsewhere.
+    public let clientMetrics: RPCMetrics
     public let readiness = Readiness()
 
     /// For servers that are made elsewhere; `nil` without `--tls_cert`.
@@ -48,6 +50,7 @@ public final class ServiceRuntime: Sendable {
         self.logLevels = logLevels
         self.metrics = metrics
         rpcMetrics = RPCMetrics(registry: metrics)
+        clientMetrics = RPCMetrics(registry: metrics, side: .client)
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
     }
 

@@ -9,6 +9,7 @@ final class StoreService: Service {
     private let prepare: @Sendable () async throws -> Void
     private let timeout: Duration?
     private let logger: Logger
+    private let readiness: Readiness
     let opened = Gate()
 
     /// How often the wait is looked at.
@@ -18,13 +19,14 @@ final class StoreService: Service {
     ///   - timeout: how long to wait for the store; `nil` for ever.
     ///   - prepare: runs after the store opened and before it counts as open; tried again when it fails.
     init(
-        _ store: any StoreLifecycle, timeout: Duration?, logger: Logger,
+        _ store: any StoreLifecycle, timeout: Duration?, logger: Logger, readiness: Readiness,
         prepare: @escaping @Sendable () async throws -> Void
     ) {
         self.store = store
         self.prepare = prepare
         self.timeout = timeout
         self.logger = logger
+        self.readiness = readiness
     }
 
     /// The store as a thing that must be well.
@@ -51,6 +53,8 @@ final class StoreService: Service {
         }
         logger.info("the store is open", metadata: ["address": "\(store.storeAddress)"])
         opened.open()
+        // Ready at once, not only after the next look.
+        readiness.record(check.name, nil, at: .now())
         try? await gracefulShutdown()
         await store.close()
     }

@@ -1,17 +1,25 @@
 import RPC
 import Synchronization
 
-/// Calls, outcomes, latency and calls in flight of each RPC method, by OpenTelemetry's names for servers:
-/// `rpc_server_call_duration_seconds` by method and status (its `_count` counts calls), and `rpc_server_active_calls`.
+/// Calls, outcomes, latency and calls in flight of each RPC method, by OpenTelemetry's names:
+/// `rpc_server_call_duration_seconds` by method and status (its `_count` counts calls), and `rpc_server_active_calls`;
+/// for calls that we make, the same with `rpc_client`.
 public final class RPCMetrics: Sendable {
+    /// Whose calls are counted.
+    public enum Side: String, Sendable {
+        case server, client
+    }
+
+    private let side: Side
     private let recorders = Mutex<[String: MethodRecorder]>([:])
 
     /// Methods that are told apart; further ones are not recorded. Methods come from route tables, not from callers.
     static let methodsMax = 500
 
     /// Adds its families to `registry`.
-    public init(registry: MetricsRegistry) {
-        registry.collect("rpc_server_active_calls") { [weak self] text in
+    public init(registry: MetricsRegistry, side: Side = .server) {
+        self.side = side
+        registry.collect("rpc_\(side)_active_calls") { [weak self] text in
             self?.write(to: &text)
         }
     }
@@ -30,12 +38,15 @@ public final class RPCMetrics: Sendable {
 
     private func write(to text: inout PrometheusText) {
         let snapshots = recorders.withLock { $0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value.snapshot()) }
-        text.family("rpc_server_active_calls", .gauge, help: "Calls being answered now.")
+        // A family without samples says nothing.
+        guard !snapshots.isEmpty else { return }
+        let active = "rpc_\(side)_active_calls"
+        text.family(active, .gauge, help: "Calls begun and not ended.")
         for (method, snapshot) in snapshots {
-            text.sample("rpc_server_active_calls", Self.labels(method), Double(snapshot.active))
+            text.sample(active, Self.labels(method), Double(snapshot.active))
         }
-        let name = "rpc_server_call_duration_seconds"
-        text.family(name, .histogram, help: "Time from the end of a request to its answer.")
+        let name = "rpc_\(side)_call_duration_seconds"
+        text.family(name, .histogram, help: "Time from a call's request to its answer.")
         for (method, snapshot) in snapshots {
             for outcome in snapshot.outcomes {
                 text.histogram(

@@ -13,7 +13,8 @@ public struct CommonOptions: ParsableArguments, Sendable {
     @Option(
         name: .customLong("admin_address"),
         help: ArgumentHelp(
-            "Where /healthz, /readyz and /metrics are served. [ADMIN_ADDRESS] (default: :9090)", valueName: "host:port"))
+            "Where /healthz, /readyz and /metrics are served. [ADMIN_ADDRESS] (default: :9090)", valueName: "host:port")
+    )
     public var adminAddress: String?
 
     @Option(

@@ -1,0 +1,35 @@
+# What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
+# environment variables, and is make's own child, so that it notices when make is gone.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-sanitize lint format bench proto clean
+
+help: ## Shows this list
+	@echo "Shippy: make TARGET"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-16s %s\n' "$$name" "$$text"; done
+
+run: ## Installs what is missing, builds, starts all services here (PORT=8080 ADMIN_PORT=9050 VESSEL_PORT=50051)
+	@Scripts/run.sh
+
+test: ## Runs all tests against real servers of their own (FILTER=RPCTests for a part)
+	@Scripts/test.sh
+
+test-sanitize: ## Runs the RPC and storage tests under the thread and the address sanitizer
+	@Scripts/sanitize.sh
+
+lint: ## Checks format, warnings, generated code and scripts
+	@Scripts/lint.sh
+
+format: ## Formats the Swift sources in place
+	@swift format --in-place --recursive Sources Tests Benchmarks Package.swift
+
+bench: ## Measures: calls per second, processor time per call, latency, memory
+	@Scripts/install.sh bench
+	@Benchmarks/run.sh
+
+proto: ## Generates the messages from Protos/
+	@Scripts/install.sh test
+	@Scripts/proto.sh
+
+clean: ## Removes what was built; the data in .run/ stays
+	@rm -rf .build

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Checks what a machine can check, the quick things first: scripts, format, warnings, generated code.
+set -eu
+cd "$(dirname "$0")/.."
+name=lint
+. Scripts/lib.sh
+
+say "shell scripts"
+for script in Scripts/*.sh .ci/run Benchmarks/*.sh; do
+    [ -e "$script" ] || continue
+    case "$(head -n 1 "$script")" in
+        *bash*) bash -n "$script" ;;
+        *) sh -n "$script" ;;
+    esac || fail "$script has a syntax error"
+done
+
+say "format"
+swift format lint --strict --parallel --recursive Sources Tests Benchmarks Package.swift ||
+    fail "the format is not ours; run: make format"
+
+Scripts/install.sh test
+
+say "build without warnings"
+SHIPPY_STRICT=1 swift build --build-tests || fail "the build has errors or warnings"
+
+say "generated code"
+SHIPPY_STRICT=1 Scripts/proto.sh --check
+say "all well"

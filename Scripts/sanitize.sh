@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs the RPC and storage tests, or those that FILTER names, under the thread and the address sanitizer.
+# Each has a build folder of its own, so that neither spoils the other or the usual one.
+set -eu
+cd "$(dirname "$0")/.."
+name=sanitize
+. Scripts/lib.sh
+
+Scripts/install.sh test
+export SHIPPY_TEST_VENV="$venv"
+for sanitizer in thread address; do
+    say "building and testing with the $sanitizer sanitizer (the first time takes some minutes)"
+    swift test --sanitize="$sanitizer" --scratch-path ".build/sanitize-$sanitizer" \
+        --filter "${FILTER:-^(RPCTests|StorageTests)\\.}" || fail "the $sanitizer sanitizer or a test found something; see above"
+done
+say "nothing found"
