@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Synchronization
 
 /// A client's share on one event loop: its connections there, and the calls that run or wait there.
 ///
@@ -14,6 +15,8 @@ final class LoopClient: @unchecked Sendable {
     var endpoints: [Endpoint] = []
     /// Connections that may take calls.
     private var ready: [ClientConnection] = []
+    /// The count of `ready`, for readers on any thread.
+    let readyCount = Atomic(0)
     /// Every call that is not finished.
     private var calls: [ClientCall] = []
     /// Those of them that wait for a connection, oldest first. May hold finished ones, which are skipped.
@@ -171,11 +174,13 @@ final class LoopClient: @unchecked Sendable {
 
     func becameReady(_ connection: ClientConnection) {
         ready.append(connection)
+        readyCount.store(ready.count, ordering: .relaxed)
         sendWaiting()
     }
 
     func becameUnready(_ connection: ClientConnection) {
         ready.removeAll { $0 === connection }
+        readyCount.store(ready.count, ordering: .relaxed)
     }
 
     /// After a failure: calls that wait for a connection that nobody is making are told so.
@@ -185,8 +190,6 @@ final class LoopClient: @unchecked Sendable {
         waiting.removeAll()
         for call in hopeless where !call.isFinished { end(call, .notProcessed(refusal)) }
     }
-
-    var connectionCount: Int { ready.count }
 
     func shutdown() {
         isShutDown = true

@@ -132,13 +132,9 @@ public final class RPCClient: Sendable {
         }
     }
 
-    /// Connections that may take calls, over all loops, for a gauge. Asks each loop in turn.
-    public func connectionCount() async -> Int {
-        var count = 0
-        for loop in loops {
-            count += (try? await loop.eventLoop.submit { loop.connectionCount }.get()) ?? 0
-        }
-        return count
+    /// Connections that may take calls, over all loops, for a gauge.
+    public var connectionCount: Int {
+        loops.reduce(0) { $0 + $1.readyCount.load(ordering: .relaxed) }
     }
 }
 

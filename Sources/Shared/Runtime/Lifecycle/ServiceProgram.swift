@@ -38,7 +38,7 @@ public protocol ServiceProgram: ParsableCommand {
     /// Wires the parts. Runs once, before anything listens; opens nothing.
     ///
     /// - Throws: ``ConfigurationError`` for settings that can't be used.
-    func build(_ runtime: ServiceRuntime) throws -> ServiceParts
+    func build(_ runtime: ServiceRuntime) async throws -> ServiceParts
 }
 
 extension ServiceProgram {
@@ -81,7 +81,7 @@ extension ServiceProgram {
             serverProtocols: Self.serverProtocols)
         // From here on a signal stops the program in order; until here it simply ends it.
         let signals = await Self.signals()
-        let parts = try build(runtime)
+        let parts = try await build(runtime)
         try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals)
         await runtime.stop()
     }

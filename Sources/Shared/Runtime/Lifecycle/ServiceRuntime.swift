@@ -23,8 +23,10 @@ public final class ServiceRuntime: Sendable {
     public let rpcMetrics: RPCMetrics
     public let readiness = Readiness()
 
-    private let serverTLS: NIOSSLContext?
-    private let clientTLS: NIOSSLContext?
+    /// For servers that are made elsewhere; `nil` without `--tls_cert`.
+    public let serverTLS: NIOSSLContext?
+    /// For clients that are made elsewhere; `nil` without `--tls_ca`.
+    public let clientTLS: NIOSSLContext?
     private let clients = Mutex<[RPCClient]>([])
 
     /// How long a health check of another service may take.

@@ -1,0 +1,42 @@
+import ArgumentParser
+import HTTP
+import Runtime
+
+/// Turns HTTP requests into calls of the services.
+@main
+struct APIGateway: ServiceProgram {
+    static let configuration = CommandConfiguration(
+        commandName: "shippy-api-gateway", abstract: "The API gateway: POST /rpc as JSON, gRPC behind.")
+    static let serviceName = "api"
+    static let serverProtocols = ["http/1.1"]
+    /// The services behind the gateway that there are programs for.
+    private static let services = ["vessel"]
+
+    @OptionGroup var options: GatewayOptions
+
+    @Option(
+        name: .customLong("static"),
+        help: ArgumentHelp("A folder of files to serve at /. [STATIC_DIR]", valueName: "folder"))
+    var staticDirectory: String?
+
+    func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
+        let environment = runtime.settings.environment
+        let settings = try GatewaySettings(options, environment: environment)
+        var configuration = GatewayConfiguration(address: runtime.configuration.address)
+        configuration.upstreams = try Self.services.map {
+            .init(
+                name: $0, address: try ServiceAddress.resolve($0, environment: environment), tls: runtime.clientTLS)
+        }
+        configuration.http.tls = runtime.serverTLS
+        configuration.namespace = settings.namespace
+        configuration.timeout = settings.upstreamTimeout
+        configuration.staticDirectory = staticDirectory ?? runtime.settings.variable("STATIC_DIR")
+        let rpcMetrics = runtime.rpcMetrics
+        let gateway = try await Gateway(
+            configuration: configuration, group: runtime.group, logger: runtime.logger,
+            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) })
+        return ServiceParts(front: gateway)
+    }
+}
+
+extension Gateway: Listener {}

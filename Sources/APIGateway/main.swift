@@ -1,1 +1,0 @@
-// Placeholder until the flags are read here: see `Gateway` and `GatewayConfiguration`.
