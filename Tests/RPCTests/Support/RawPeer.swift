@@ -1,6 +1,4 @@
 import Foundation
-import NIOConcurrencyHelpers
-import TestSupport
 
 /// A plain socket that says whatever a test likes. It blocks, so it is used inside ``onThread(_:)`` only.
 final class RawPeer: Sendable {
@@ -19,7 +17,7 @@ final class RawPeer: Sendable {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<Int32>.size))
         }
         let connected = Self.withLoopback(port) { connect(descriptor, $0, $1) }
-        guard connected == 0 else { throw Overdue(description: "can't connect: \(String(cString: strerror(errno)))") }
+        guard connected == 0 else { throw SocketFailure("can't connect: \(String(cString: strerror(errno)))") }
     }
 
     deinit {
@@ -28,7 +26,7 @@ final class RawPeer: Sendable {
 
     static func makeSocket() throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw Overdue(description: "no socket") }
+        guard descriptor >= 0 else { throw SocketFailure("no socket") }
         return descriptor
     }
 
@@ -48,7 +46,7 @@ final class RawPeer: Sendable {
         var sent = 0
         while sent < bytes.count {
             guard wait(for: Int16(POLLOUT), patience) else { return false }
-            let flags = Int32(MSG_NOSIGNAL.rawValue) | Int32(MSG_DONTWAIT.rawValue)
+            let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT.rawValue)
             let count = bytes.withUnsafeBytes {
                 Foundation.send(descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent, flags)
             }
@@ -108,7 +106,7 @@ final class RawListener: Sendable {
     init() throws {
         descriptor = try RawPeer.makeSocket()
         let bound = RawPeer.withLoopback(0) { bind(descriptor, $0, $1) }
-        guard bound == 0, listen(descriptor, 64) == 0 else { throw Overdue(description: "can't listen") }
+        guard bound == 0, listen(descriptor, 64) == 0 else { throw SocketFailure("can't listen") }
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         _ = withUnsafeMutablePointer(to: &address) {
@@ -123,11 +121,17 @@ final class RawListener: Sendable {
 
     func accept(patience: TimeInterval = 10) throws -> RawPeer {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&entry, 1, Int32(patience * 1_000)) > 0 else { throw Overdue(description: "nobody connected") }
-        let accepted = accept4(descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
-        guard accepted >= 0 else { throw Overdue(description: "accept failed") }
+        guard poll(&entry, 1, Int32(patience * 1_000)) > 0 else { throw SocketFailure("nobody connected") }
+        let accepted = Foundation.accept(descriptor, nil, nil)
+        guard accepted >= 0 else { throw SocketFailure("accept failed") }
+        _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
         return RawPeer(descriptor: accepted)
     }
+}
+
+struct SocketFailure: Error {
+    let what: String
+    init(_ what: String) { self.what = what }
 }
 
 /// Runs what blocks on a thread of its own, so that no test keeps another from running.
