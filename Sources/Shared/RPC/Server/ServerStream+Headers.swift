@@ -45,7 +45,7 @@ extension ServerStream {
             }
             let now = NIODeadline.now()
             let (end, overflow) = now.uptimeNanoseconds.addingReportingOverflow(UInt64(nanoseconds))
-            deadline = overflow || end > Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
+            deadline = overflow || end >= Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
         } else if name.equals("grpc-encoding") {
             if !value.equals("identity") { encoding = value.text }
         }
