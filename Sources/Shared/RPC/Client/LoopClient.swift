@@ -42,6 +42,11 @@ final class LoopClient: @unchecked Sendable {
     // MARK: Calls
 
     func start(_ call: ClientCall) {
+        call.isStarted = true
+        guard !call.isCancelled else {
+            call.finish(.init(result: .failure(Status(.cancelled, "the call was cancelled"))))
+            return
+        }
         guard !isShutDown else {
             call.finish(.notProcessed(Status(.unavailable, "the client is shut down")))
             return
@@ -130,6 +135,11 @@ final class LoopClient: @unchecked Sendable {
 
     /// Nobody waits for `call` any more.
     func cancel(_ call: ClientCall, _ status: Status) {
+        // A task's cancellation may overtake its call on the way to this loop.
+        guard call.isStarted else {
+            call.isCancelled = true
+            return
+        }
         guard !call.isFinished else { return }
         let connection = call.connection
         end(call, .init(result: .failure(status)))
