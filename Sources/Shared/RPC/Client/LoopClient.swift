@@ -67,18 +67,18 @@ final class LoopClient: @unchecked Sendable {
             return
         }
         for endpoint in endpoints { endpoint.want() }
-        if let refusal = refusal() {
-            end(call, .notProcessed(refusal))
+        if waiting.count >= configuration.waitingCallsMax { waiting.removeAll { $0.isFinished } }
+        if let hopeless = hopeless() {
+            end(call, .notProcessed(hopeless))
+        } else if waiting.count >= configuration.waitingCallsMax {
+            end(call, .init(result: .failure(Status(.resourceExhausted, "too many calls wait for the service"))))
         } else {
             waiting.append(call)
         }
     }
 
-    /// Why a call need not wait for a connection, or `nil` if it should.
-    private func refusal() -> Status? {
-        if waiting.count >= configuration.waitingCallsMax {
-            return Status(.resourceExhausted, "too many calls wait for the service")
-        }
+    /// Why calls need not wait for a connection, or `nil` if they should.
+    private func hopeless() -> Status? {
         if endpoints.isEmpty { return resolveFailure }
         let mayConnect = endpoints.contains { $0.isConnecting || $0.isReady }
         return mayConnect ? nil : Status(.unavailable, "the service can't be reached")
@@ -195,10 +195,10 @@ final class LoopClient: @unchecked Sendable {
 
     /// After a failure: calls that wait for a connection that nobody is making are told so.
     func refuseWaitingIfHopeless() {
-        guard !waiting.isEmpty, let refusal = refusal() else { return }
-        let hopeless = waiting
+        guard !waiting.isEmpty, let status = hopeless() else { return }
+        let refused = waiting
         waiting.removeAll()
-        for call in hopeless where !call.isFinished { end(call, .notProcessed(refusal)) }
+        for call in refused where !call.isFinished { end(call, .notProcessed(status)) }
     }
 
     func shutdown() {
