@@ -33,6 +33,7 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
     private var isReady = false
     private var isDraining = false
     private var isReceiving = false
+    private var isSending = false
     private var isFlushScheduled = false
     private var isReadWaiting = false
 
@@ -78,7 +79,13 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         scheduleFlush()
     }
 
+    /// Ends the connection. May be called from the session's callbacks; the session must not be entered twice, so it
+    /// is then done after them.
     func close() {
+        guard !isReceiving, !isSending else {
+            context?.eventLoop.execute { self.close() }
+            return
+        }
         session?.submitGoAway(.noError)
         flush()
         context?.close(promise: nil)
@@ -257,10 +264,13 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
     }
 
     private func flush() {
-        guard let session, let context, !isReceiving else { return }
+        guard let session, let context, !isReceiving, !isSending else { return }
         while context.channel.isWritable {
             out.clear()
-            guard let more = try? session.drain(into: &out, bytesMax: Self.writeBytes) else {
+            isSending = true
+            let drained = try? session.drain(into: &out, bytesMax: Self.writeBytes)
+            isSending = false
+            guard let more = drained else {
                 context.close(promise: nil)
                 return
             }
