@@ -5,6 +5,8 @@ import NIOTLS
 protocol ClientConnectionOwner: AnyObject {
     /// The server's SETTINGS came: calls may be sent.
     func connectionIsReady(_ connection: ClientConnection)
+    /// The server changed its settings, perhaps to allow more calls at a time.
+    func connectionMayTakeMore(_ connection: ClientConnection)
     /// No new calls: GOAWAY came. Those in flight go on.
     func connectionIsDraining(_ connection: ClientConnection)
     /// It is gone. Every call that it had has ended.
@@ -127,7 +129,10 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
     func session(received frame: HTTP2ControlFrame) {
         switch frame {
         case .settings:
-            guard !isReady else { return }
+            guard !isReady else {
+                owner?.connectionMayTakeMore(self)
+                return
+            }
             isReady = true
             owner?.connectionIsReady(self)
         case .goAway: beginDraining()

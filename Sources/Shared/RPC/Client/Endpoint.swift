@@ -99,6 +99,10 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.becameReady(connection)
     }
 
+    func connectionMayTakeMore(_ connection: ClientConnection) {
+        loop.sendWaiting()
+    }
+
     func connectionIsDraining(_ connection: ClientConnection) {
         guard connection === self.connection else { return }
         loop.becameUnready(connection)

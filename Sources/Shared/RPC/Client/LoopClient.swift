@@ -120,7 +120,7 @@ final class LoopClient: @unchecked Sendable {
         if !waiting.isEmpty { sendWaiting() }
     }
 
-    private func sendWaiting() {
+    func sendWaiting() {
         while let call = waiting.first {
             if call.isFinished {
                 waiting.removeFirst()
