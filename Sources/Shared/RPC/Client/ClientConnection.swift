@@ -117,7 +117,10 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         }
     }
 
-    func sessionReceivedEnd(on stream: HTTP2Stream) {}
+    func sessionReceivedEnd(on stream: HTTP2Stream) {
+        // Answered before the request was out: a server that does not want the rest need not open its window for it.
+        if stream.unsentBytes > 0 { session?.submitReset(stream, .cancel) }
+    }
 
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
