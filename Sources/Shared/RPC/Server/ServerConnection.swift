@@ -180,9 +180,10 @@ final class ServerConnection: ChannelDuplexHandler, @unchecked Sendable {
                 context.close(promise: nil)
                 return
             }
-            guard out.readableBytes > 0 else { break }
-            keepalive.hasWritten = true
-            context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+            if out.readableBytes > 0 {
+                keepalive.hasWritten = true
+                context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+            }
             // Writing may have found the connection closed.
             guard self.session != nil else { return }
             if !more, !resetAnsweredEarly(session) { break }
