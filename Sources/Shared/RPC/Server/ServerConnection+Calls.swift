@@ -65,7 +65,8 @@ extension ServerConnection: HTTP2SessionDelegate {
     func session(received frame: HTTP2ControlFrame) {
         switch frame {
         case .pingAcknowledged: if case .noticed = drainState { sendGoAway() }
-        case .settings, .goAway, .reset: break
+        case .settings: isGreeted = true
+        case .goAway, .reset: break
         }
     }
 

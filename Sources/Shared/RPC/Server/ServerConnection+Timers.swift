@@ -74,6 +74,11 @@ final class ConnectionTimers {
 extension ServerConnection {
     fileprivate func tick(_ elapsed: Duration) {
         guard let session, let context else { return }
+        guard isGreeted else {
+            shared.logger.debug("peer did not finish its handshake", metadata: ["peer": "\(peer)"])
+            close()
+            return
+        }
         let oldest = keepalive.ticks - Int(shared.configuration.requestTimeout / elapsed)
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: ServerStream.self)

@@ -26,6 +26,8 @@ final class ServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var pendingResponseBytes = 0
     var drainState = DrainState.serving
     var keepalive = KeepaliveState()
+    /// The peer's first SETTINGS came: the handshakes are over.
+    var isGreeted = false
     var timers: ConnectionTimers?
     /// Streams answered before their request was complete; reset once the answer is out.
     var answeredEarly: [ServerStream] = []
