@@ -52,8 +52,9 @@ extension ServerStream {
         // Others (grpc-accept-encoding, grpc-trace-bin, ...) ask nothing of us.
     }
 
-    func object(_ new: Objection) {
-        if objection == nil { objection = new }
+    /// The first objection counts, and only its text is made.
+    func object(_ new: @autoclosure () -> Objection) {
+        if objection == nil { objection = new() }
     }
 
     /// What speaks against running the call once its headers are complete.
