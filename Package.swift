@@ -184,7 +184,18 @@ let package = Package(
             ],
             path: "Tests/TestSupport"
         ),
-        .testTarget(name: "RPCTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
+        .testTarget(
+            name: "RPCTests",
+            dependencies: [
+                "Contracts", "RPC", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            // Read from their places in the source tree.
+            exclude: ["Scripts"]
+        ),
         .testTarget(
             name: "HTTPTests",
             dependencies: [
