@@ -178,6 +178,7 @@ let package = Package(
                 "RPC",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/TestSupport"
@@ -204,6 +205,17 @@ let package = Package(
             dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]
         ),
         .testTarget(name: "APIGatewayTests", dependencies: ["APIGateway", "Contracts", "HTTP", "TestSupport"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
+        // The two programs are dependencies so that they are built; the tests run them as processes.
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "APIGateway", "Contracts", "RPC", "TestSupport", "VesselService",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            exclude: ["Scripts"]
+        ),
     ]
 )

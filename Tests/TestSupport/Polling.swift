@@ -9,11 +9,11 @@ public struct Overdue: Error, CustomStringConvertible {
 ///
 /// - Throws: ``Overdue`` with `what` after `timeout`, or what `condition` throws.
 public func eventually(
-    _ what: String, within timeout: Duration = .seconds(20), _ condition: () async throws -> Bool
+    _ what: @autoclosure () -> String, within timeout: Duration = .seconds(20), _ condition: () async throws -> Bool
 ) async throws {
     let deadline = NIODeadline.now() + TimeAmount(timeout)
     while try await !condition() {
-        guard NIODeadline.now() < deadline else { throw Overdue(description: "not within \(timeout): \(what)") }
+        guard NIODeadline.now() < deadline else { throw Overdue(description: "not within \(timeout): \(what())") }
         try await Task.sleep(for: .milliseconds(10))
     }
 }

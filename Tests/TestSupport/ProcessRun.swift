@@ -52,7 +52,7 @@ public final class ProcessRun: Sendable {
     ///
     /// - Throws: ``Overdue`` when it still runs after `timeout`.
     public func status(within timeout: Duration = .seconds(20)) async throws -> Int32 {
-        try await eventually("exit of \(pid); it said: \(output.suffix(1_000)) \(errors.suffix(1_000))", within: timeout) {
+        try await eventually("the end of \(pid); \(account)", within: timeout) {
             poll() != nil
         }
         return poll() ?? -1
@@ -60,9 +60,18 @@ public final class ProcessRun: Sendable {
 
     /// Waits until it wrote `text` to standard output.
     public func waitForOutput(_ text: String, within timeout: Duration = .seconds(20)) async throws {
-        try await eventually("'\(text)' in the output; so far: \(output.suffix(1_000)) \(errors.suffix(1_000))", within: timeout) {
-            output.contains(text)
+        try await eventually("'\(text)' in the output; \(account)", within: timeout) {
+            if output.contains(text) { return true }
+            // Whoever is gone says nothing more; but its last words may have come between the two looks.
+            guard poll() != nil, !output.contains(text) else { return false }
+            throw Overdue(description: "it ended without '\(text)' in its output; \(account)")
         }
+    }
+
+    /// For complaints: whether it runs, and what it said last.
+    private var account: String {
+        let state = poll().map { "ended with \($0)" } ?? "runs"
+        return "it \(state) and said: \(output.suffix(1_000)) \(errors.suffix(1_000))"
     }
 
     private func poll() -> Int32? {
@@ -88,6 +97,9 @@ extension ProcessRun {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, folder + "/stdout", create, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, folder + "/stderr", create, 0o600)
+        // NIO does not mark its sockets close-on-exec: a copy of those of tests that run at the same time would keep
+        // ports taken and connections open. To close what is not open is no error here.
+        for descriptor in (STDERR_FILENO + 1)..<1_024 { posix_spawn_file_actions_addclose(&actions, descriptor) }
 
         let words = ([executable] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
