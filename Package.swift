@@ -180,6 +180,7 @@ let package = Package(
                 "RPC",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/TestSupport"
@@ -242,7 +243,18 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]
         ),
-        .testTarget(name: "EndToEndTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
+        // The two programs are dependencies so that they are built; the tests run them as processes.
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "APIGateway", "Contracts", "RPC", "TestSupport", "VesselService",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            exclude: ["Scripts"]
+        ),
     ]
 )
 

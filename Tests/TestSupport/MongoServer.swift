@@ -25,11 +25,13 @@ public final class MongoServer: Sendable {
     /// - Parameters:
     ///   - isStandalone: a server without a replica set, hence without retryable writes.
     ///   - needsCredentials: refuses whoever shows none.
-    public init(isStandalone: Bool = false, needsCredentials: Bool = false) async throws {
+    ///   - syncsOnCommit: an answered write survives ``kill()``.
+    public init(isStandalone: Bool = false, needsCredentials: Bool = false, syncsOnCommit: Bool = false) async throws {
         folder = try TemporaryFolder()
         port = try Self.freePort()
         options =
             ["--enable-test-commands"] + (isStandalone ? ["--standalone"] : []) + (needsCredentials ? ["--auth"] : [])
+            + (syncsOnCommit ? ["--sync-on-commit"] : [])
         try await start()
     }
 
@@ -61,6 +63,13 @@ public final class MongoServer: Sendable {
         process.withLock { $0 = server }
         let answers = await eventually(within: Self.startLimit) { Self.isListening(port) }
         guard answers else { throw Failure(description: "the MongoDB wire server did not start on port \(port)") }
+    }
+
+    /// Stops it where it is, or lets it go on: SIGSTOP and SIGCONT.
+    public func send(_ signal: Int32) {
+        process.withLock { server in
+            if let server { Foundation.kill(server.processIdentifier, signal) }
+        }
     }
 
     /// Ends it at once, as a crash would.
