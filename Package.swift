@@ -155,6 +155,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
@@ -178,15 +180,38 @@ let package = Package(
                 "RPC",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Tests/TestSupport"
         ),
-        .testTarget(name: "RPCTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
-        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
+        .testTarget(
+            name: "RPCTests",
+            dependencies: [
+                "Contracts", "RPC", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            // Read from their places in the source tree.
+            exclude: ["Scripts"]
+        ),
+        .testTarget(
+            name: "HTTPTests",
+            dependencies: [
+                "HTTP", "RPC", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["MongoStorage", "SQLiteStorage", "Storage", "TestSupport"]
+            dependencies: ["MongoStorage", "RPC", "SQLiteStorage", "Storage", "TestSupport"]
         ),
         // A service whose store does what a test asks; not a product.
         .executableTarget(
@@ -201,10 +226,35 @@ let package = Package(
         .testTarget(name: "TidyTests"),
         .testTarget(
             name: "VesselServiceTests",
-            dependencies: ["VesselService", "Contracts", "MongoStorage", "SQLiteStorage", "TestSupport"]
+            dependencies: [
+                "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
+                "TestSupport",
+            ]
         ),
-        .testTarget(name: "APIGatewayTests", dependencies: ["APIGateway", "Contracts", "HTTP", "TestSupport"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["Contracts", "RPC", "TestSupport"]),
+        .testTarget(
+            name: "APIGatewayTests",
+            dependencies: [
+                "APIGateway", "Contracts", "HTTP", "RPC", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]
+        ),
+        // The two programs are dependencies so that they are built; the tests run them as processes.
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "APIGateway", "Contracts", "RPC", "TestSupport", "VesselService",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            exclude: ["Scripts"]
+        ),
     ]
 )
 

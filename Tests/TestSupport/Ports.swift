@@ -1,39 +1,30 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
+import NIOCore
+import NIOPosix
 import Synchronization
 
 /// Addresses for servers of tests.
 public enum Ports {
+    /// Below the ports that the system gives to clients: a connection that somebody opens while a server is being
+    /// restarted can't take the server's port.
+    private static let range = 20_000..<32_000
     private static let given = Mutex<Set<Int>>([])
 
-    /// A port that nobody has at 127.0.0.1 now, a different one each time. For programs that can't say which port the
-    /// system gave them; everything else listens on port 0.
-    public static func free() throws -> Int {
+    /// A port that nobody listens on at 127.0.0.1 now, another one each time. For programs that can't say which port
+    /// the system gave them, or that come back at the same one; everything else listens on port 0.
+    public static func free() async throws -> Int {
         for _ in 0..<100 {
-            let port = try ask()
-            if given.withLock({ $0.insert(port).inserted }) { return port }
+            let port = Int.random(in: range)
+            guard given.withLock({ $0.insert(port).inserted }), await isFree(port) else { continue }
+            return port
         }
-        throw Overdue(description: "the system gave no new port")
+        throw Overdue(description: "no free port was found")
     }
 
-    private static func ask() throws -> Int {
-        // Closed on exec: a program that another test starts right now must not inherit the port.
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw Overdue(description: "no socket: error \(errno)") }
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                bind(descriptor, generic, length) == 0 ? getsockname(descriptor, generic, &length) : -1
-            }
-        }
-        guard result == 0 else { throw Overdue(description: "no port: error \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
+    private static func isFree(_ port: Int) async -> Bool {
+        let channel = try? await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .bind(host: "127.0.0.1", port: port).get()
+        try? await channel?.close()
+        return channel != nil
     }
 }

@@ -89,7 +89,8 @@ struct RouteTable: Sendable {
         }
         guard let entry else {
             throw .notFound(
-                "service \"\(String(buffer: service).shortened)\" has no method \"\(String(buffer: method).shortened)\"")
+                "service \"\(String(buffer: service).shortened)\" has no method \"\(String(buffer: method).shortened)\""
+            )
         }
         return entry
     }

@@ -98,6 +98,9 @@ public final class HTTPServer: Sendable {
             // A peer that has sent its last request may still read the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: 1)
+            // Bytes that the kernel has not sent yet. Left to itself it takes megabytes for a slow reader, which are
+            // memory, and hide for minutes whether the peer takes anything.
+            .childChannelOption(.tcpOption(.unsentLowWater), value: 128 * 1024)
             .childChannelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
             )
@@ -133,4 +136,9 @@ public final class HTTPServer: Sendable {
         // From here on the connection counts itself out.
         try pipeline.addHandler(HTTPServerConnection(loop: loop))
     }
+}
+
+extension NIOBSDSocket.Option {
+    /// `TCP_NOTSENT_LOWAT`, which Linux's headers for Swift leave out (tcp(7)).
+    fileprivate static let unsentLowWater = NIOBSDSocket.Option(rawValue: 25)
 }

@@ -16,22 +16,25 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let loop: LoopContext
-    private var state: ConnectionState
-    private var context: ChannelHandlerContext?
+    let loop: LoopContext
+    var state: ConnectionState
+    var context: ChannelHandlerContext?
+    /// Closing here passes by TLS, which would wait for the peer's farewell.
+    private var socketContext: ChannelHandlerContext?
+    var isHandshaking = false
     private var peer = ""
     /// Whether the read in progress completed any part of a request.
     private var sawPart = false
     /// The channel wanted to read when the queue was not empty.
     private var isReadHeld = false
     private var isPumping = false
-    private var isLingering = false
+    var isLingering = false
     /// Responses of this turn that the channel does not have yet.
     private var output: ByteBuffer?
     /// Something was written to the channel without a flush.
     private var needsFlush = false
     private var task: Task<Void, Never>?
-    private var watch = StallWatch()
+    var watch = StallWatch()
 
     init(loop: LoopContext) {
         self.loop = loop
@@ -43,13 +46,19 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if loop.configuration.tls != nil {
+            isHandshaking = true
+            // Without the handler that the server has put there, there is nothing to pass by.
+            socketContext = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        }
         loop.add(self)
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        peer = context.remoteAddress.flatMap { address in
-            address.ipAddress.map { HostPort(host: $0, port: address.port ?? 0).description }
-        } ?? ""
+        peer =
+            context.remoteAddress.flatMap { address in
+                address.ipAddress.map { HostPort(host: $0, port: address.port ?? 0).description }
+            } ?? ""
         context.fireChannelActive()
     }
 
@@ -65,6 +74,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     private func ended() {
         guard context != nil else { return }
         context = nil
+        socketContext = nil
         output = nil
         task?.cancel()
         task = nil
@@ -79,7 +89,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     /// Closes now, whatever is in progress.
     func abort() {
-        context?.close(promise: nil)
+        (socketContext ?? context)?.close(promise: nil)
     }
 
     // MARK: Input
@@ -116,7 +126,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
             break
         default:
             loop.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
-            context.close(promise: nil)
+            abort()
         }
     }
 
@@ -130,6 +140,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
                 pump()
             }
         case TLSUserEvent.handshakeCompleted:
+            isHandshaking = false
             state.handshakeCompleted()
         default:
             context.fireUserInboundEventTriggered(event)
@@ -158,12 +169,19 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     // MARK: Output
 
     /// Does what is to do until it has to wait, then writes all answers at once.
-    private func pump() {
+    func pump() {
         // A responder that answers without waiting comes back here from within; the loop below goes on for it.
         guard !isPumping, context != nil else { return }
         isPumping = true
         defer { isPumping = false }
-        while let context, context.channel.isWritable {
+        while let context {
+            guard context.channel.isWritable else {
+                flush(context)
+                // The socket may have taken everything at once. What NIO said about it came while this loop ran, and
+                // was not heard.
+                if self.context != nil, context.channel.isWritable { continue }
+                return
+            }
             switch state.next() {
             case .wait:
                 flush(context)
@@ -187,7 +205,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
             }
             if let output, output.readableBytes >= loop.configuration.bufferedResponseBytesMax { flush(context) }
         }
-        if let context { flush(context) }
     }
 
     private func begin(_ request: HTTPRequest, isHTTP10: Bool) {
@@ -255,44 +272,14 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
         needsFlush = false
         context.flush()
         let channel = context.channel
+        // TLS keeps writes back until its handshake, which may never come.
+        if isHandshaking { return abort() }
         written.futureResult.whenComplete { _ in
             channel.close(mode: linger && !self.state.hasPeerEnded ? .output : .all, promise: nil)
         }
         if isReadHeld {
             isReadHeld = false
             context.read()
-        }
-    }
-
-    // MARK: Time
-
-    /// Called by the loop's timer.
-    func checkTimeouts(now: NIODeadline) {
-        guard let context else { return }
-        let limits = loop.configuration
-        // An unknown option would be an error of NIO's; without it a connection counts as not writing.
-        let bytesLeft = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        let wait: StallWatch.Wait
-        let limit: Duration?
-        if bytesLeft > 0 {
-            (wait, limit) = (.writing(bytesLeft: bytesLeft), limits.writeTimeout)
-        } else if isLingering {
-            (wait, limit) = (.linger, limits.lingerTimeout)
-        } else if state.isAnswering {
-            (wait, limit) =
-                state.hasPeerEnded ? (.responderHalfClosed, limits.halfClosedTimeout) : (.responder, nil)
-        } else if state.isReceiving {
-            (wait, limit) = (.request, limits.requestTimeout)
-        } else {
-            (wait, limit) = (.idle, limits.idleTimeout)
-        }
-        let elapsed = watch.elapsed(wait, progress: state.progress, now: now)
-        guard let limit, elapsed >= TimeAmount(limit) else { return }
-        if wait == .request {
-            state.refuse(.timeout)
-            pump()
-        } else {
-            context.close(promise: nil)
         }
     }
 }

@@ -11,9 +11,11 @@ public struct Deadline: Sendable, Equatable, Comparable {
     /// A call without a deadline.
     public static let never = Deadline(.distantFuture)
 
-    /// `duration` from now.
+    /// `duration` from now; one that the clock can't count is ``never``, one below zero has passed.
     public static func after(_ duration: Duration) -> Deadline {
-        Deadline(.now() + TimeAmount(duration))
+        let nanoseconds = UInt64(max(0, TimeAmount(duration).nanoseconds))
+        let (end, overflow) = NIODeadline.now().uptimeNanoseconds.addingReportingOverflow(nanoseconds)
+        return overflow || end >= Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
     }
 
     public static func < (left: Deadline, right: Deadline) -> Bool {
@@ -58,8 +60,9 @@ extension Deadline {
     /// The remaining time as a `grpc-timeout` value, rounded up so that a peer never gives up before we do.
     func grpcTimeout(now: NIODeadline) -> String {
         let left = max(1, (instant - now).nanoseconds)
-        if left < 100_000_000_000 { return "\((left + 999) / 1_000)u" }
-        if left < 100_000_000_000_000 { return "\((left + 999_999) / 1_000_000)m" }
+        // Rounded up, each has 8 digits at most: more are malformed.
+        if left <= 99_999_999_000 { return "\((left + 999) / 1_000)u" }
+        if left <= 99_999_999_000_000 { return "\((left + 999_999) / 1_000_000)m" }
         return "\(min(99_999_999, left / 1_000_000_000 + 1))S"
     }
 }

@@ -20,11 +20,11 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
         else { return nil }
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = host.dropFirst().dropLast()
-            guard !host.isEmpty else { return nil }
+            guard host.contains(":") else { return nil }
         } else if host.contains(":") {
             return nil
         }
-        guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f || $0 == 0x2f || $0 == 0x40 }) else { return nil }
+        guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f || $0 == 0x2f || $0 == 0x40 || $0 == 0x5b || $0 == 0x5d }) else { return nil }
         self.init(host: String(host), port: port)
     }
 

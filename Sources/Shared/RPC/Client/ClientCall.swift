@@ -32,7 +32,10 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     /// Set while its request is with a connection.
     var connection: ClientConnection?
     private(set) var isFinished = false
-    private var isCancelled = false
+    /// Whether ``LoopClient`` has taken it; nobody touches the continuation on the loop before that.
+    var isStarted = false
+    /// Its task was cancelled before it was started.
+    var isCancelled = false
     private var continuation: UnsafeContinuation<Outcome, Never>?
 
     var response = ResponseReader()

@@ -5,6 +5,8 @@ import NIOTLS
 protocol ClientConnectionOwner: AnyObject {
     /// The server's SETTINGS came: calls may be sent.
     func connectionIsReady(_ connection: ClientConnection)
+    /// The server changed its settings, perhaps to allow more calls at a time.
+    func connectionMayTakeMore(_ connection: ClientConnection)
     /// No new calls: GOAWAY came. Those in flight go on.
     func connectionIsDraining(_ connection: ClientConnection)
     /// It is gone. Every call that it had has ended.
@@ -33,6 +35,7 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
     private var isReady = false
     private var isDraining = false
     private var isReceiving = false
+    private var isSending = false
     private var isFlushScheduled = false
     private var isReadWaiting = false
 
@@ -78,7 +81,13 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         scheduleFlush()
     }
 
+    /// Ends the connection. May be called from the session's callbacks; the session must not be entered twice, so it
+    /// is then done after them.
     func close() {
+        guard !isReceiving, !isSending else {
+            context?.eventLoop.execute { self.close() }
+            return
+        }
         session?.submitGoAway(.noError)
         flush()
         context?.close(promise: nil)
@@ -108,7 +117,10 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         }
     }
 
-    func sessionReceivedEnd(on stream: HTTP2Stream) {}
+    func sessionReceivedEnd(on stream: HTTP2Stream) {
+        // Answered before the request was out: a server that does not want the rest need not open its window for it.
+        if stream.unsentBytes > 0 { session?.submitReset(stream, .cancel) }
+    }
 
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
@@ -120,7 +132,10 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
     func session(received frame: HTTP2ControlFrame) {
         switch frame {
         case .settings:
-            guard !isReady else { return }
+            guard !isReady else {
+                owner?.connectionMayTakeMore(self)
+                return
+            }
             isReady = true
             owner?.connectionIsReady(self)
         case .goAway: beginDraining()
@@ -257,10 +272,13 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
     }
 
     private func flush() {
-        guard let session, let context, !isReceiving else { return }
+        guard let session, let context, !isReceiving, !isSending else { return }
         while context.channel.isWritable {
             out.clear()
-            guard let more = try? session.drain(into: &out, bytesMax: Self.writeBytes) else {
+            isSending = true
+            let drained = try? session.drain(into: &out, bytesMax: Self.writeBytes)
+            isSending = false
+            guard let more = drained else {
                 context.close(promise: nil)
                 return
             }

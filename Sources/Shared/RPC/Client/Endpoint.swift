@@ -13,6 +13,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     private var machine: EndpointState
     /// The connection that is being made or takes calls.
     private var connection: ClientConnection?
+    private var readySince = NIODeadline.now()
     /// Those that take no new calls and finish the ones they have.
     private var draining: [ClientConnection] = []
 
@@ -96,7 +97,12 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
             return
         }
         machine.connected()
+        readySince = .now()
         loop.becameReady(connection)
+    }
+
+    func connectionMayTakeMore(_ connection: ClientConnection) {
+        loop.sendWaiting()
     }
 
     func connectionIsDraining(_ connection: ClientConnection) {
@@ -104,8 +110,9 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.becameUnready(connection)
         draining.append(connection)
         self.connection = nil
-        perform(machine.saidGoodbye())
+        perform(machine.ended(lived: lived, random: loop.randomShare))
         loop.resolveAgain()
+        loop.refuseWaitingIfHopeless()
     }
 
     func connectionClosed(_ connection: ClientConnection) {
@@ -114,10 +121,16 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.becameUnready(connection)
         self.connection = nil
         loop.logger.debug("connection closed", metadata: ["address": "\(address)"])
-        perform(machine.failed(random: loop.randomShare))
+        if machine.state == .ready {
+            perform(machine.ended(lived: lived, random: loop.randomShare))
+        } else {
+            perform(machine.failed(random: loop.randomShare))
+        }
         loop.resolveAgain()
         loop.refuseWaitingIfHopeless()
     }
+
+    private var lived: Duration { Duration(NIODeadline.now() - readySince) }
 
     func connection(_ connection: ClientConnection, ended call: ClientCall, _ outcome: ClientCall.Outcome) {
         loop.end(call, outcome)

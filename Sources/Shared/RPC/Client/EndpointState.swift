@@ -5,7 +5,7 @@ struct EndpointState {
         case idle
         /// -> `ready`, or `waiting` when it fails.
         case connecting
-        /// -> `connecting` when the server says goodbye, `waiting` when the connection is lost.
+        /// -> `connecting` at the connection's end, `waiting` when it ended too soon.
         case ready
         /// Between attempts. -> `connecting` when the time has come.
         case waiting
@@ -19,6 +19,9 @@ struct EndpointState {
         /// Call ``retry()`` after so long.
         case wait(Duration)
     }
+
+    /// A connection that lived for so long is no failure: the next one is made at once.
+    static let provenAfter = Duration.seconds(1)
 
     private(set) var state = State.idle
     private var failures = 0
@@ -38,21 +41,23 @@ struct EndpointState {
     mutating func connected() {
         guard state == .connecting else { return }
         state = .ready
-        failures = 0
     }
 
-    /// The attempt failed, or the connection was lost.
+    /// The attempt failed.
     mutating func failed(random: Double) -> Action {
-        guard state == .connecting || state == .ready else { return .nothing }
+        guard state == .connecting else { return .nothing }
         failures += 1
         state = .waiting
         return .wait(backoff.wait(after: failures, random: random))
     }
 
-    /// The server sent GOAWAY: a new connection is made at once; should that fail, it waits as always.
-    mutating func saidGoodbye() -> Action {
+    /// The connection was lost, or the server sent GOAWAY. A server that ends each connection as soon as it is made
+    /// must not keep us busy, so only one that `lived` makes up for the failures before.
+    mutating func ended(lived: Duration, random: Double) -> Action {
         guard state == .ready else { return .nothing }
         state = .connecting
+        guard lived >= Self.provenAfter else { return failed(random: random) }
+        failures = 0
         return .connect
     }
 

@@ -42,6 +42,11 @@ final class LoopClient: @unchecked Sendable {
     // MARK: Calls
 
     func start(_ call: ClientCall) {
+        call.isStarted = true
+        guard !call.isCancelled else {
+            call.finish(.init(result: .failure(Status(.cancelled, "the call was cancelled"))))
+            return
+        }
         guard !isShutDown else {
             call.finish(.notProcessed(Status(.unavailable, "the client is shut down")))
             return
@@ -62,18 +67,18 @@ final class LoopClient: @unchecked Sendable {
             return
         }
         for endpoint in endpoints { endpoint.want() }
-        if let refusal = refusal() {
-            end(call, .notProcessed(refusal))
+        if waiting.count >= configuration.waitingCallsMax { waiting.removeAll { $0.isFinished } }
+        if let hopeless = hopeless() {
+            end(call, .notProcessed(hopeless))
+        } else if waiting.count >= configuration.waitingCallsMax {
+            end(call, .init(result: .failure(Status(.resourceExhausted, "too many calls wait for the service"))))
         } else {
             waiting.append(call)
         }
     }
 
-    /// Why a call need not wait for a connection, or `nil` if it should.
-    private func refusal() -> Status? {
-        if waiting.count >= configuration.waitingCallsMax {
-            return Status(.resourceExhausted, "too many calls wait for the service")
-        }
+    /// Why calls need not wait for a connection, or `nil` if they should.
+    private func hopeless() -> Status? {
         if endpoints.isEmpty { return resolveFailure }
         let mayConnect = endpoints.contains { $0.isConnecting || $0.isReady }
         return mayConnect ? nil : Status(.unavailable, "the service can't be reached")
@@ -115,7 +120,7 @@ final class LoopClient: @unchecked Sendable {
         if !waiting.isEmpty { sendWaiting() }
     }
 
-    private func sendWaiting() {
+    func sendWaiting() {
         while let call = waiting.first {
             if call.isFinished {
                 waiting.removeFirst()
@@ -130,6 +135,11 @@ final class LoopClient: @unchecked Sendable {
 
     /// Nobody waits for `call` any more.
     func cancel(_ call: ClientCall, _ status: Status) {
+        // A task's cancellation may overtake its call on the way to this loop.
+        guard call.isStarted else {
+            call.isCancelled = true
+            return
+        }
         guard !call.isFinished else { return }
         let connection = call.connection
         end(call, .init(result: .failure(status)))
@@ -185,10 +195,10 @@ final class LoopClient: @unchecked Sendable {
 
     /// After a failure: calls that wait for a connection that nobody is making are told so.
     func refuseWaitingIfHopeless() {
-        guard !waiting.isEmpty, let refusal = refusal() else { return }
-        let hopeless = waiting
+        guard !waiting.isEmpty, let status = hopeless() else { return }
+        let refused = waiting
         waiting.removeAll()
-        for call in hopeless where !call.isFinished { end(call, .notProcessed(refusal)) }
+        for call in refused where !call.isFinished { end(call, .notProcessed(status)) }
     }
 
     func shutdown() {

@@ -16,14 +16,24 @@ public final class RPCClient: Sendable {
     private let budget = RetryBudget()
 
     /// Starts to look the target up; connects when the first call comes.
-    public init(configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger) {
+    public convenience init(configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger) {
+        self.init(configuration: configuration, group: group, logger: logger, lookUp: Resolver.addresses(of:))
+    }
+
+    /// - Parameter lookUp: answers the name's addresses in place of the system's resolver; it may block.
+    init(
+        configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger,
+        lookUp: @escaping Resolver.LookUp
+    ) {
         self.configuration = configuration
         let wake = WakeUp()
         let loops = group.makeIterator().map {
             LoopClient($0, configuration, logger: logger) { wake.resolver?.lookAgain() }
         }
         self.loops = loops
-        resolver = Resolver(configuration.target, interval: configuration.resolveInterval, logger: logger) { result in
+        resolver = Resolver(
+            configuration.target, interval: configuration.resolveInterval, logger: logger, lookUp: lookUp
+        ) { result in
             for loop in loops {
                 loop.eventLoop.execute {
                     switch result {

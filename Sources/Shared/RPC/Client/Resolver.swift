@@ -13,7 +13,11 @@ final class Resolver: Sendable {
     /// The shortest time between two look-ups, however many connections fail.
     private static let pause = Duration.milliseconds(500)
 
+    /// Answers every address of a name, or throws why it can't. May block.
+    typealias LookUp = @Sendable (HostPort) throws -> [SocketAddress]
+
     private let target: HostPort
+    private let lookUp: LookUp
     private let interval: Duration
     private let found: @Sendable (Result<[SocketAddress], Status>) -> Void
     private let logger: Logger
@@ -21,10 +25,11 @@ final class Resolver: Sendable {
     private let task = NIOLockedValueBox<Task<Void, Never>?>(nil)
 
     init(
-        _ target: HostPort, interval: Duration, logger: Logger,
+        _ target: HostPort, interval: Duration, logger: Logger, lookUp: @escaping LookUp = Resolver.addresses(of:),
         found: @escaping @Sendable (Result<[SocketAddress], Status>) -> Void
     ) {
         self.target = target
+        self.lookUp = lookUp
         self.interval = interval
         self.found = found
         self.logger = logger
@@ -65,9 +70,8 @@ final class Resolver: Sendable {
     }
 
     private func look() async {
-        let target = target
         do {
-            let addresses = try await NIOThreadPool.singleton.runIfActive { try Self.addresses(of: target) }
+            let addresses = try await NIOThreadPool.singleton.runIfActive { [lookUp, target] in try lookUp(target) }
             found(.success(addresses))
         } catch {
             logger.debug("name not resolved", metadata: ["host": "\(target.host)", "error": "\(error)"])
@@ -76,7 +80,7 @@ final class Resolver: Sendable {
     }
 
     /// Every address of the name, each once, in a fixed order. Blocks.
-    private static func addresses(of target: HostPort) throws -> [SocketAddress] {
+    @Sendable static func addresses(of target: HostPort) throws -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_ADDRCONFIG

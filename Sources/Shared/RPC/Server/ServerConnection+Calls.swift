@@ -3,6 +3,9 @@ import NIOCore
 
 /// From a complete request to its answer.
 extension ServerConnection: HTTP2SessionDelegate {
+    /// Of a status message on the wire; peers take 8 KiB of trailers, all in all.
+    private static let statusMessageBytesMax = 4 * 1024
+
     func sessionOpensStream() -> HTTP2Stream? {
         // A handler that goes on after its caller left still counts, so that resets can't pile up work.
         running < shared.configuration.streamsMax ? ServerStream(openedAtTick: keepalive.ticks) : nil
@@ -65,7 +68,8 @@ extension ServerConnection: HTTP2SessionDelegate {
     func session(received frame: HTTP2ControlFrame) {
         switch frame {
         case .pingAcknowledged: if case .noticed = drainState { sendGoAway() }
-        case .settings, .goAway, .reset: break
+        case .settings: isGreeted = true
+        case .goAway, .reset: break
         }
     }
 
@@ -197,7 +201,10 @@ extension ServerConnection: HTTP2SessionDelegate {
                 fields.add("content-type", "application/grpc")
                 fields.add("grpc-status", String(status.code.rawValue))
                 if !status.message.isEmpty {
-                    fields.add("grpc-message", PercentEncoding.encode(status.message), neverIndexed: true)
+                    fields.add(
+                        "grpc-message",
+                        PercentEncoding.encode(status.message, bytesMax: Self.statusMessageBytesMax),
+                        neverIndexed: true)
                 }
                 for (name, value) in status.metadata { fields.add(name, value, neverIndexed: true) }
             }

@@ -74,15 +74,23 @@ final class ConnectionTimers {
 extension ServerConnection {
     fileprivate func tick(_ elapsed: Duration) {
         guard let session, let context else { return }
+        guard isGreeted else {
+            shared.logger.debug("peer did not finish its handshake", metadata: ["peer": "\(peer)"])
+            close()
+            return
+        }
         let oldest = keepalive.ticks - Int(shared.configuration.requestTimeout / elapsed)
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: ServerStream.self)
             if !stream.hasEnded, !stream.isAnswered, stream.openedAtTick < oldest {
                 session.submitReset(stream, .cancel)
+            } else if isStalled(stream, elapsed) {
+                shared.logger.debug("peer takes no answer", metadata: ["peer": "\(peer)"])
+                session.submitReset(stream, .cancel)
             }
         }
         let action = keepalive.tick(
-            elapsed, isWaitingToWrite: pendingResponseBytes > 0 || !context.channel.isWritable,
+            elapsed, isWaitingToWrite: !context.channel.isWritable,
             interval: shared.configuration.keepaliveInterval, timeout: shared.configuration.keepaliveTimeout)
         switch action {
         case .nothing: break
@@ -93,6 +101,16 @@ extension ServerConnection {
             return
         }
         flush()
+    }
+
+    /// Whether the peer has kept its flow-control window shut for as long as a silent peer may be silent. Frames other
+    /// than DATA pass, so that the connection itself does not look stalled.
+    private func isStalled(_ stream: ServerStream, _ elapsed: Duration) -> Bool {
+        let isMoving = stream.unsentBytes == 0 || stream.outgoingOffset != stream.sentAtTick
+        stream.stalledTicks = isMoving ? 0 : stream.stalledTicks + 1
+        stream.sentAtTick = stream.outgoingOffset
+        let patience = shared.configuration.keepaliveInterval + shared.configuration.keepaliveTimeout
+        return elapsed * stream.stalledTicks >= patience
     }
 
     /// Takes no new calls, lets those in flight finish, then closes.

@@ -26,6 +26,8 @@ final class ServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var pendingResponseBytes = 0
     var drainState = DrainState.serving
     var keepalive = KeepaliveState()
+    /// The peer's first SETTINGS came: the handshakes are over.
+    var isGreeted = false
     var timers: ConnectionTimers?
     /// Streams answered before their request was complete; reset once the answer is out.
     var answeredEarly: [ServerStream] = []
@@ -180,9 +182,10 @@ final class ServerConnection: ChannelDuplexHandler, @unchecked Sendable {
                 context.close(promise: nil)
                 return
             }
-            guard out.readableBytes > 0 else { break }
-            keepalive.hasWritten = true
-            context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+            if out.readableBytes > 0 {
+                keepalive.hasWritten = true
+                context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+            }
             // Writing may have found the connection closed.
             guard self.session != nil else { return }
             if !more, !resetAnsweredEarly(session) { break }

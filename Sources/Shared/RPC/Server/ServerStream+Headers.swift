@@ -45,15 +45,16 @@ extension ServerStream {
             }
             let now = NIODeadline.now()
             let (end, overflow) = now.uptimeNanoseconds.addingReportingOverflow(UInt64(nanoseconds))
-            deadline = overflow || end > Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
+            deadline = overflow || end >= Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
         } else if name.equals("grpc-encoding") {
             if !value.equals("identity") { encoding = value.text }
         }
         // Others (grpc-accept-encoding, grpc-trace-bin, ...) ask nothing of us.
     }
 
-    func object(_ new: Objection) {
-        if objection == nil { objection = new }
+    /// The first objection counts, and only its text is made.
+    func object(_ new: @autoclosure () -> Objection) {
+        if objection == nil { objection = new() }
     }
 
     /// What speaks against running the call once its headers are complete.

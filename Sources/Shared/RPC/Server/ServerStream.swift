@@ -32,6 +32,9 @@ final class ServerStream: HTTP2Stream {
     let openedAtTick: Int
     /// When the handler began; only taken when somebody counts.
     var startedAt: NIODeadline?
+    /// How much of the answer was sent at the last tick, and how many ticks that has not changed.
+    var sentAtTick = 0
+    var stalledTicks = 0
     /// What was answered without a message.
     var statusOnWire: Status.Code?
     /// The running handler; cancelled when the caller gives up or the deadline passes.

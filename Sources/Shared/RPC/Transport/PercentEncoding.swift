@@ -1,18 +1,27 @@
 /// `grpc-message` is percent-encoded UTF-8: bytes outside 0x20...0x7e and `%` become `%XX`.
 /// Source: gRPC over HTTP/2, "Status-Message".
 enum PercentEncoding {
-    static func encode(_ text: String) -> String {
+    ///
+    /// - Parameter bytesMax: what does not fit is cut off, at the end of a character.
+    static func encode(_ text: String, bytesMax: Int = .max) -> String {
         let isPlain: (UInt8) -> Bool = { $0 >= 0x20 && $0 <= 0x7e && $0 != UInt8(ascii: "%") }
-        if text.utf8.allSatisfy(isPlain) { return text }
+        if text.utf8.count <= bytesMax, text.utf8.allSatisfy(isPlain) { return text }
         let digits = Array("0123456789ABCDEF".utf8)
         var encoded: [UInt8] = []
-        for byte in text.utf8 {
-            if isPlain(byte) {
-                encoded.append(byte)
-            } else {
-                encoded.append(UInt8(ascii: "%"))
-                encoded.append(digits[Int(byte >> 4)])
-                encoded.append(digits[Int(byte & 15)])
+        for character in text.unicodeScalars {
+            let end = encoded.count
+            for byte in UTF8.encode(character) ?? UTF8.encodedReplacementCharacter {
+                if isPlain(byte) {
+                    encoded.append(byte)
+                } else {
+                    encoded.append(UInt8(ascii: "%"))
+                    encoded.append(digits[Int(byte >> 4)])
+                    encoded.append(digits[Int(byte & 15)])
+                }
+            }
+            if encoded.count > bytesMax {
+                encoded.removeLast(encoded.count - end)
+                break
             }
         }
         return String(decoding: encoded, as: UTF8.self)

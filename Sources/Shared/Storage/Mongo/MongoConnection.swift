@@ -55,7 +55,8 @@ public final class MongoConnection: PooledConnection {
             ["createIndexes": .string(collection), "indexes": .array([.document(index)])], database: database)
     }
 
-    private func run(_ command: BSONFields, database: String) throws(StorageError) {
+    /// Runs a command for which there is no method.
+    func run(_ command: BSONFields, database: String) throws(StorageError) {
         let command = BSONDocument(command)
         try checked(
             { reply, error in

@@ -1,0 +1,47 @@
+import Contracts
+import Foundation
+import Testing
+
+@Suite("Descriptions of messages")
+struct DescriptionTests {
+    @Test(
+        "they say what the .proto files say: names, types, order and numbers",
+        arguments: [
+            Vessel_Vessel.messageDescription, Vessel_Specification.messageDescription,
+            Vessel_Response.messageDescription, User_User.messageDescription, User_Request.messageDescription,
+            User_Response.messageDescription, User_Token.messageDescription, User_Error.messageDescription,
+            Consignment_Consignment.messageDescription, Consignment_Container.messageDescription,
+            Consignment_GetRequest.messageDescription, Consignment_Response.messageDescription,
+        ])
+    func match(description: MessageDescription) throws {
+        let parts = description.name.components(separatedBy: ".")
+        let fields = description.fields.enumerated().map { index, field in
+            let type =
+                switch field.kind {
+                case .string: "string"
+                case .bool: "bool"
+                case .int32: "int32"
+                case .message(let message): message.name.components(separatedBy: ".")[1]
+                }
+            return "\(field.isRepeated ? "repeated " : "")\(type) \(field.name) = \(index + 1);"
+        }
+        #expect(fields == (try Self.fields(package: parts[0], message: parts[1])))
+    }
+
+    @Test("the names of the JSON mapping are protoc's")
+    func jsonNames() {
+        let names = Consignment_Container.messageDescription.fields.map(\.jsonName)
+        #expect(names == ["id", "customerId", "origin", "userId"])
+    }
+
+    /// The field lines of a message in Protos/, comments taken off.
+    private static func fields(package: String, message: String) throws -> [String] {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let file = root.deletingLastPathComponent().appendingPathComponent("Protos/\(package).proto")
+        let lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+        let start = try #require(lines.firstIndex(of: "message \(message) {"))
+        return lines[(start + 1)...].prefix { $0 != "}" }
+            .map { $0.components(separatedBy: "//")[0].trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty }
+    }
+}

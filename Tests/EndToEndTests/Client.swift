@@ -1,0 +1,51 @@
+import Contracts
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+import TestSupport
+
+/// Runs `body` with a gRPC client of the vessel service, which is closed afterwards.
+func withClient<Result>(of vessel: Program, _ body: (RPCClient) async throws -> Result) async throws -> Result {
+    let client = RPCClient(
+        configuration: .init(target: HostPort(host: "127.0.0.1", port: vessel.port)), group: .singleton,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    do {
+        let result = try await body(client)
+        await client.shutdown()
+        return result
+    } catch {
+        await client.shutdown()
+        throw error
+    }
+}
+
+extension RPCClient {
+    /// Stores a vessel with this id, which is its name too.
+    @discardableResult
+    func create(_ id: String, within timeout: Duration = .seconds(20)) async throws -> Vessel_Response {
+        var vessel = Vessel_Vessel()
+        vessel.id = id
+        vessel.name = id
+        vessel.capacity = 200
+        vessel.maxWeight = 100_000
+        return try await call(VesselMethods.create, vessel, deadline: .after(timeout))
+    }
+
+    @discardableResult
+    func find(_ capacity: Int32) async throws -> Vessel_Response {
+        var specification = Vessel_Specification()
+        specification.capacity = capacity
+        return try await call(VesselMethods.findAvailable, specification, deadline: .after(.seconds(20)))
+    }
+
+    /// How a call ends.
+    func status(_ body: (RPCClient) async throws -> some Any) async -> Status.Code {
+        do {
+            _ = try await body(self)
+            return .ok
+        } catch {
+            return Status(error).code
+        }
+    }
+}

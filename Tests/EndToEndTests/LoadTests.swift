@@ -1,0 +1,5 @@
+import Testing
+
+/// Tests that keep both processors busy take turns.
+@Suite("Under load", .serialized)
+enum LoadTests {}

@@ -1,0 +1,186 @@
+import NIOCore
+import NIOHTTP1
+import Testing
+
+@testable import HTTP
+
+/// A connection's state by reference, which is what expectations can take.
+private final class Machine {
+    private var state = ConnectionState(bodyBytesMax: 10, turnsMax: 3)
+
+    var wantsInput: Bool { state.wantsInput }
+    var isIdle: Bool { state.isIdle }
+
+    func head(_ path: String, _ headers: HTTPHeaders = [:]) {
+        var head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: headers)
+        head.headers.add(name: "host", value: "x")
+        state.received(head: head, peer: "")
+    }
+
+    func body(_ text: String) {
+        var body = ByteBuffer(string: text)
+        state.received(body: &body)
+    }
+
+    func receivedEnd() { state.receivedEnd() }
+
+    func receive(_ path: String, _ headers: HTTPHeaders = [:]) {
+        head(path, headers)
+        receivedEnd()
+    }
+
+    func inputEnded() { state.inputEnded() }
+    func drain() { state.drain() }
+    func answered() -> Bool { state.answered() }
+
+    /// The step in a few words.
+    func step() -> String {
+        switch state.next() {
+        case .wait: "wait"
+        case .sendContinue: "continue"
+        case .answer(let request, _): "answer \(request.path)"
+        case .refuse(let refusal): "refuse \(refusal)"
+        case .finish: "finish"
+        case .close: "close"
+        }
+    }
+}
+
+/// A stall watch, likewise.
+private final class Watch {
+    private var watch = StallWatch()
+
+    func elapsed(_ wait: StallWatch.Wait, progress: Int, now: NIODeadline) -> TimeAmount {
+        watch.elapsed(wait, progress: progress, now: now)
+    }
+}
+
+@Suite("A connection's state")
+struct ConnectionStateTests {
+    @Test("one request is worked on at a time, and a queue stops the reading")
+    func turns() {
+        let state = Machine()
+        state.receive("/1")
+        state.receive("/2")
+        #expect(!state.wantsInput)
+        #expect(state.step() == "answer /1")
+        #expect(state.step() == "wait")
+        #expect(state.answered())
+        #expect(state.step() == "answer /2")
+        #expect(state.wantsInput)
+        #expect(state.answered())
+        #expect(state.step() == "wait")
+        #expect(state.isIdle)
+    }
+
+    @Test("a queue over its bound ends in a refusal and holds nothing more")
+    func bound() {
+        let state = Machine()
+        for index in 1...5 { state.receive("/\(index)") }
+        #expect(state.step() == "refuse malformed")
+        #expect(!state.answered())
+        #expect(state.step() == "finish")
+        #expect(state.step() == "wait")
+    }
+
+    @Test("100 is sent when it is the request's turn, once, and not to a peer that goes ahead")
+    func expectation() {
+        let state = Machine()
+        state.receive("/1")
+        state.head("/2", ["expect": "100-continue"])
+        #expect(state.step() == "answer /1")
+        #expect(state.step() == "wait")
+        #expect(state.answered())
+        #expect(state.step() == "continue")
+        #expect(state.step() == "wait")
+        state.receivedEnd()
+        #expect(state.step() == "answer /2")
+        #expect(state.answered())
+        state.head("/3", ["expect": "100-continue"])
+        state.body("a")
+        #expect(state.step() == "wait")
+    }
+
+    @Test("after the last request nothing more is heard")
+    func last() {
+        let state = Machine()
+        state.receive("/1", ["connection": "close"])
+        state.receive("/2")
+        #expect(state.step() == "answer /1")
+        #expect(!state.answered())
+        #expect(state.step() == "finish")
+    }
+
+    @Test("draining closes an idle connection, and lets a queue be answered, the last with a farewell")
+    func drain() {
+        let idle = Machine()
+        idle.drain()
+        #expect(idle.step() == "close")
+        let busy = Machine()
+        busy.receive("/1")
+        busy.receive("/2")
+        busy.drain()
+        #expect(busy.step() == "answer /1")
+        #expect(busy.answered())
+        #expect(busy.step() == "answer /2")
+        #expect(!busy.answered())
+        #expect(busy.step() == "finish")
+    }
+
+    @Test("draining waits for a request that is being received")
+    func drainWhileReceiving() {
+        let state = Machine()
+        state.head("/1")
+        state.drain()
+        #expect(state.step() == "wait")
+        state.receivedEnd()
+        #expect(state.step() == "answer /1")
+        #expect(!state.answered())
+    }
+
+    @Test("the end of input lets what is complete be answered, and forgets the rest")
+    func inputEnded() {
+        let state = Machine()
+        state.receive("/1")
+        state.head("/2")
+        state.inputEnded()
+        #expect(state.step() == "answer /1")
+        #expect(!state.answered())
+        #expect(state.step() == "close")
+    }
+
+    @Test("a body over the bound is refused, declared or not")
+    func bodyBound() {
+        let declared = Machine()
+        declared.head("/1", ["content-length": "11"])
+        #expect(declared.step() == "refuse bodyTooLarge")
+        let chunked = Machine()
+        chunked.head("/1", ["transfer-encoding": "chunked"])
+        for _ in 0..<3 {
+            chunked.body("aaaa")
+        }
+        #expect(chunked.step() == "refuse bodyTooLarge")
+    }
+
+    @Test("a wait is measured from when it was first seen, and anew when something happened")
+    func stallWatch() {
+        let watch = Watch()
+        let start = NIODeadline.uptimeNanoseconds(1)
+        #expect(watch.elapsed(.request, progress: 0, now: start) == .zero)
+        #expect(watch.elapsed(.request, progress: 0, now: start + .seconds(3)) == .seconds(3))
+        #expect(watch.elapsed(.request, progress: 1, now: start + .seconds(4)) == .zero)
+        #expect(watch.elapsed(.writing(bytesLeft: 9), progress: 1, now: start + .seconds(5)) == .zero)
+        #expect(watch.elapsed(.writing(bytesLeft: 9), progress: 1, now: start + .seconds(6)) == .seconds(1))
+        #expect(watch.elapsed(.writing(bytesLeft: 8), progress: 1, now: start + .seconds(7)) == .zero)
+    }
+
+    @Test(
+        "dates have the form of the standard",
+        arguments: [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_782_399, "Mon, 28 Feb 2000 23:59:59 GMT"), (1_709_164_800, "Thu, 29 Feb 2024 00:00:00 GMT"),
+        ])
+    func dates(second: Int, text: String) {
+        #expect(HTTPDate.format(secondsSince1970: second) == text)
+    }
+}

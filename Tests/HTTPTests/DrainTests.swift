@@ -1,0 +1,75 @@
+import HTTP
+import NIOCore
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@Suite("Draining")
+struct DrainTests {
+    @Test("idle connections end, a request in progress finishes with connection: close, nobody new gets in")
+    func drain() async throws {
+        let gate = Gate()
+        let responder = ClosureResponder { _ in
+            await gate.pass()
+            return HTTPResponse(status: .ok, body: ByteBuffer(string: "done"))
+        }
+        try await withServer(responder) { server, address in
+            let idle = try await RawClient.connect(address)
+            let busy = try await RawClient.connect(address)
+            try await busy.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            try await eventually("the request") { responder.beganCount == 1 && server.connectionCount == 2 }
+            async let drained: Void = server.drain(timeout: .seconds(10))
+            #expect(try await idle.end() == "")
+            #expect(!busy.hasEnded)
+            await #expect(throws: (any Error).self) { try await RawClient.connect(address) }
+            gate.open()
+            let text = try await busy.end()
+            #expect(text.contains("connection: close") && text.hasSuffix("done"))
+            await busy.close()
+            await drained
+            #expect(server.connectionCount == 0)
+        }
+    }
+
+    @Test("a request that is half sent when the drain begins is still answered")
+    func halfSent() async throws {
+        try await withServer(.echo()) { server, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("POST /p HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab")
+            // The server has read it when the next connection, on whichever loop, has been answered.
+            let other = try await RawClient.connect(address)
+            try await other.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            _ = try await other.end()
+            await other.close()
+            try await eventually("one connection") { server.connectionCount == 1 }
+            async let drained: Void = server.drain(timeout: .seconds(10))
+            try await eventually("the listener to close") {
+                (try? await RawClient.connect(address)) == nil
+            }
+            try await client.send("cd")
+            #expect(try await client.end().hasSuffix("POST /p - abcd"))
+            await client.close()
+            await drained
+        }
+    }
+
+    @Test("what takes longer than the drain's timeout is cut off and cancelled")
+    func force() async throws {
+        let responder = ClosureResponder { _ in
+            await Gate().pass()
+            return HTTPResponse(status: .ok)
+        }
+        try await withServer(responder) { server, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            try await eventually("the request") { responder.beganCount == 1 }
+            let began = NIODeadline.now()
+            await server.drain(timeout: .milliseconds(100))
+            #expect(NIODeadline.now() - began < .seconds(5))
+            #expect(try await client.end() == "")
+            try await eventually("the cancellation") { responder.cancelledCount == 1 }
+            // A second drain finds nothing to do.
+            await server.drain(timeout: .seconds(10))
+        }
+    }
+}

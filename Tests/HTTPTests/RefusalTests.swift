@@ -1,0 +1,175 @@
+import HTTP
+import NIOCore
+import TestSupport
+import Testing
+
+@Suite("What is refused")
+struct RefusalTests {
+    @Test(
+        "requests that two servers could read differently are refused and close the connection",
+        arguments: [
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcde",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: 4\r\n\r\nabcd",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4, 4\r\n\r\nabcd",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: +4\r\n\r\nabcd",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0x4\r\n\r\nabcd",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999999999999999\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length : 4\r\n\r\nabcd",
+            "POST / HTTP/1.1\r\nhost: x\r\n content-length: 4\r\n\r\nabcd",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: x\r\nbad name: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: x\r\nname: a\u{0}b\r\n\r\n",
+            "GET nothing HTTP/1.1\r\nhost: x\r\n\r\n",
+            "CONNECT other:443 HTTP/1.1\r\nhost: other:443\r\n\r\n",
+            "GET / HTTP/3.7\r\nhost: x\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "BREW /pot HTTP/1.1\r\nhost: x\r\n\r\n",
+            "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}",
+        ])
+    func smuggling(request: String) async throws {
+        let responder = ClosureResponder.echo()
+        try await withServer(responder) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send(request + "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n")
+            let text = try await client.end()
+            #expect(text.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
+            #expect(text.contains("\r\nconnection: close\r\n"))
+            #expect(text.occurrences(of: "HTTP/1.1 ") == 1)
+            #expect(responder.beganCount == 0)
+        }
+    }
+
+    @Test("requests before a malformed one are answered first")
+    func orderOfRefusals() async throws {
+        try await withServer(.echo()) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send(
+                "GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\nnonsense\r\n\r\n")
+            let text = try await client.end()
+            let codes = text.split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
+            #expect(codes == ["200", "200", "400"])
+        }
+    }
+
+    @Test("a body of exactly the limit is taken, one byte more is refused, before it is sent")
+    func bodyLimit() async throws {
+        try await withServer(.echo()) { _, address in
+            let limit = 1024 * 1024
+            let client = try await RawClient.connect(address)
+            let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: "
+            try await client.send("\(head)\(limit)\r\n\r\n" + String(repeating: "a", count: limit))
+            try await eventually("the echo") { client.received.utf8.count > limit }
+            #expect(client.received.hasPrefix("HTTP/1.1 200"))
+            let other = try await RawClient.connect(address)
+            try await other.send("\(head)\(limit + 1)\r\nexpect: 100-continue\r\n\r\n")
+            #expect(try await other.end().hasPrefix("HTTP/1.1 413"))
+        }
+    }
+
+    @Test("a chunked body is refused when it passes the limit")
+    func chunkedLimit() async throws {
+        try await withServer(.echo(), configure: { $0.bodyBytesMax = 100 }) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+            for _ in 0..<3 { client.push("28\r\n" + String(repeating: "a", count: 40) + "\r\n") }
+            #expect(try await client.end().hasPrefix("HTTP/1.1 413"))
+        }
+    }
+
+    @Test("a refused peer that goes on sending can still read why")
+    func lingering() async throws {
+        try await withServer(.echo()) { _, address in
+            let client = try await RawClient.connect(address)
+            client.push("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 30000000\r\n\r\n")
+            client.push(String(repeating: "a", count: 30_000_000))
+            try await eventually("413") { client.received.contains("refused: bodyTooLarge") }
+            #expect(client.received.hasPrefix("HTTP/1.1 413"))
+        }
+    }
+
+    @Test("a refused peer that never closes is closed")
+    func lingerEnds() async throws {
+        try await withServer(.echo(), configure: { $0.lingerTimeout = .milliseconds(100) }) { server, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("nonsense\r\n\r\n")
+            _ = try await client.end()
+            try await eventually("the connection to be forgotten") { server.connectionCount == 0 }
+        }
+    }
+
+    @Test("headers beyond the limit are refused: in one field, in many, in the target, in trailers")
+    func headerLimit() async throws {
+        let long = String(repeating: "a", count: 17_000)
+        let many = (0..<101).map { "x\($0): y\r\n" }.joined()
+        let pieces = (0..<40).map { "x\($0): \(String(repeating: "a", count: 500))\r\n" }.joined()
+        for request in [
+            "GET / HTTP/1.1\r\nhost: x\r\nlong: \(long)\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: x\r\n\(long): y\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: x\r\n\(many)\r\n",
+            "GET / HTTP/1.1\r\nhost: x\r\n\(pieces)\r\n",
+            "GET /\(long) HTTP/1.1\r\nhost: x\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\(pieces)\r\n",
+        ] {
+            try await withServer(.echo()) { _, address in
+                let client = try await RawClient.connect(address)
+                client.push(request)
+                let text = try await client.end()
+                #expect(text.hasPrefix("HTTP/1.1 431"), "\(request.prefix(60))")
+            }
+        }
+    }
+
+    @Test("random bytes end in a refusal or a close, and the server goes on")
+    func noise() async throws {
+        try await withServer(.echo(), configure: { $0.requestTimeout = .milliseconds(200) }) { _, address in
+            var random = SystemRandomNumberGenerator()
+            for _ in 0..<100 {
+                let client = try await RawClient.connect(address)
+                let head = [
+                    "", "GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
+                ]
+                let bytes = (0..<Int.random(in: 1...400)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                client.push(head[Int.random(in: 0..<3)])
+                try? await client.channel.writeAndFlush(ByteBuffer(bytes: bytes))
+                try? await client.finishSending()
+                _ = try await client.end()
+            }
+            let client = try await RawClient.connect(address)
+            try await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            #expect(try await client.responses(1).hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
+    @Test("more connections than allowed are closed at once, and the others live")
+    func connectionLimit() async throws {
+        try await withServer(.echo(), configure: { $0.connectionsMax = 2 }) { server, address in
+            let first = try await RawClient.connect(address)
+            let second = try await RawClient.connect(address)
+            try await eventually("two connections") { server.connectionCount == 2 }
+            let third = try await RawClient.connect(address)
+            _ = try await third.end()
+            for client in [first, second] {
+                try await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                #expect(try await client.responses(1).hasPrefix("HTTP/1.1 200"))
+            }
+            await first.close()
+            try await eventually("a free place") { server.connectionCount == 1 }
+            let fourth = try await RawClient.connect(address)
+            try await fourth.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            #expect(try await fourth.responses(1).hasPrefix("HTTP/1.1 200"))
+        }
+    }
+}

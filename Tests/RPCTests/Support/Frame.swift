@@ -1,0 +1,160 @@
+/// HTTP/2 frames as bytes, for peers that a test plays itself (RFC 9113 section 6).
+struct Frame: Equatable, Sendable {
+    enum Kind: UInt8, Sendable, CaseIterable {
+        case data = 0
+        case headers, priority, reset, settings, pushPromise, ping, goAway, windowUpdate, continuation
+    }
+
+    static let endStream: UInt8 = 0x1
+    static let acknowledgement: UInt8 = 0x1
+    static let endHeaders: UInt8 = 0x4
+    static let padded: UInt8 = 0x8
+
+    /// The client's preface with empty SETTINGS.
+    static let hello = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Frame.settings().bytes
+
+    var kind: UInt8
+    var flags: UInt8
+    var stream: UInt32
+    var payload: [UInt8]
+
+    init(_ kind: Kind, _ flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) {
+        self.init(kind: kind.rawValue, flags: flags, stream: stream, payload: payload)
+    }
+
+    init(kind: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8]) {
+        self.kind = kind
+        self.flags = flags
+        self.stream = stream
+        self.payload = payload
+    }
+
+    var bytes: [UInt8] { bytes(length: payload.count) }
+
+    /// With a length that need not be the payload's.
+    func bytes(length: Int) -> [UInt8] {
+        [UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length)]
+            + [kind, flags] + Self.big(stream) + payload
+    }
+
+    static func big(_ value: UInt32) -> [UInt8] {
+        (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
+    }
+
+    static func settings(_ entries: [(id: UInt16, value: UInt32)] = []) -> Frame {
+        Frame(.settings, payload(of: entries))
+    }
+
+    private init(_ kind: Kind, _ payload: [UInt8]) {
+        self.init(kind, 0, stream: 0, payload)
+    }
+
+    private static func payload(of entries: [(id: UInt16, value: UInt32)]) -> [UInt8] {
+        entries.flatMap { [UInt8(truncatingIfNeeded: $0.id >> 8), UInt8(truncatingIfNeeded: $0.id)] + big($0.value) }
+    }
+
+    static func reset(_ stream: UInt32, code: UInt32) -> Frame { Frame(.reset, 0, stream: stream, big(code)) }
+
+    static func windowUpdate(_ stream: UInt32, _ increment: UInt32) -> Frame {
+        Frame(.windowUpdate, 0, stream: stream, big(increment))
+    }
+
+    static func goAway(last: UInt32, code: UInt32 = 0) -> Frame { Frame(.goAway, 0, stream: 0, big(last) + big(code)) }
+
+    // MARK: Header fields, as HPACK literals without indexing or Huffman code (RFC 7541 section 6.2.2)
+
+    static func block(_ fields: [(String, String)]) -> [UInt8] {
+        fields.flatMap { [0] + string($0.0) + string($0.1) }
+    }
+
+    private static func string(_ text: String) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        if bytes.count < 127 { return [UInt8(bytes.count)] + bytes }
+        var prefix: [UInt8] = [127]
+        var rest = bytes.count - 127
+        while rest >= 128 {
+            prefix.append(UInt8(rest & 127 | 128))
+            rest >>= 7
+        }
+        return prefix + [UInt8(rest)] + bytes
+    }
+
+    static func requestFields(_ path: String) -> [(String, String)] {
+        [
+            (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "test"), ("te", "trailers"),
+            ("content-type", "application/grpc"),
+        ]
+    }
+
+    static func request(
+        _ stream: UInt32, _ path: String, _ more: [(String, String)] = [], endStream: Bool = false
+    ) -> Frame {
+        Frame(
+            .headers, endHeaders | (endStream ? Self.endStream : 0), stream: stream, block(requestFields(path) + more))
+    }
+
+    /// One gRPC message in one DATA frame that ends the stream.
+    static func message(_ stream: UInt32, _ body: [UInt8], endStream: Bool = true) -> Frame {
+        Frame(.data, endStream ? Self.endStream : 0, stream: stream, [0] + big(UInt32(body.count)) + body)
+    }
+
+    /// A good answer: headers, an empty message, trailers.
+    static func emptyAnswer(_ stream: UInt32) -> [UInt8] {
+        Frame(.headers, endHeaders, stream: stream, block([(":status", "200"), ("content-type", "application/grpc")]))
+            .bytes + message(stream, [], endStream: false).bytes
+            + Frame(.headers, endHeaders | endStream, stream: stream, block([("grpc-status", "0")])).bytes
+    }
+}
+
+/// Takes frames out of what a peer sent.
+struct FrameReader: Sendable {
+    private var bytes: [UInt8] = []
+
+    /// The client's preface, if there is one.
+    mutating func skipPreface() {
+        if bytes.starts(with: Array("PRI * HTTP/2.0".utf8)) { bytes.removeFirst(min(24, bytes.count)) }
+    }
+
+    mutating func append(_ more: [UInt8]) { bytes += more }
+
+    mutating func next() -> Frame? {
+        guard bytes.count >= 9 else { return nil }
+        let length = Int(bytes[0]) << 16 | Int(bytes[1]) << 8 | Int(bytes[2])
+        guard bytes.count >= 9 + length else { return nil }
+        let stream = bytes[5...8].reduce(UInt32(0)) { $0 << 8 | UInt32($1) } & 0x7fff_ffff
+        let frame = Frame(kind: bytes[3], flags: bytes[4], stream: stream, payload: Array(bytes[9..<9 + length]))
+        bytes.removeFirst(9 + length)
+        return frame
+    }
+}
+
+extension RawPeer {
+    /// Reads frames until `isWanted` holds for one, which is answered; `nil` at the end or when it takes too long.
+    func frame(
+        _ reader: inout FrameReader, patience: Double = 10, where isWanted: (Frame) -> Bool
+    ) -> Frame? {
+        while true {
+            while let frame = reader.next() {
+                if isWanted(frame) { return frame }
+            }
+            guard let bytes = receive(patience: patience), !bytes.isEmpty else { return nil }
+            reader.append(bytes)
+            reader.skipPreface()
+        }
+    }
+
+    /// As a server: takes the client's preface, sends SETTINGS, answers the first request's stream.
+    func acceptRequest(_ reader: inout FrameReader, settings: Frame = .settings()) throws -> UInt32 {
+        send(settings.bytes)
+        return try nextRequest(&reader)
+    }
+
+    /// The stream of the next request whose message is complete.
+    func nextRequest(_ reader: inout FrameReader) throws -> UInt32 {
+        let wanted = frame(&reader) { $0.kind == Frame.Kind.data.rawValue && $0.flags & Frame.endStream != 0 }
+        guard let wanted else { throw NoRequest() }
+        return wanted.stream
+    }
+
+    struct NoRequest: Error {}
+}

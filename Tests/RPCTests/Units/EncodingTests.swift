@@ -1,0 +1,80 @@
+import Testing
+
+@testable import RPC
+
+@Suite("Percent encoding of status messages")
+struct PercentEncodingTests {
+    private func decode(_ text: String) -> String {
+        Array(text.utf8).withUnsafeBytes { PercentEncoding.decode($0) }
+    }
+
+    @Test(
+        "what is encoded is plain ASCII and comes back",
+        arguments: ["", "plain ~ text!", "100 %", "%41", "Grüße, 船", "a\r\nb\u{0}\u{7f}", "🚢"])
+    func roundTrip(text: String) {
+        let encoded = PercentEncoding.encode(text)
+        #expect(encoded.utf8.allSatisfy { $0 >= 0x20 && $0 <= 0x7e })
+        #expect(decode(encoded) == text)
+    }
+
+    @Test("upper case digits are written, both cases are read")
+    func cases() {
+        #expect(PercentEncoding.encode("ü%") == "%C3%BC%25")
+        #expect(decode("%c3%bC") == "ü")
+    }
+
+    @Test(
+        "a percent sign that begins no code stays",
+        arguments: [("%", "%"), ("a%4", "a%4"), ("%zz", "%zz"), ("%4g%41", "%4gA"), ("%%41", "%A")])
+    func malformed(text: String, expected: String) {
+        #expect(decode(text) == expected)
+    }
+
+    @Test("bytes that are no UTF-8 are replaced")
+    func notUTF8() {
+        #expect(decode("%ff") == "\u{fffd}")
+    }
+}
+
+@Suite("Header lists")
+struct HeaderListTests {
+    @Test("fields lie one after the other in one array")
+    func layout() {
+        var list = HeaderList()
+        list.add(":status", "200")
+        list.add("a", "", neverIndexed: true)
+        list.add("name" as String, "value", neverIndexed: true)
+        #expect(String(decoding: list.bytes, as: UTF8.self) == ":status200anamevalue")
+        #expect(list.fields.map(\.nameStart) == [0, 10, 11])
+        #expect(list.fields.map(\.valueLength) == [3, 0, 5])
+        #expect(list.fields.map(\.neverIndexed) == [false, true, true])
+        list.removeAll()
+        #expect(list.fields.isEmpty)
+        #expect(list.bytes.isEmpty)
+    }
+}
+
+@Suite("Host and port")
+struct HostPortTests {
+    @Test(
+        "addresses as flags write them",
+        arguments: [
+            ("vessel:8080", "vessel", 8080), (":8080", "", 8080), ("[::1]:0", "::1", 0), ("127.0.0.1:65535", "127.0.0.1", 65535),
+        ])
+    func good(text: String, host: String, port: Int) throws {
+        let read = try #require(HostPort(text))
+        #expect(read.host == host)
+        #expect(read.port == port)
+        #expect(read.description == text)
+    }
+
+    @Test(
+        "what is no address is refused",
+        arguments: [
+            "", "vessel", "vessel:", "vessel:x", "vessel:-1", "vessel:65536", "vessel:99999999999999999999", "::1:80",
+            "[]:80", "[::1]", "a b:80", "user@host:80", "http://host:80", "a\n:80", "[a]:80", "a]:80", "[::1:80",
+        ])
+    func bad(text: String) {
+        #expect(HostPort(text) == nil)
+    }
+}

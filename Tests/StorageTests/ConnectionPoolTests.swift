@@ -1,0 +1,307 @@
+import Foundation
+import Logging
+import RPC
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Storage
+
+/// A store of the test's own making: it can be away, and calls can be held up in it.
+private final class FakeStore: Sendable {
+    struct State {
+        var isAway = false
+        var connectionCount = 0
+        var closedCount = 0
+        var isHolding = false
+        var batchSizes: [Int] = []
+        var batchError: StorageError?
+    }
+
+    let state = Mutex(State())
+
+    func connect() throws -> FakeConnection {
+        try state.withLock { state in
+            if state.isAway { throw StorageError(.connectionLost, "the store is away") }
+            state.connectionCount += 1
+        }
+        return FakeConnection(store: self)
+    }
+
+    /// Blocks the calling pool thread while calls are held up.
+    func passGate() {
+        while state.withLock({ $0.isHolding }) { sched_yield() }
+    }
+}
+
+private final class FakeConnection: PooledConnection {
+    let store: FakeStore
+    var jobCount = 0
+
+    init(store: FakeStore) { self.store = store }
+
+    func runBatch(_ jobs: () -> Void) throws {
+        jobCount = 0
+        jobs()
+        try store.state.withLock { state in
+            state.batchSizes.append(jobCount)
+            if let error = state.batchError { throw error }
+        }
+    }
+
+    func ping() throws {
+        if store.state.withLock({ $0.isAway }) { throw StorageError(.connectionLost, "no sign of life") }
+    }
+
+    func close() { store.state.withLock { $0.closedCount += 1 } }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct ConnectionPoolTests {
+    private let store = FakeStore()
+
+    private func pool(
+        threads: Int = 1, capacity: Int = 64, _ change: (inout PoolConfiguration) -> Void = { _ in }
+    ) -> ConnectionPool<FakeConnection> {
+        var configuration = PoolConfiguration(name: "test", threads: threads)
+        configuration.queueCapacity = capacity
+        configuration.backoffMin = .milliseconds(1)
+        configuration.backoffMax = .milliseconds(20)
+        change(&configuration)
+        return ConnectionPool(configuration, logger: Logger(label: "test")) { [store] in try store.connect() }
+    }
+
+    private func hold() { store.state.withLock { $0.isHolding = true } }
+    private func letGo() { store.state.withLock { $0.isHolding = false } }
+
+    @Test("calls run on the pool's threads and answer what they return or throw")
+    func runs() async throws {
+        let pool = pool(threads: 2)
+        try pool.start()
+        let sum = try await withThrowingTaskGroup(of: Int.self) { tasks in
+            for number in 1...1000 { tasks.addTask { try await pool.run(deadline: .never) { _ in number } } }
+            return try await tasks.reduce(0, +)
+        }
+        #expect(sum == 500_500)
+        await #expect(throws: Status(.aborted, "no")) {
+            try await pool.run(deadline: .never) { _ -> Int in throw Status(.aborted, "no") }
+        }
+        await pool.shutdown()
+        #expect(store.state.withLock { $0.closedCount } == store.state.withLock { $0.connectionCount })
+    }
+
+    @Test("calls that wait together run in one batch, and are answered when the batch is")
+    func batches() async throws {
+        let pool = pool { $0.batchSizeMax = 8 }
+        try pool.start()
+        hold()
+        let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let rest = (0..<20).map { _ in Task { try await pool.run(deadline: .never) { $0.jobCount += 1 } } }
+        #expect(await eventually { pool.gauges.queued == 20 })
+        letGo()
+        try await first.value
+        for task in rest { try await task.value }
+        #expect(store.state.withLock { $0.batchSizes } == [0, 8, 8, 4])
+        await pool.shutdown()
+    }
+
+    @Test("a batch that fails at its end fails every call in it")
+    func batchFails() async throws {
+        let pool = pool { $0.batchSizeMax = 8 }
+        try pool.start()
+        store.state.withLock { $0.batchError = StorageError(.full, "the disk is full") }
+        await #expect(throws: StorageError(.full, "the disk is full")) {
+            try await pool.run(deadline: .never) { _ in }
+        }
+        store.state.withLock { $0.batchError = nil }
+        try await pool.run(deadline: .never) { _ in }
+        #expect(store.state.withLock { $0.connectionCount } == 1)
+        await pool.shutdown()
+    }
+
+    @Test("a call whose deadline passes before its turn is refused and never run")
+    func deadline() async throws {
+        let pool = pool()
+        try pool.start()
+        hold()
+        let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let hasRun = Atomic(false)
+        let late = Deadline.after(.milliseconds(20))
+        let second = Task { try await pool.run(deadline: late) { _ in hasRun.store(true, ordering: .relaxed) } }
+        #expect(await eventually { pool.gauges.queued == 1 && late.isExpired })
+        letGo()
+        try await first.value
+        let error = await #expect(throws: Status.self) { try await second.value }
+        #expect(error?.code == .deadlineExceeded)
+        let hadRun = hasRun.load(ordering: .relaxed)
+        #expect(!hadRun)
+        await pool.shutdown()
+    }
+
+    @Test("cancelling a task answers its caller at once, even while the driver hangs, and frees its place in the queue")
+    func cancellation() async throws {
+        let pool = pool(capacity: 2)
+        try pool.start()
+        hold()
+        let hanging = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let waiting = (0..<2).map { _ in Task { try await pool.run(deadline: .never) { _ in } } }
+        #expect(await eventually { pool.gauges.queued == 2 })
+        for task in waiting + [hanging] { task.cancel() }
+        for task in waiting + [hanging] {
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
+        let next = Task { try await pool.run(deadline: .never) { _ in 7 } }
+        #expect(await eventually { pool.gauges.queued == 1 })
+        letGo()
+        #expect(try await next.value == 7)
+        await pool.shutdown()
+    }
+
+    @Test("a task that was cancelled before does not run anything")
+    func cancelledBefore() async throws {
+        let pool = pool()
+        try pool.start()
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try await pool.run(deadline: .never) { _ in }
+        }
+        await #expect(throws: CancellationError.self) { try await task.value }
+        await pool.shutdown()
+    }
+
+    @Test("a full queue refuses with RESOURCE_EXHAUSTED at once")
+    func overload() async throws {
+        let pool = pool(capacity: 3)
+        try pool.start()
+        hold()
+        let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let waiting = (0..<3).map { _ in Task { try await pool.run(deadline: .never) { _ in } } }
+        #expect(await eventually { pool.gauges.queued == 3 })
+        let error = await #expect(throws: StorageError.self) { try await pool.run(deadline: .never) { _ in } }
+        #expect(error?.status.code == .resourceExhausted)
+        letGo()
+        for task in waiting + [first] { try await task.value }
+        await pool.shutdown()
+    }
+
+    @Test("a lost connection is made again; the call that found it gone fails, the ones behind it run")
+    func reconnects() async throws {
+        let pool = pool { $0.batchSizeMax = 8 }
+        try pool.start()
+        hold()
+        let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let loser = Task {
+            try await pool.run(deadline: .never) { _ in throw StorageError(.connectionLost, "reset by peer") }
+        }
+        #expect(await eventually { pool.gauges.queued == 1 })
+        let followers = (0..<3).map { number in Task { try await pool.run(deadline: .never) { _ in number } } }
+        #expect(await eventually { pool.gauges.queued == 4 })
+        letGo()
+        try await first.value
+        let error = await #expect(throws: StorageError.self) { try await loser.value }
+        #expect(error?.status.code == .unavailable)
+        for (number, task) in followers.enumerated() { #expect(try await task.value == number) }
+        #expect(store.state.withLock { $0.connectionCount } == 2)
+        #expect(store.state.withLock { $0.closedCount } == 1)
+        await pool.shutdown()
+    }
+
+    @Test("without a connection calls wait for the grace time, then are refused; when the store is back they run")
+    func outage() async throws {
+        store.state.withLock { $0.isAway = true }
+        let pool = pool { $0.outageGrace = .milliseconds(50) }
+        try pool.start()
+        let error = await #expect(throws: StorageError.self) { try await pool.run(deadline: .never) { _ in } }
+        #expect(error?.status == Status(.unavailable, "the store can't be reached"))
+        #expect(!pool.isReady)
+        #expect(pool.lastError == "the store is away")
+        store.state.withLock { $0.isAway = false }
+        #expect(await eventually { pool.isReady })
+        #expect(pool.lastError == nil)
+        try await pool.run(deadline: .never) { _ in }
+        await pool.shutdown()
+    }
+
+    @Test("an idle pool notices by its pings that the store has gone and that it is back")
+    func pings() async throws {
+        let pool = pool { $0.pingInterval = .milliseconds(10) }
+        try pool.start()
+        #expect(await eventually { pool.isReady })
+        store.state.withLock { $0.isAway = true }
+        #expect(await eventually { !pool.isReady })
+        store.state.withLock { $0.isAway = false }
+        #expect(await eventually { pool.isReady })
+        await pool.shutdown()
+    }
+
+    @Test("shutdown lets waiting calls finish, refuses new ones, and may be called again")
+    func shutdown() async throws {
+        let pool = pool()
+        try pool.start()
+        hold()
+        let calls = (0..<5).map { number in
+            Task {
+                try await pool.run(deadline: .never) { connection in
+                    connection.store.passGate()
+                    return number
+                }
+            }
+        }
+        #expect(await eventually { pool.gauges.queued == 4 })
+        async let end: Void = pool.shutdown()
+        let isRefused = await eventually {
+            let error = await #expect(throws: StorageError.self) {
+                try await pool.run(deadline: .after(.milliseconds(1))) { _ in throw StorageError(.other, "it ran") }
+            }
+            return error?.kind == .connectionLost
+        }
+        #expect(isRefused)
+        letGo()
+        for (number, task) in calls.enumerated() { #expect(try await task.value == number) }
+        await end
+        await pool.shutdown()
+        #expect(store.state.withLock { $0.closedCount } == 1)
+    }
+
+    @Test("shutdown ends also where no connection was ever made, and where the pool was never started")
+    func shutdownWithoutConnection() async throws {
+        store.state.withLock { $0.isAway = true }
+        let pool = pool()
+        try pool.start()
+        let call = Task { try await pool.run(deadline: .never) { _ in } }
+        #expect(await eventually { pool.gauges.queued == 1 })
+        await pool.shutdown()
+        await #expect(throws: StorageError.self) { try await call.value }
+        await self.pool().shutdown()
+    }
+
+    @Test("under load with cancellations, deadlines and lost connections every call is answered once")
+    func storm() async throws {
+        let pool = pool(threads: 3, capacity: 100_000) { $0.batchSizeMax = 4 }
+        try pool.start()
+        let answered = Atomic(0)
+        await withTaskGroup(of: Void.self) { tasks in
+            for number in 0..<4000 {
+                let task = Task {
+                    defer { answered.wrappingAdd(1, ordering: .relaxed) }
+                    let deadline = number % 7 == 0 ? Deadline.after(.microseconds(50)) : .never
+                    try await pool.run(deadline: deadline) { _ in
+                        if number % 97 == 0 { throw StorageError(.connectionLost, "reset") }
+                    }
+                }
+                tasks.addTask {
+                    if number % 5 == 0 { task.cancel() }
+                    _ = await task.result
+                }
+            }
+        }
+        let count = answered.load(ordering: .relaxed)
+        #expect(count == 4000)
+        #expect(await eventually { pool.gauges.queued == 0 && pool.gauges.running == 0 })
+        await pool.shutdown()
+    }
+}

@@ -1,0 +1,213 @@
+import Foundation
+import Logging
+import RPC
+import Storage
+import TestSupport
+import Testing
+
+@testable import MongoStorage
+
+/// Against a real server, which the tests break and end, so one after another.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct MongoStoreTests {
+    private let server: MongoServer
+
+    init() async throws { server = try await Self.breakable.value }
+
+    private static let breakable = Task { try await MongoServer() }
+
+    private func withStore(
+        _ uri: String? = nil, threads: Int = 2, _ body: (MongoStore) async throws -> Void
+    ) async throws {
+        let store = try MongoStore(
+            try MongoAddress(uri ?? server.uri()), name: "test", threads: threads, logger: Logger(label: "test")
+        ) { connection in try connection.ensureIndex("items", name: "text_1", keys: ["text": 1]) }
+        try store.start()
+        #expect(await eventually(within: .seconds(20)) { store.isReady })
+        do { try await body(store) } catch {
+            await store.shutdown()
+            throw error
+        }
+        await store.shutdown()
+    }
+
+    private func put(_ store: MongoStore, _ id: Int32, _ text: String = "text") async throws {
+        try await store.run(deadline: .never) {
+            try $0.collection("items").insert(["_id": .int32(id), "text": .string(text)], deadline: .never)
+        }
+    }
+
+    private func text(_ store: MongoStore, _ id: Int32) async throws -> String? {
+        try await store.run(deadline: .never) {
+            try $0.collection("items").first(["_id": .int32(id)], deadline: .never) { $0.string("text") }
+        }
+    }
+
+    private func fail(_ store: MongoStore, times: Int32, _ data: BSONFields) async throws {
+        try await store.run(deadline: .never) { connection in
+            try connection.run(
+                [
+                    "configureFailPoint": "failCommand", "mode": ["times": .int32(times)],
+                    "data": .document(data.fields),
+                ], database: "admin")
+        }
+    }
+
+    @Test("documents come back as they went")
+    func values() async throws {
+        try await withStore { store in
+            try await store.run(deadline: .never) { connection in
+                let items = connection.collection("items")
+                try items.insert(
+                    [
+                        "_id": 1, "number": .int64(.min), "flag": true, "text": "a\0ö", "empty": "",
+                        "bytes": .binary([0, 255]), "list": [1, "two"], "inner": ["deep": 3],
+                    ], deadline: .after(.seconds(5)))
+                let isFound = try items.first(["inner": ["deep": 3]], deadline: .never) { document in
+                    #expect(document.int64("number") == .min)
+                    #expect(document.bool("flag"))
+                    #expect(document.string("text") == "a\0ö")
+                    #expect(document.string("empty") == "")
+                    #expect(document.binary("bytes") == [0, 255])
+                    #expect(document.string("missing") == "")
+                    #expect(document.int32("text") == 0)
+                    return true
+                }
+                #expect(isFound == true)
+                #expect(try items.delete(["_id": 1], deadline: .never))
+                #expect(try !items.delete(["_id": 1], deadline: .never))
+            }
+        }
+    }
+
+    @Test("a taken key is told from other errors, and the connection is kept")
+    func duplicateKey() async throws {
+        try await withStore { store in
+            try await put(store, 1, "first")
+            let error = await #expect(throws: StorageError.self) { try await put(store, 1, "second") }
+            #expect(error?.kind == .duplicateKey)
+            #expect(try await text(store, 1) == "first")
+            #expect(store.isReady)
+        }
+    }
+
+    @Test("upserts raise what is there and make what is not, one by one and in bulk")
+    func upserts() async throws {
+        try await withStore { store in
+            let high = try await store.run(deadline: .never) { connection -> [Int32] in
+                let items = connection.collection("items")
+                try items.upsert(["_id": 1], ["$max": ["high": 5]], deadline: .never)
+                try items.upsert(
+                    [(["_id": 1], ["$max": ["high": 3]]), (["_id": 2], ["$max": ["high": 7]])], deadline: .never)
+                var high: [Int32] = []
+                try items.find([:], sort: ["_id": 1], limit: 10, deadline: .never) {
+                    high.append($0.int32("high"))
+                    return true
+                }
+                return high
+            }
+            #expect(high == [5, 7])
+        }
+    }
+
+    @Test("a connection that is closed in the middle of a write costs nothing: the driver repeats the write once")
+    func closedOnce() async throws {
+        try await withStore { store in
+            try await fail(store, times: 1, ["failCommands": ["insert"], "closeConnection": true])
+            try await put(store, 1, "once")
+            #expect(try await text(store, 1) == "once")
+        }
+    }
+
+    @Test("a connection that keeps closing makes the write UNAVAILABLE, and the pool connects again")
+    func closedTwice() async throws {
+        try await withStore { store in
+            try await fail(store, times: 2, ["failCommands": ["insert"], "closeConnection": true])
+            let error = await #expect(throws: StorageError.self) { try await put(store, 1) }
+            #expect(error?.kind == .connectionLost)
+            #expect(error?.status.code == .unavailable)
+            #expect(await eventually { store.statistics[0].connected == 2 })
+            try await put(store, 2, "later")
+            #expect(try await text(store, 2) == "later")
+        }
+    }
+
+    @Test("a server that says it is not the primary is left, and writes work when it is again")
+    func notPrimary() async throws {
+        try await withStore { store in
+            try await fail(
+                store, times: 2,
+                ["failCommands": ["insert"], "errorCode": 10107, "errorLabels": ["RetryableWriteError"]])
+            let error = await #expect(throws: StorageError.self) { try await put(store, 1) }
+            #expect(error?.kind == .connectionLost)
+            #expect(await eventually { store.isReady })
+            try await put(store, 2, "later")
+        }
+    }
+
+    @Test("a server that is slow is given up at the call's deadline")
+    func slow() async throws {
+        try await withStore(server.uri(options: "socketTimeoutMS=500")) { store in
+            try await put(store, 1)
+            try await fail(
+                store, times: 1, ["failCommands": ["find"], "blockConnection": true, "blockTimeMS": 3_000])
+            let started = ContinuousClock.now
+            let call = Task { try await text(store, 1) }
+            Task {
+                try await Task.sleep(for: .milliseconds(100))
+                call.cancel()
+            }
+            await #expect(throws: CancellationError.self) { try await call.value }
+            #expect(ContinuousClock.now - started < .seconds(2))
+            #expect(await eventually { store.statistics[0].running == 0 && store.statistics[0].connected == 2 })
+            #expect(try await text(store, 1) == "text")
+        }
+    }
+
+    @Test("a server that dies makes the store not ready with a reason, and its return is noticed")
+    func restart() async throws {
+        try await withStore(server.uri(options: "serverSelectionTimeoutMS=300")) { store in
+            try await put(store, 1, "kept")
+            server.kill()
+            let error = await #expect(throws: StorageError.self) { try await put(store, 2) }
+            #expect(error?.status.code == .unavailable)
+            #expect(await eventually(within: .seconds(20)) { !store.isReady })
+            #expect(store.lastError != nil)
+            #expect(store.refusal == nil)
+            try await server.start()
+            #expect(await eventually(within: .seconds(30)) { store.isReady })
+            #expect(try await text(store, 1) == "kept")
+        }
+    }
+
+    @Test("a server that is not there yet is waited for")
+    func notThereYet() async throws {
+        server.kill()
+        let store = try MongoStore(
+            try MongoAddress(server.uri(options: "serverSelectionTimeoutMS=200")), name: "test", threads: 1,
+            logger: Logger(label: "test")
+        ) { _ in }
+        try store.start()
+        #expect(await eventually { store.lastError != nil })
+        #expect(!store.isReady)
+        #expect(store.refusal == nil)
+        try await server.start()
+        #expect(await eventually(within: .seconds(30)) { store.isReady })
+        await store.shutdown()
+    }
+
+    @Test("wrong credentials and missing ones are refusals, and show no password")
+    func credentials() async throws {
+        let guarded = try await MongoServer(needsCredentials: true)
+        let port = guarded.port
+        for uri in ["mongodb://captain:hunter22@127.0.0.1:\(port)/?authSource=admin", "127.0.0.1:\(port)"] {
+            let store = try MongoStore(
+                try MongoAddress(uri), name: "test", threads: 1, logger: Logger(label: "test")
+            ) { try $0.ensureIndex("items", name: "text_1", keys: ["text": 1]) }
+            try store.start()
+            #expect(await eventually(within: .seconds(20)) { store.refusal != nil }, "\(store.lastError ?? "no error")")
+            #expect(store.refusal?.message.contains("hunter22") == false)
+            await store.shutdown()
+        }
+        guarded.kill()
+    }
+}
