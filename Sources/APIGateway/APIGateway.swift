@@ -31,10 +31,17 @@ struct APIGateway: ServiceProgram {
         configuration.namespace = settings.namespace
         configuration.timeout = settings.upstreamTimeout
         configuration.staticDirectory = staticDirectory ?? runtime.settings.variable("STATIC_DIR")
-        let rpcMetrics = runtime.rpcMetrics
+        let calls = runtime.clientMetrics
         let gateway = try await Gateway(
             configuration: configuration, group: runtime.group, logger: runtime.logger,
-            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) })
+            recorder: { service, method in calls.recorder(service: service, method: method) })
+        runtime.readiness.add(ReadinessCheck("services") { await gateway.readinessProblem() })
+        runtime.metrics.gauge("http_server_open_connections", "Connections that clients have open.") {
+            Double(gateway.connectionCount)
+        }
+        runtime.metrics.gauge("rpc_client_connections", "Connections open to services.") {
+            Double(gateway.upstreamConnectionCount)
+        }
         return ServiceParts(front: gateway)
     }
 }

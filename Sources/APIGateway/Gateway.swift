@@ -67,6 +67,14 @@ final class Gateway: Sendable {
         for client in clients { await client.shutdown() }
     }
 
+    /// Why the gateway is not ready, in a line; `nil` when its services answer.
+    func readinessProblem() async -> String? {
+        let problems = await readiness.outcome().problems.compactMap { name, problem in
+            problem.map { "\(name): \($0)" }
+        }
+        return problems.isEmpty ? nil : problems.joined(separator: "; ")
+    }
+
     /// Callers' connections open now, for a gauge.
     var connectionCount: Int { server.connectionCount }
 
