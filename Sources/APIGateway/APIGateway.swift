@@ -8,7 +8,7 @@ struct APIGateway: ServiceProgram {
     static let configuration = CommandConfiguration(
         commandName: "shippy-api-gateway", abstract: "The API gateway: POST /rpc as JSON, gRPC behind.")
     static let serviceName = "api"
-    static let serverProtocols = ["http/1.1"]
+    static let serverProtocols = ["h2", "http/1.1"]
     /// The services behind the gateway that there are programs for.
     private static let services = ["vessel"]
 
