@@ -53,7 +53,10 @@ import Testing
                 #expect(try await text(store, id) == "item \(id)")
             }
         }
-        try await withStore { store in #expect(try await text(store, 199) == "item 199") }
+        try await withStore { store in
+            let found = try await text(store, 199)
+            #expect(found == "item 199")
+        }
     }
 
     @Test("folders that are missing are made")
