@@ -67,6 +67,11 @@ final class Gateway: Sendable {
         for client in clients { await client.shutdown() }
     }
 
+    /// What is wrong with a service behind the gateway; `nil` if it is ready, or not one of those that must be.
+    func problem(of service: String) async -> String? {
+        await readiness.outcome().problems.first { $0.service == service }?.problem
+    }
+
     /// Callers' connections open now, for a gauge.
     var connectionCount: Int { server.connectionCount }
 
