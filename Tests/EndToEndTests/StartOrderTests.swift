@@ -104,7 +104,7 @@ struct StartOrderTests {
 
     @Test("a service that may wait a second for its store gives up with one line")
     func givesUp() async throws {
-        let port = try await Ports.free()
+        let port = try Ports.free()
         let vessel = try await Program.vessel(
             store: "mongodb://shippy:hunter2@127.0.0.1:\(port)/shippy", ["--store_timeout=1"])
         let run = try vessel.launch()

@@ -28,7 +28,7 @@ public final class MongoServer: Sendable {
     ///   - syncsOnCommit: an answered write survives ``kill()``.
     public init(isStandalone: Bool = false, needsCredentials: Bool = false, syncsOnCommit: Bool = false) async throws {
         folder = try TemporaryFolder()
-        port = try Self.freePort()
+        port = try Ports.free()
         options =
             ["--enable-test-commands"] + (isStandalone ? ["--standalone"] : []) + (needsCredentials ? ["--auth"] : [])
             + (syncsOnCommit ? ["--sync-on-commit"] : [])
@@ -109,22 +109,6 @@ public final class MongoServer: Sendable {
     private static var packageRoot: String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().path
-    }
-
-    /// A port that was free a moment ago.
-    private static func freePort() throws -> Int {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(listener) }
-        var address = loopback(port: 0)
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        var length = size
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, size) == 0 ? getsockname(listener, $0, &length) : -1
-            }
-        }
-        guard code == 0 else { throw Failure(description: "no free port") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     private static func isListening(_ port: Int) -> Bool {

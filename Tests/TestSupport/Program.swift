@@ -16,7 +16,7 @@ public struct Program: Sendable {
     public static func vessel(
         store: String, _ flags: [String] = [], environment: [String: String] = [:]
     ) async throws -> Program {
-        let (port, adminPort) = (try await Ports.free(), try await Ports.free())
+        let (port, adminPort) = (try Ports.free(), try Ports.free())
         return Program(
             executable: ProcessRun.product("shippy-vessel-service"),
             arguments: ["--server_address=127.0.0.1:\(port)", "--admin_address=127.0.0.1:\(adminPort)"] + flags,
@@ -28,7 +28,7 @@ public struct Program: Sendable {
     public static func gateway(
         to vessel: Program, _ flags: [String] = [], environment: [String: String] = [:]
     ) async throws -> Program {
-        let (port, adminPort) = (try await Ports.free(), try await Ports.free())
+        let (port, adminPort) = (try Ports.free(), try Ports.free())
         return Program(
             executable: ProcessRun.product("shippy-api-gateway"),
             arguments: ["--address=127.0.0.1:\(port)", "--admin_address=127.0.0.1:\(adminPort)"] + flags,

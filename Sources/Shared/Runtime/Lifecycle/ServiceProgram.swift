@@ -112,7 +112,10 @@ extension ServiceProgram {
     }
 }
 
-/// `exit`, which within a command would mean the command's own function of that name.
+/// Ends the process without the exit handlers of its libraries.
+///
+/// A part that failed, or a store that hangs, may leave threads inside a driver, and OpenSSL's handler would take from
+/// under them what they work with: a crash in place of the status. Nothing is lost, as logs are written unbuffered.
 private func endProcess(_ status: Int32) -> Never {
-    exit(status)
+    _exit(status)
 }

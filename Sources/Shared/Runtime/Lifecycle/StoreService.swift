@@ -12,6 +12,8 @@ final class StoreService: Service {
     private let readiness: Readiness
     let opened = Gate()
 
+    /// How long the store's calls may go on once all callers are gone.
+    private static let closeTimeout: Duration = .seconds(3)
     /// How often the wait is looked at.
     private static let tickInterval: Duration = .milliseconds(200)
 
@@ -44,7 +46,7 @@ final class StoreService: Service {
             // Asked to stop while waiting, which is no failure.
             attempts.cancel()
             await attempts.value
-            await store.close()
+            await close()
             return
         } catch {
             // No wait for the attempt: the process is about to end, and what hangs must not keep it.
@@ -56,7 +58,25 @@ final class StoreService: Service {
         // Ready at once, not only after the next look.
         readiness.record(check.name, nil, at: .now())
         try? await gracefulShutdown()
-        await store.close()
+        await close()
+    }
+
+    /// Closes the store, but does not wait for one that hangs: by now nobody waits for its answers any more.
+    private func close() async {
+        let outcome = AsyncStream<Bool>.makeStream()
+        Task { [store] in
+            await store.close()
+            outcome.continuation.yield(true)
+        }
+        let limit = Task {
+            try await Task.sleep(for: Self.closeTimeout)
+            outcome.continuation.yield(false)
+        }
+        defer { limit.cancel() }
+        for await isClosed in outcome.stream {
+            if !isClosed { logger.warning("the store hangs and is left", metadata: ["address": "\(store.storeAddress)"]) }
+            return
+        }
     }
 
     private enum Event: Sendable {

@@ -1,0 +1,115 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What is set wrongly ends a program before it does anything, with one line that says what to change.
+@Suite("Settings that can't be used", .timeLimit(.minutes(1)))
+struct ConfigurationErrorTests {
+    /// A password in a setting; no complaint may show it.
+    static let secret = "hunter2-secret"
+
+    struct Mistake: Sendable, CustomTestStringConvertible {
+        var flags: [String] = []
+        var environment: [String: String] = [:]
+        /// What the complaint must name.
+        var complaint: String
+
+        var testDescription: String { (flags + environment.map { "\($0.key)=\($0.value)" }).joined(separator: " ") }
+    }
+
+    /// Mistakes that can be made with either program.
+    static let commonMistakes: [Mistake] = [
+        Mistake(flags: ["--no_such_flag=1"], complaint: "--no_such_flag"),
+        Mistake(flags: ["surplus"], complaint: "surplus"),
+        Mistake(flags: ["--log_level=loud"], complaint: "--log_level: 'loud'"),
+        Mistake(environment: ["LOG_LEVEL": "loud"], complaint: "LOG_LEVEL: 'loud'"),
+        Mistake(flags: ["--drain_timeout=0"], complaint: "--drain_timeout: '0'"),
+        Mistake(flags: ["--drain_timeout=soon"], complaint: "--drain_timeout: 'soon'"),
+        Mistake(flags: ["--threads=0"], complaint: "--threads: '0'"),
+        Mistake(flags: ["--selector=consul"], complaint: "--selector: 'consul'"),
+        Mistake(environment: ["MICRO_SELECTOR": "consul"], complaint: "MICRO_SELECTOR: 'consul'"),
+        Mistake(flags: ["--admin_address=nowhere"], complaint: "--admin_address: 'nowhere'"),
+        Mistake(environment: ["ADMIN_ADDRESS": ":99999"], complaint: "ADMIN_ADDRESS: ':99999'"),
+        Mistake(flags: ["--tls_cert=/missing.pem"], complaint: "--tls_key"),
+        Mistake(
+            flags: ["--tls_cert=/missing.pem", "--tls_key=/missing.key"],
+            complaint: "--tls_cert: can't use '/missing.pem': no such file"),
+        Mistake(flags: ["--tls_ca=/etc/hostname"], complaint: "--tls_ca: "),
+    ]
+
+    static let vesselMistakes: [Mistake] = [
+        Mistake(flags: ["--server_address=:http"], complaint: "--server_address: ':http'"),
+        Mistake(environment: ["MICRO_SERVER_ADDRESS": "nowhere"], complaint: "MICRO_SERVER_ADDRESS: 'nowhere'"),
+        Mistake(flags: ["--store_timeout=-1"], complaint: "--store_timeout: '-1'"),
+        Mistake(environment: ["SEED_DATA": "perhaps"], complaint: "SEED_DATA: 'perhaps'"),
+        Mistake(environment: ["DB_HOST": "mongo:port"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "sqlite:"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "postgresql://localhost/shippy"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "mongodb://"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "mongodb://user:\(secret)@/shippy"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "mongodb://user:\(secret)@host:port/shippy"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "mongodb://user:pass:\(secret)@host/shippy"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "mongodb//user:\(secret)@host/shippy"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "mongodb://user:\(secret)@host/shippy?w=0"], complaint: "w=0"),
+        Mistake(environment: ["DB_HOST": "sqlite:/dev/null/vessel.db"], complaint: "/dev/null/vessel.db"),
+    ]
+
+    static let gatewayMistakes: [Mistake] = [
+        Mistake(flags: ["--address=nowhere"], complaint: "--address: 'nowhere'"),
+        Mistake(environment: ["MICRO_API_ADDRESS": "nowhere"], complaint: "MICRO_API_ADDRESS: 'nowhere'"),
+        Mistake(flags: ["--namespace=two words"], complaint: "--namespace: 'two words'"),
+        Mistake(flags: ["--timeout=soon"], complaint: "--timeout: 'soon'"),
+        Mistake(environment: ["VESSEL_ADDRESS": "nowhere"], complaint: "VESSEL_ADDRESS: 'nowhere'"),
+        Mistake(flags: ["--static=/dev/null/folder"], complaint: "/dev/null/folder"),
+    ]
+
+    @Test("the vessel service says in one line what is wrong", arguments: commonMistakes + vesselMistakes)
+    func vesselService(_ mistake: Mistake) async throws {
+        try await check(mistake, try await Program.vessel(store: "sqlite:/dev/null/none"))
+    }
+
+    @Test("the gateway says in one line what is wrong", arguments: commonMistakes + gatewayMistakes)
+    func gateway(_ mistake: Mistake) async throws {
+        let vessel = try await Program.vessel(store: "")
+        try await check(mistake, try await Program.gateway(to: vessel))
+    }
+
+    private func check(_ mistake: Mistake, _ program: Program) async throws {
+        var program = program
+        // A setting under test is the only one of its kind.
+        program.arguments.removeAll { argument in
+            let name = argument.prefix { $0 != "=" }
+            let variable = ["--server_address": "MICRO_SERVER_ADDRESS", "--address": "MICRO_API_ADDRESS"]
+            return mistake.flags.contains { $0.hasPrefix(name + "=") }
+                || mistake.environment[variable[String(name)] ?? ""] != nil
+                || (name == "--admin_address" && mistake.environment["ADMIN_ADDRESS"] != nil)
+        }
+        program.environment.merge(mistake.environment) { $1 }
+        let run = try program.launch(mistake.flags)
+        let status = try await run.status()
+        #expect(status == 64 || status == 1, "\(status)")
+        #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+        #expect(run.errors.hasPrefix((program.executable as NSString).lastPathComponent + ": "), "\(run.errors)")
+        #expect(run.errors.contains(mistake.complaint), "\(run.errors)")
+        #expect(!(run.errors + run.output).contains(Self.secret), "\(run.errors)")
+    }
+
+    @Test("an address that somebody else listens on ends either program", arguments: [true, false], [true, false])
+    func addressInUse(isVessel: Bool, isAdmin: Bool) async throws {
+        let folder = try TemporaryFolder()
+        let first = try await Program.vessel(store: "sqlite:" + folder.file("first.db"))
+        let listening = try await first.start()
+        let second =
+            isVessel
+            ? try await Program.vessel(store: "sqlite:" + folder.file("second.db"))
+            : try await Program.gateway(to: first)
+        var program = second
+        let flag = isAdmin ? "--admin_address" : isVessel ? "--server_address" : "--address"
+        program.arguments.removeAll { $0.hasPrefix(flag + "=") }
+        let run = try program.launch(["\(flag)=127.0.0.1:\(first.port)"])
+        #expect(try await run.status() == 1)
+        #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+        #expect(run.errors.contains("127.0.0.1:\(first.port)") && run.errors.contains("address already in use"))
+        #expect(try await listening.stop() == 0)
+    }
+}
