@@ -102,11 +102,20 @@ extension ProcessRun {
         // ports taken and connections open. To close what is not open is no error here.
         for descriptor in (STDERR_FILENO + 1)..<1_024 { posix_spawn_file_actions_addclose(&actions, descriptor) }
 
+        // The threads of Swift's pool block signals, and a child inherits that: it would never hear of SIGTERM.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+
         let words = ([executable] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (words + variables).forEach { free($0) } }
         var pid: pid_t = 0
-        let error = posix_spawnp(&pid, executable, &actions, nil, words, variables)
+        let error = posix_spawnp(&pid, executable, &actions, &attributes, words, variables)
         guard error == 0 else {
             throw Overdue(description: "can't start \(executable): \(String(cString: strerror(error)))")
         }
