@@ -8,11 +8,11 @@ import Testing
 @testable import RPC
 
 /// What a client does while there is no good connection.
-@Suite("A client without a good connection")
+@Suite("A client without a good connection", .turns)
 struct ConnectionTests {
     @Test("nothing listens: UNAVAILABLE, long before the deadline")
     func nothingListens() async throws {
-        let port = try await Ports.free()
+        let port = try Ports.free()
         try await withClient(port) { client in
             let began = NIODeadline.now()
             let status = await client.status(of: TestMethods.echo)
@@ -122,11 +122,11 @@ struct ConnectionTests {
     func healthy() async throws {
         try await withServer { server in
             let keepalive: (inout RPCClient.Configuration) -> Void = {
-                $0.keepaliveInterval = .milliseconds(50)
-                $0.keepaliveTimeout = .milliseconds(100)
+                $0.keepaliveInterval = .milliseconds(100)
+                $0.keepaliveTimeout = .milliseconds(500)
             }
             try await withClient(server.port, keepalive) { client in
-                let status = await client.status(of: TestMethods.wait, Vessel_Vessel(capacity: 1_000))
+                let status = await client.status(of: TestMethods.wait, Vessel_Vessel(capacity: 2_000))
                 #expect(status == .ok)
             }
         }

@@ -1,4 +1,5 @@
 import Contracts
+import NIOConcurrencyHelpers
 import NIOCore
 import TestSupport
 import Testing
@@ -6,7 +7,7 @@ import Testing
 @testable import RPC
 
 /// A call is repeated only when that is surely safe, or when its method allows it.
-@Suite("Repeating a call")
+@Suite("Repeating a call", .turns)
 struct RetryTests {
     /// Takes requests and answers as the test says, counting them.
     private func requests(
@@ -52,7 +53,7 @@ struct RetryTests {
             #expect(await client.status(of: TestMethods.echo) == .ok)
         }
         #expect(count.value == 2)
-        #expect(server.accepted == 2)
+        #expect(server.accepted >= 2)
         server.stop()
     }
 
@@ -73,24 +74,23 @@ struct RetryTests {
 
     @Test("a server that dies while handlers run gets each call once, unless the method is idempotent")
     func diedMidCall() async throws {
-        let log = HandlerLog()
-        let first = try await TestServer.start(log: log)
-        let address = try first.socketAddress
-        try await withClient(addresses: { [address] }) { client in
-            let plain = Task { await client.status(of: TestMethods.wait, Vessel_Vessel(capacity: 60_000)) }
-            try await eventually("the call") { log.began == 1 }
-            await first.stop()
-            #expect(await plain.value.code == .unavailable)
-            let second = try await TestServer.start(port: first.port, log: log)
-            try await second.servesAGoodClient()
-            #expect(log.began == 2)
-
-            let again = Task { await client.status(of: TestMethods.idempotentWait, Vessel_Vessel(capacity: 1_500)) }
-            try await eventually("the idempotent call") { log.began == 3 }
+        for (method, expected) in [(TestMethods.wait, 1), (TestMethods.idempotentWait, 2)] {
+            let log = HandlerLog()
+            let (first, second) = (try await TestServer.start(log: log), try await TestServer.start(log: log))
+            let addresses = NIOLockedValueBox([try first.socketAddress])
+            let next = try second.socketAddress
+            let lookUp: @Sendable () throws -> [SocketAddress] = { addresses.withLockedValue { $0 } }
+            try await withClient(addresses: lookUp, { $0.resolveInterval = .milliseconds(50) }) { client in
+                // Knows of the second before the first dies, so that there is somewhere to go.
+                let call = Task { await client.status(of: method, Vessel_Vessel(capacity: 1_000)) }
+                try await eventually("the call") { log.began == 1 }
+                addresses.withLockedValue { $0.append(next) }
+                try await eventually("the second's connection") { second.server.connectionCount > 0 }
+                await first.stop()
+                #expect(await call.value.code == (method.isIdempotent ? .ok : .unavailable))
+            }
+            #expect(log.began == expected, "\(method.name)")
             await second.stop()
-            let third = try await TestServer.start(port: first.port, log: log)
-            _ = await again.value
-            await third.stop()
         }
     }
 

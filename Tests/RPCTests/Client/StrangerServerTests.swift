@@ -1,11 +1,13 @@
 import Contracts
+import NIOConcurrencyHelpers
+import NIOCore
 import TestSupport
 import Testing
 
 @testable import RPC
 
 /// Our client against grpcio, a server of another make.
-@Suite("Our client and a grpcio server")
+@Suite("Our client and a grpcio server", .turns)
 struct StrangerServerTests {
     private func withPython<R>(
         _ options: [String] = [], _ adjust: (inout RPCClient.Configuration) -> Void = { _ in },
@@ -36,7 +38,8 @@ struct StrangerServerTests {
         try await withPython { _, client in
             for code in Status.Code.allCases.dropFirst() {
                 let status = await client.status(
-                    of: TestMethods.fail, Vessel_Vessel(name: "Grüße 100 % 船 \(code.rawValue)", capacity: code.rawValue))
+                    of: TestMethods.fail, Vessel_Vessel(name: "Grüße 100 % 船 \(code.rawValue)", capacity: code.rawValue)
+                )
                 #expect(status.code == code)
                 #expect(status.message == "Grüße 100 % 船 \(code.rawValue)")
                 #expect(status.metadata["retry-after"] == "7")
@@ -50,7 +53,8 @@ struct StrangerServerTests {
     func context() async throws {
         try await withPython { _, client in
             let answer = try await client.call(
-                TestMethods.context, Vessel_Vessel(id: "x-test"), metadata: ["x-test": "abc"], deadline: .after(.seconds(9)))
+                TestMethods.context, Vessel_Vessel(id: "x-test"), metadata: ["x-test": "abc"],
+                deadline: .after(.seconds(9)))
             #expect(answer.name == "abc")
             #expect(answer.capacity > 5_000 && answer.capacity <= 9_000)
             let endless = try await client.call(TestMethods.context, Vessel_Vessel(), deadline: .never)
@@ -61,9 +65,11 @@ struct StrangerServerTests {
     @Test("a call past its deadline ends here and at the server")
     func deadline() async throws {
         try await withPython { server, client in
-            let status = await client.status(
-                of: TestMethods.wait, Vessel_Vessel(capacity: 3_000), within: .milliseconds(300))
-            #expect(status.code == .deadlineExceeded)
+            let call = Task {
+                await client.status(of: TestMethods.wait, Vessel_Vessel(capacity: 6_000), within: .seconds(3))
+            }
+            try await eventually("the call") { server.saidCount("waits") == 1 }
+            #expect(await call.value.code == .deadlineExceeded)
             try await eventually("the end at the server") { server.saidCount("ended") == 1 }
         }
     }
@@ -91,40 +97,86 @@ struct StrangerServerTests {
         }
     }
 
-    @Test("a server that stops gracefully, and one that comes after it, lose no idempotent call")
+    /// Runs `body` with two servers, the first of which is known to the client, and a way to make the second known.
+    private func withTwo(
+        _ body: (RPCClient, _ first: PythonServer, _ makeSecondKnown: () throws -> Void) async throws -> Void
+    ) async throws {
+        let (first, second) = (try await PythonServer.start(), try await PythonServer.start())
+        let addresses = NIOLockedValueBox([try SocketAddress(ipAddress: "127.0.0.1", port: first.port)])
+        let lookUp: @Sendable () throws -> [SocketAddress] = { addresses.withLockedValue { $0 } }
+        try await withClient(addresses: lookUp, { $0.resolveInterval = .milliseconds(100) }) { client in
+            try await body(client, first) {
+                let address = try SocketAddress(ipAddress: "127.0.0.1", port: second.port)
+                addresses.withLockedValue { $0 = [address] }
+            }
+        }
+        withExtendedLifetime(second) {}
+    }
+
+    @Test("a server that stops gracefully finishes its calls, and the next server gets the others")
     func drain() async throws {
-        let first = try await PythonServer.start()
-        try await withClient(first.port) { client in
+        try await withTwo { client, first, makeSecondKnown in
             _ = try await client.echo("first")
             let pending = Task { await client.status(of: TestMethods.wait, Vessel_Vessel(capacity: 1_000)) }
             try await eventually("the call") { first.saidCount("waits") == 1 }
             first.run.send(15)
             // Taken before the GOAWAY: finishes.
             #expect(await pending.value == .ok)
-            #expect(try await first.run.status() == 0)
-            let second = try await PythonServer.start(port: first.port)
+            let exit = try await first.run.status()
+            #expect(exit == 0)
+            #expect(first.saidCount("stopped") == 1)
+            try makeSecondKnown()
             try await eventually("an answer of the second") {
                 await client.status(of: TestMethods.echo, within: .seconds(1)) == .ok
             }
-            withExtendedLifetime(second) {}
         }
     }
 
-    @Test("a server that is killed is UNAVAILABLE, and is found again when it is back")
+    @Test("under load, the client leaves a server that the name has lost, and no idempotent call fails")
+    func drainUnderLoad() async throws {
+        try await withTwo { client, first, makeSecondKnown in
+            _ = try await client.echo("first")
+            let isOver = NIOLockedValueBox(false)
+            let load = (0..<8).map { _ in
+                Task {
+                    var failures: [Status] = []
+                    while !isOver.withLockedValue({ $0 }) {
+                        let status = await client.status(of: TestMethods.idempotentEcho)
+                        if status != .ok { failures.append(status) }
+                    }
+                    return failures
+                }
+            }
+            try makeSecondKnown()
+            try await eventually("the client's leaving") {
+                let before = first.saidCount("waits")
+                for _ in 0..<20 { _ = await client.status(of: TestMethods.wait) }
+                return first.saidCount("waits") == before
+            }
+            first.run.send(15)
+            let exit = try await first.run.status()
+            #expect(exit == 0)
+            isOver.withLockedValue { $0 = true }
+            for task in load {
+                let failures = await task.value
+                #expect(failures.isEmpty, "\(failures.count): \(failures.prefix(3))")
+            }
+        }
+    }
+
+    @Test("a server that is killed is UNAVAILABLE, and the client goes to the next")
     func killed() async throws {
-        let first = try await PythonServer.start()
-        try await withClient(first.port) { client in
+        try await withTwo { client, first, makeSecondKnown in
             _ = try await client.echo("first")
             let pending = Task { await client.status(of: TestMethods.wait, Vessel_Vessel(capacity: 10_000)) }
             try await eventually("the call") { first.saidCount("waits") == 1 }
             first.run.send(9)
             #expect(await pending.value.code == .unavailable)
             #expect(await client.status(of: TestMethods.echo).code == .unavailable)
-            let second = try await PythonServer.start(port: first.port)
+            try makeSecondKnown()
             try await eventually("an answer of the second") {
                 await client.status(of: TestMethods.echo, within: .seconds(1)) == .ok
             }
-            withExtendedLifetime(second) {}
         }
     }
 }

@@ -4,6 +4,7 @@ usage: grpc_client.py TARGET CA SCENARIO [ARGUMENT]   (CA: a file, or - for plai
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -61,7 +62,9 @@ def deadlines():
 
 def cancel():
     call = method("Wait").future(vessel(capacity=60_000))
-    time.sleep(60 if argument == "wait" else 0.3)
+    # The test makes the file once the call has arrived.
+    while not os.path.exists(argument):
+        time.sleep(0.01)
     call.cancel()
     say(cancelled=call.cancelled())
     # The connection stays, so that only the RST_STREAM can have told the server.

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RPC
 
-@Suite("Draining a server")
+@Suite("Draining a server", .turns)
 struct DrainTests {
     @Test("calls in flight finish, and then the drain is over")
     func finishes() async throws {
@@ -112,7 +112,8 @@ struct DrainTests {
         let server = try await TestServer.start()
         let peer = try await onThread {
             let peer = try RawPeer(port: server.port)
-            peer.send(Frame.hello + Frame.request(1, "/test.Test/Wait").bytes + Frame.message(1, [0x10, 0xe8, 0x07]).bytes)
+            peer.send(
+                Frame.hello + Frame.request(1, "/test.Test/Wait").bytes + Frame.message(1, [0x10, 0xd0, 0x0f]).bytes)
             return peer
         }
         try await eventually("the call") { server.log.began == 1 }

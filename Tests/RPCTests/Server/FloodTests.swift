@@ -6,7 +6,7 @@ import Testing
 @testable import RPC
 
 /// Peers that send too much of what is legal, or take nothing.
-@Suite("Floods and slow peers")
+@Suite("Floods and slow peers", .turns)
 struct FloodTests {
     /// The next RST_STREAM; PINGs before it are answered.
     private func resetWhilePinging(_ peer: RawPeer, _ reader: inout FrameReader) -> Frame? {
@@ -29,7 +29,8 @@ struct FloodTests {
                     var bytes: [UInt8] = []
                     for number in 0..<100 {
                         let stream = UInt32(2 * (batch * 100 + number) + 1)
-                        bytes += Frame.request(stream, "/test.Test/Wait").bytes + Frame.message(stream, [0x10, 100]).bytes
+                        bytes +=
+                            Frame.request(stream, "/test.Test/Wait").bytes + Frame.message(stream, [0x10, 100]).bytes
                         bytes += Frame.reset(stream, code: 8).bytes
                     }
                     guard peer.send(bytes) else { break }
@@ -40,7 +41,9 @@ struct FloodTests {
             }
             // The burst that is allowed is 1,000; none of the rest reached a handler.
             #expect(server.log.began <= 1_300, "of \(sent)")
-            try await eventually("the handlers' end") { server.log.cancelled + server.log.counts.finished == server.log.began }
+            try await eventually("the handlers' end") {
+                server.log.cancelled + server.log.counts.finished == server.log.began
+            }
             try await server.servesAGoodClient()
         }
     }
@@ -55,7 +58,8 @@ struct FloodTests {
                     let stream = UInt32(2 * number + 1)
                     // capacity = 2,000 ms
                     peer.send(
-                        Frame.request(stream, "/test.Test/Stubborn").bytes + Frame.message(stream, [0x10, 0xd0, 0x0f]).bytes
+                        Frame.request(stream, "/test.Test/Stubborn").bytes
+                            + Frame.message(stream, [0x10, 0xd0, 0x0f]).bytes
                             + Frame.reset(stream, code: 8).bytes)
                 }
                 peer.send(Frame.request(201, "/test.Test/Echo").bytes + Frame.message(201, []).bytes)

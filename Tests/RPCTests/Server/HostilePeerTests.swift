@@ -6,7 +6,7 @@ import Testing
 @testable import RPC
 
 /// Peers that mean harm or are broken. After each, the server serves a good client.
-@Suite("Hostile peers and our server")
+@Suite("Hostile peers and our server", .turns)
 struct HostilePeerTests {
     /// Lets a peer do its worst on a thread, then checks that the server is well.
     private func attack(
@@ -25,7 +25,8 @@ struct HostilePeerTests {
     @Test(
         "bytes that are no HTTP/2 end the connection",
         arguments: [
-            "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSX", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}",
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSX",
+            "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}",
             String(repeating: "\u{0}", count: 100), "PRI * HTTP/1.1\r\n\r\n",
         ])
     func notHTTP2(text: String) async throws {
@@ -76,7 +77,8 @@ struct HostilePeerTests {
         Malformed("HEADERS on an even stream", Frame.request(2, "/test.Test/Echo").bytes),
         Malformed("HEADERS padded beyond their end", Frame(.headers, 12, stream: 1, [200, 0]).bytes),
         Malformed("HEADERS that are no HPACK", Frame(.headers, Frame.endHeaders, stream: 1, [0xff, 0xff, 0xff]).bytes),
-        Malformed("HEADERS with an index beyond the table", Frame(.headers, Frame.endHeaders, stream: 1, [0xff, 0x7f]).bytes),
+        Malformed(
+            "HEADERS with an index beyond the table", Frame(.headers, Frame.endHeaders, stream: 1, [0xff, 0x7f]).bytes),
         Malformed(
             "HEADERS with a table size beyond what we allow",
             Frame(.headers, Frame.endHeaders, stream: 1, [0x3f, 0xff, 0xff, 0xff, 0x0f]).bytes),

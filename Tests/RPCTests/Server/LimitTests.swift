@@ -5,7 +5,7 @@ import Testing
 
 @testable import RPC
 
-@Suite("A server's bounds")
+@Suite("A server's bounds", .turns)
 struct LimitTests {
     @Test("the 257th stream of a connection is refused, and may be repeated")
     func streams() async throws {
@@ -14,10 +14,6 @@ struct LimitTests {
                 let peer = try RawPeer(port: server.port)
                 peer.send(Frame.hello)
                 var reader = FrameReader()
-                // The bound holds from when the peer has acknowledged it.
-                let settings = peer.next(.settings, &reader)
-                #expect(settings != nil)
-                peer.send(Frame(.settings, Frame.acknowledgement).bytes)
                 for number in 0..<257 { peer.send(Frame.request(UInt32(2 * number + 1), "/test.Test/Wait").bytes) }
                 let refused = peer.next(.reset, &reader)
                 #expect(refused == Frame.reset(513, code: 7))
@@ -26,6 +22,21 @@ struct LimitTests {
                 peer.send(Frame.request(515, "/test.Test/Echo").bytes + Frame.message(515, []).bytes)
                 #expect(peer.next(.data, &reader, on: 515) != nil)
             }
+        }
+    }
+
+    @Test("a peer that opens one more though it has acknowledged the bound loses its connection")
+    func streamsAcknowledged() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello + Frame(.settings, Frame.acknowledgement).bytes)
+                for number in 0..<257 { peer.send(Frame.request(UInt32(2 * number + 1), "/test.Test/Wait").bytes) }
+                var reader = FrameReader()
+                #expect(peer.next(.goAway, &reader) != nil)
+                #expect(peer.waitForEnd())
+            }
+            try await server.servesAGoodClient()
         }
     }
 

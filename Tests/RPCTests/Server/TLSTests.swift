@@ -7,7 +7,7 @@ import Testing
 
 @testable import RPC
 
-@Suite("TLS")
+@Suite("TLS", .turns)
 struct TLSTests {
     private func status(
         _ port: Int, host: String = "127.0.0.1", _ context: NIOSSLContext?

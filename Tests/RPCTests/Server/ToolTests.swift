@@ -5,7 +5,7 @@ import Testing
 @testable import RPC
 
 /// Our server against the programs that people try HTTP/2 servers with.
-@Suite("h2load, nghttp and curl against our server")
+@Suite("h2load, nghttp and curl against our server", .turns)
 struct ToolTests {
     /// A gRPC message without content, in a file, as the tools want it.
     private func withEmptyMessage<R>(_ body: (String) async throws -> R) async throws -> R {
@@ -99,7 +99,8 @@ struct ToolTests {
     func timeouts() async throws {
         try await withServer { server in
             try await withEmptyMessage { file in
-                for (value, status) in [("1x", "3"), ("123456789S", "3"), ("0n", "4"), ("99999999H", "0"), ("9S", "0")] {
+                for (value, status) in [("1x", "3"), ("123456789S", "3"), ("0n", "4"), ("99999999H", "0"), ("9S", "0")]
+                {
                     let output = try await Tool.run(
                         "nghttp",
                         [

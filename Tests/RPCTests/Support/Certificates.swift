@@ -18,7 +18,8 @@ final class Certificates: Sendable {
         try await Tool.run(
             "openssl",
             ["req", "-x509"] + key + [
-                "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext",
+                "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-addext",
                 "basicConstraints=critical,CA:FALSE", "-CA", authority, "-CAkey", "\(folder)/ca.key", "-keyout",
                 "\(folder)/server.key", "-out", "\(folder)/server.pem",
             ])

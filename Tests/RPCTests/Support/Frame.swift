@@ -33,7 +33,10 @@ struct Frame: Equatable, Sendable {
 
     /// With a length that need not be the payload's.
     func bytes(length: Int) -> [UInt8] {
-        [UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length)]
+        [
+            UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8),
+            UInt8(truncatingIfNeeded: length),
+        ]
             + [kind, flags] + Self.big(stream) + payload
     }
 

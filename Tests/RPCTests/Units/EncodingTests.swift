@@ -59,7 +59,8 @@ struct HostPortTests {
     @Test(
         "addresses as flags write them",
         arguments: [
-            ("vessel:8080", "vessel", 8080), (":8080", "", 8080), ("[::1]:0", "::1", 0), ("127.0.0.1:65535", "127.0.0.1", 65535),
+            ("vessel:8080", "vessel", 8080), (":8080", "", 8080), ("[::1]:0", "::1", 0),
+            ("127.0.0.1:65535", "127.0.0.1", 65535),
         ])
     func good(text: String, host: String, port: Int) throws {
         let read = try #require(HostPort(text))

@@ -56,7 +56,9 @@ struct ResponseReaderTests {
         answer.fields(good + [("grpc-status", "5"), ("grpc-message", "kein Schiff f%C3%BCr 3"), ("retry-after", "7")])
         let outcome = answer.end()
         #expect(!outcome.isTransportFailure)
-        #expect(throws: Status(.notFound, "kein Schiff für 3", metadata: ["retry-after": "7"])) { try outcome.result.get() }
+        #expect(throws: Status(.notFound, "kein Schiff für 3", metadata: ["retry-after": "7"])) {
+            try outcome.result.get()
+        }
     }
 
     @Test("codes beyond the known are UNKNOWN", arguments: ["17", "-1", "x", "", "99999999999999999999"])
