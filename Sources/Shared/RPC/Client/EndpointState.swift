@@ -52,12 +52,13 @@ struct EndpointState {
     }
 
     /// The connection was lost, or the server sent GOAWAY. A server that ends each connection as soon as it is made
-    /// must not keep us busy, so only one that `lived` makes up for the failures before.
+    /// must not keep us busy, so only the first such end is followed by an attempt at once, and only a connection that
+    /// `lived` makes up for it.
     mutating func ended(lived: Duration, random: Double) -> Action {
         guard state == .ready else { return .nothing }
         state = .connecting
-        guard lived >= Self.provenAfter else { return failed(random: random) }
-        failures = 0
+        if lived >= Self.provenAfter { failures = 0 } else if failures > 0 { return failed(random: random) }
+        failures += 1
         return .connect
     }
 
