@@ -59,7 +59,7 @@ struct StrangerClientTests {
             let run = try ProcessRun(
                 Tool.python, [Python.script("grpc_client.py"), "127.0.0.1:\(server.port)", "-", "cancel", file])
             try await eventually("the call") { server.log.began == 1 }
-            FileManager.default.createFile(atPath: file, contents: nil)
+            try Data().write(to: URL(fileURLWithPath: file))
             let exit = try await run.status()
             #expect(exit == 0)
             let said = try Python.lines(run.output)
