@@ -25,6 +25,7 @@ format: ## Formats the Swift sources in place
 
 bench: ## Measures: calls per second, processor time per call, latency, memory
 	@Scripts/install.sh bench
+	@Scripts/release.sh
 	@Benchmarks/run.sh
 
 proto: ## Generates the messages from Protos/

@@ -8,7 +8,6 @@ name=run
 PORT=${PORT:-8080}
 ADMIN_PORT=${ADMIN_PORT:-9050}
 VESSEL_PORT=${VESSEL_PORT:-50051}
-CONFIGURATION=${CONFIGURATION:-release}
 
 # One line for each service: name, port, how to choose another, further flags. Their admin ports follow ADMIN_PORT.
 services="vessel $VESSEL_PORT VESSEL_PORT --seed"
@@ -106,10 +105,9 @@ $services
 END
 
 say "building (the first time takes some minutes)"
-for product in $(printf '%s\n' "$services" | awk '{ print "shippy-" $1 "-service" }') shippy-api-gateway; do
-    swift build -c "$CONFIGURATION" --product "$product"
-done
-programs=$(swift build -c "$CONFIGURATION" --show-bin-path)
+# shellcheck disable=SC2046 # names are words
+Scripts/release.sh $(printf '%s\n' "$services" | awk '{ print "shippy-" $1 "-service" }') shippy-api-gateway
+programs=$(swift build -c release --show-bin-path)
 
 trap stop_all EXIT
 trap 'exit 0' INT TERM HUP

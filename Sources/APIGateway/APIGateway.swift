@@ -8,7 +8,7 @@ struct APIGateway: ServiceProgram {
     static let configuration = CommandConfiguration(
         commandName: "shippy-api-gateway", abstract: "The API gateway: POST /rpc as JSON, gRPC behind.")
     static let serviceName = "api"
-    static let serverProtocols = ["http/1.1"]
+    static let serverProtocols = ["h2", "http/1.1"]
     /// The services behind the gateway that there are programs for.
     private static let services = ["vessel"]
 
@@ -31,25 +31,18 @@ struct APIGateway: ServiceProgram {
         configuration.namespace = settings.namespace
         configuration.timeout = settings.upstreamTimeout
         configuration.staticDirectory = staticDirectory ?? runtime.settings.variable("STATIC_DIR")
-        let rpcMetrics = runtime.rpcMetrics
+        let calls = runtime.clientMetrics
         let gateway = try await Gateway(
             configuration: configuration, group: runtime.group, logger: runtime.logger,
-            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) })
-        Self.watch(gateway, runtime)
+            recorder: { service, method in calls.recorder(service: service, method: method) })
+        runtime.readiness.add(ReadinessCheck("services") { await gateway.readinessProblem() })
+        runtime.metrics.gauge("http_server_open_connections", "Connections that clients have open.") {
+            Double(gateway.connectionCount)
+        }
+        runtime.metrics.gauge("rpc_client_connections", "Connections open to services.") {
+            Double(gateway.upstreamConnectionCount)
+        }
         return ServiceParts(front: gateway)
-    }
-
-    /// Lets the admin endpoints show what the gateway's own address shows, and its connections.
-    private static func watch(_ gateway: Gateway, _ runtime: ServiceRuntime) {
-        for service in services {
-            runtime.readiness.add(ReadinessCheck(service) { [weak gateway] in await gateway?.problem(of: service) })
-        }
-        runtime.metrics.gauge("http_server_open_connections", "Connections that callers have open.") { [weak gateway] in
-            Double(gateway?.connectionCount ?? 0)
-        }
-        runtime.metrics.gauge("rpc_client_connections", "Connections open to services.") { [weak gateway] in
-            Double(gateway?.upstreamConnectionCount ?? 0)
-        }
     }
 }
 

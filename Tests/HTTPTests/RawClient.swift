@@ -16,6 +16,7 @@ final class RawClient: Sendable {
     private struct State {
         var received = ""
         var hasEnded = false
+        var hasFailed = false
     }
 
     private final class Collector: ChannelInboundHandler {
@@ -39,8 +40,8 @@ final class RawClient: Sendable {
             state.withLockedValue { $0.hasEnded = true }
         }
 
-        // A reset is an end like any other for these tests.
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            state.withLockedValue { $0.hasFailed = true }
             context.close(promise: nil)
         }
     }
@@ -76,6 +77,9 @@ final class RawClient: Sendable {
 
     /// Everything received so far.
     var received: String { state.withLockedValue { $0.received } }
+
+    /// Whether the connection ended with an error, such as a reset.
+    var hasFailed: Bool { state.withLockedValue { $0.hasFailed } }
 
     /// Whether the server has closed its side.
     var hasEnded: Bool { state.withLockedValue { $0.hasEnded } }

@@ -1,7 +1,6 @@
 import Foundation
 import Logging
 import RPC
-import Synchronization
 import TestSupport
 import Testing
 
@@ -18,7 +17,7 @@ private final class FakeStore: Sendable {
         var batchError: StorageError?
     }
 
-    let state = Mutex(State())
+    let state = Monitor(State())
 
     func connect() throws -> FakeConnection {
         try state.withLock { state in

@@ -61,6 +61,7 @@ public final class MongoServer: Sendable {
             pids.insert(pid)
         }
         process.withLock { $0 = server }
+        try Self.guardAgainstOrphaning(pid)
         let answers = await eventually(within: Self.startLimit) { Self.isListening(port) }
         guard answers else { throw Failure(description: "the MongoDB wire server did not start on port \(port)") }
     }
@@ -78,6 +79,18 @@ public final class MongoServer: Sendable {
         Foundation.kill(server.processIdentifier, SIGKILL)
         server.waitUntilExit()
         _ = Self.runningPIDs.withLock { $0.remove(server.processIdentifier) }
+    }
+
+    /// Ends the server when this process has ended without doing so, as it does when it crashes or is killed.
+    private static func guardAgainstOrphaning(_ pid: pid_t) throws {
+        let guardian = Process()
+        guardian.executableURL = URL(fileURLWithPath: "/bin/sh")
+        guardian.arguments = [
+            "-c", "while kill -0 $1 && kill -0 $2; do sleep 1; done; kill -9 $2", "sh", "\(getpid())", "\(pid)",
+        ]
+        guardian.standardOutput = FileHandle.nullDevice
+        guardian.standardError = FileHandle.nullDevice
+        try guardian.run()
     }
 
     private static func killAll() {

@@ -89,11 +89,6 @@ struct ConnectionState {
         if case .open = input { input = .started }
     }
 
-    /// What was received was not part of a request: a TLS handshake.
-    mutating func handshakeCompleted() {
-        if case .started = input { input = .open }
-    }
-
     mutating func received(head: HTTPRequestHead, peer: String) {
         switch input {
         case .open, .started: break

@@ -6,11 +6,11 @@ import NIOSSL
 import RPC
 import Synchronization
 
-/// An HTTP/1.1 server (RFC 9110, RFC 9112): whole requests in, whole responses out, every wait and size bounded.
+/// An HTTP server (RFC 9110): whole requests in, whole responses out, every wait and size bounded.
 ///
-/// It does keep-alive, pipelining, chunked request bodies, `Expect: 100-continue`, HEAD, HTTP/1.0 and TLS. It does
-/// not stream bodies, compress, upgrade or know HTTP/2. Answers go out in the order of their requests, one worked on
-/// at a time per connection.
+/// It does HTTP/1.1 (RFC 9112) with keep-alive, pipelining, chunked request bodies, `Expect: 100-continue` and HEAD,
+/// HTTP/1.0, HTTP/2 (RFC 9113) by ALPN or prior knowledge, and TLS. It does not stream bodies, compress or upgrade.
+/// Over HTTP/1 answers go out in the order of their requests, one worked on at a time per connection.
 public final class HTTPServer: Sendable {
     private enum Lifecycle {
         /// Becomes `listening` or `stopped`.
@@ -121,20 +121,15 @@ public final class HTTPServer: Sendable {
             channel.close(promise: nil)
             return
         }
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderListSize = configuration.headerBytesMax
-        limits.maxHeaderFieldSize = configuration.headerBytesMax
-        limits.maxHeaderFieldCount = configuration.headerFieldsMax
         let pipeline = channel.pipeline.syncOperations
         do {
             if let tls = configuration.tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
         } catch {
             openConnections.remove()
             throw error
         }
         // From here on the connection counts itself out.
-        try pipeline.addHandler(HTTPServerConnection(loop: loop))
+        try pipeline.addHandler(VersionDetector(loop: loop))
     }
 }
 

@@ -16,7 +16,7 @@ extension HTTPServerConnection {
         } else if state.isAnswering {
             (wait, limit) =
                 state.hasPeerEnded ? (.responderHalfClosed, limits.halfClosedTimeout) : (.responder, nil)
-        } else if state.isReceiving || isHandshaking {
+        } else if state.isReceiving {
             (wait, limit) = (.request, limits.requestTimeout)
         } else {
             (wait, limit) = (.idle, limits.idleTimeout)
@@ -24,13 +24,13 @@ extension HTTPServerConnection {
         let elapsed = watch.elapsed(wait, progress: state.progress, now: now)
         guard let limit, elapsed >= TimeAmount(limit) else { return }
         switch wait {
-        case .request where !isHandshaking:
+        case .request:
             state.refuse(.timeout)
             pump()
         case .idle:
             // The peer is well, so TLS may say farewell.
             context.close(promise: nil)
-        case .request, .responder, .responderHalfClosed, .writing, .linger:
+        case .responder, .responderHalfClosed, .writing, .linger:
             abort()
         }
     }

@@ -2,7 +2,6 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOSSL
-import NIOTLS
 import RPC
 
 /// One connection: turns parsed parts into requests, runs the responder on the event loop, writes the answers.
@@ -11,7 +10,7 @@ import RPC
 ///
 /// `@unchecked Sendable`: everything that changes is touched on the channel's event loop only. NIO calls handlers
 /// there, and the responder's task never leaves it: it starts there and its executor preference is that loop.
-final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
+final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -21,7 +20,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var context: ChannelHandlerContext?
     /// Closing here passes by TLS, which would wait for the peer's farewell.
     private var socketContext: ChannelHandlerContext?
-    var isHandshaking = false
     private var peer = ""
     /// Whether the read in progress completed any part of a request.
     private var sawPart = false
@@ -47,19 +45,20 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if loop.configuration.tls != nil {
-            isHandshaking = true
             // Without the handler that the server has put there, there is nothing to pass by.
             socketContext = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
         }
+        if context.channel.isActive { connected(context) }
         loop.add(self)
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        peer =
-            context.remoteAddress.flatMap { address in
-                address.ipAddress.map { HostPort(host: $0, port: address.port ?? 0).description }
-            } ?? ""
+        connected(context)
         context.fireChannelActive()
+    }
+
+    private func connected(_ context: ChannelHandlerContext) {
+        peer = context.peerText
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -139,9 +138,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
             } else {
                 pump()
             }
-        case TLSUserEvent.handshakeCompleted:
-            isHandshaking = false
-            state.handshakeCompleted()
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -272,8 +268,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, @unchecked Sendable {
         needsFlush = false
         context.flush()
         let channel = context.channel
-        // TLS keeps writes back until its handshake, which may never come.
-        if isHandshaking { return abort() }
         written.futureResult.whenComplete { _ in
             channel.close(mode: linger && !self.state.hasPeerEnded ? .output : .all, promise: nil)
         }

@@ -4,6 +4,15 @@ import NIOPosix
 import RPC
 import Synchronization
 
+/// A connection as its loop sees it, whichever version of HTTP it speaks. On the event loop only.
+protocol ServedConnection: AnyObject {
+    /// No further requests; those in progress finish.
+    func drain()
+    /// Closes now, whatever is in progress.
+    func abort()
+    func checkTimeouts(now: NIODeadline)
+}
+
 /// What the connections of one event loop share: the executor of their tasks, the date, the timer, and their list.
 ///
 /// `@unchecked Sendable`: everything that changes is touched on `eventLoop` only, which each method asserts.
@@ -15,7 +24,7 @@ final class LoopContext: @unchecked Sendable {
     let logger: Logger
     private let openConnections: OpenConnections
 
-    private var connections: [ObjectIdentifier: HTTPServerConnection] = [:]
+    private var connections: [ObjectIdentifier: any ServedConnection] = [:]
     private var date = HTTPDate()
     private var spareBuffer = ByteBuffer()
     private var tick: Scheduled<Void>?
@@ -61,7 +70,7 @@ final class LoopContext: @unchecked Sendable {
 
     // MARK: Connections
 
-    func add(_ connection: HTTPServerConnection) {
+    func add(_ connection: any ServedConnection) {
         eventLoop.assertInEventLoop()
         connections[ObjectIdentifier(connection)] = connection
         if drained != nil {
@@ -71,11 +80,17 @@ final class LoopContext: @unchecked Sendable {
         }
     }
 
-    func remove(_ connection: HTTPServerConnection) {
+    func remove(_ connection: any ServedConnection) {
         eventLoop.assertInEventLoop()
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         openConnections.remove()
         if connections.isEmpty { drained?.succeed() }
+    }
+
+    /// `detector` has found its successor, which was added before: the connection goes on as that.
+    func replace(_ detector: VersionDetector) {
+        eventLoop.assertInEventLoop()
+        connections[ObjectIdentifier(detector)] = nil
     }
 
     /// Ends idle connections, lets the others finish their requests until `timeout`, and then closes what is left.

@@ -1,12 +1,12 @@
 import Contracts
-import Synchronization
+import Storage
 
 /// What this process knows to be stored in the bands, so that most creates need not touch them: bands only ever rise.
 final class KnownBands: Sendable {
     /// About 2 MiB; past it everything is forgotten and learnt again.
     private static let countMax = 65_536
 
-    private let heaviest = Mutex<[CapacityBands.Key: Int32]>([:])
+    private let heaviest = Monitor<[CapacityBands.Key: Int32]>([:])
 
     /// The bands that may be too low for a vessel, the largest first.
     func missing(for vessel: Vessel_Vessel) -> [CapacityBands.Key] {

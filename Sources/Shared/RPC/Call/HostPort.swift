@@ -24,7 +24,11 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
         } else if host.contains(":") {
             return nil
         }
-        guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f || $0 == 0x2f || $0 == 0x40 || $0 == 0x5b || $0 == 0x5d }) else { return nil }
+        guard
+            !host.utf8.contains(where: {
+                $0 <= 0x20 || $0 == 0x7f || $0 == 0x2f || $0 == 0x40 || $0 == 0x5b || $0 == 0x5d
+            })
+        else { return nil }
         self.init(host: String(host), port: port)
     }
 

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOTLS
 
 /// What a connection tells the endpoint that it belongs to, on its event loop.
 protocol ClientConnectionOwner: AnyObject {
@@ -14,35 +13,36 @@ protocol ClientConnectionOwner: AnyObject {
     func connection(_ connection: ClientConnection, ended call: ClientCall, _ outcome: ClientCall.Outcome)
 }
 
-/// One connection of a client. Touched only on its event loop; `@unchecked Sendable` because NIO's channel
-/// initializers and scheduled closures carry it there.
-final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unchecked Sendable {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private static let writeBytes = 64 * 1024
-
+/// One connection of a client. Touched only on its event loop; `@unchecked Sendable` because closures that are scheduled
+/// there carry it.
+final class ClientConnection: @unchecked Sendable {
     private let configuration: RPCClient.Configuration
     private let authority: String
     /// A cycle for as long as the channel is open, so that every call ends with its owner.
     private var owner: (any ClientConnectionOwner)?
-    private var session: HTTP2Session?
-    private var context: ChannelHandlerContext?
+    /// The channel handler; `nil` once the channel is gone.
+    private(set) var transport: HTTP2Transport?
     private var keepalive = KeepaliveState()
     private var tick: RepeatedTask?
-    private var out = ByteBuffer()
     private var isReady = false
     private var isDraining = false
-    private var isReceiving = false
-    private var isSending = false
-    private var isFlushScheduled = false
-    private var isReadWaiting = false
 
     init(_ configuration: RPCClient.Configuration, owner: any ClientConnectionOwner) {
         self.configuration = configuration
         self.authority = configuration.target.description
         self.owner = owner
+        var settings = HTTP2Session.Settings()
+        settings.headerListBytesMax = UInt32(clamping: configuration.headerListBytesMax)
+        settings.concurrentStreamsMax = 0
+        transport = HTTP2Transport(.client, settings, owner: self)
+    }
+
+    private var session: HTTP2Session? { transport?.session }
+
+    /// Lets go of a transport that never came to a channel.
+    func discard() {
+        transport = nil
+        owner = nil
     }
 
     /// Calls sent and not answered.
@@ -71,26 +71,27 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
             owner?.connection(self, ended: call, .notProcessed(Status(.unavailable, "the connection is at its end")))
             return
         }
-        scheduleFlush()
+        transport?.scheduleFlush()
     }
 
     /// Nobody waits for `call` any more; the server is told.
     func cancel(_ call: ClientCall) {
         guard call.isOpen else { return }
         session?.submitReset(call, .cancel)
-        scheduleFlush()
+        transport?.scheduleFlush()
     }
 
     /// Ends the connection. May be called from the session's callbacks; the session must not be entered twice, so it
     /// is then done after them.
     func close() {
-        guard !isReceiving, !isSending else {
-            context?.eventLoop.execute { self.close() }
+        guard let transport else { return }
+        guard !transport.isInsideSession else {
+            transport.context?.eventLoop.execute { self.close() }
             return
         }
-        session?.submitGoAway(.noError)
-        flush()
-        context?.close(promise: nil)
+        transport.session?.submitGoAway(.noError)
+        transport.flush()
+        transport.close()
     }
 
     private func beginDraining() {
@@ -98,9 +99,64 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         isDraining = true
         owner?.connectionIsDraining(self)
     }
+}
 
-    // MARK: What the session says
+// MARK: - What the transport says
 
+extension ClientConnection: HTTP2TransportOwner {
+    func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
+        // A server that accepts and then says nothing is not a server.
+        context.eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) {
+            if !self.isReady { self.transport?.close() }
+        }
+        let timeout = configuration.keepaliveTimeout
+        let amount = TimeAmount(timeout)
+        tick = context.eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { _ in
+            self.onTick(timeout)
+        }
+    }
+
+    private func onTick(_ elapsed: Duration) {
+        guard let transport else { return }
+        keepalive.note(transport)
+        let action = keepalive.tick(
+            elapsed, isWaitingToWrite: false, interval: configuration.keepaliveInterval,
+            timeout: configuration.keepaliveTimeout)
+        switch action {
+        case .nothing: break
+        case .ping where inFlight > 0 || configuration.pingsWithoutCalls:
+            session?.submitPing()
+            transport.flush()
+        case .ping: keepalive = KeepaliveState()
+        case .close: transport.close()
+        }
+    }
+
+    func transportWroteAll(_ session: HTTP2Session) -> Bool { false }
+
+    func transportFinished(_ context: ChannelHandlerContext) {
+        context.close(promise: nil)
+    }
+
+    func transportFailed(_ error: any Error) {}
+
+    func transportEnded(_ streams: [HTTP2Stream]) {
+        tick?.cancel()
+        tick = nil
+        isDraining = true
+        transport = nil
+        for stream in streams {
+            let call = unsafeDowncast(stream, to: ClientCall.self)
+            owner?.connection(self, ended: call, .lost(Status(.unavailable, "the connection to the service was lost")))
+        }
+        owner?.connectionClosed(self)
+        owner = nil
+    }
+}
+
+// MARK: - What the session says
+
+extension ClientConnection {
     func sessionOpensStream() -> HTTP2Stream? { nil }
 
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
@@ -126,7 +182,7 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         let call = unsafeDowncast(stream, to: ClientCall.self)
         let outcome = call.response.outcome(code, wasNeverSent: call.wasNeverSent)
         owner?.connection(self, ended: call, outcome)
-        if isDraining { scheduleFlush() }
+        if isDraining { transport?.scheduleFlush() }
     }
 
     func session(received frame: HTTP2ControlFrame) {
@@ -141,152 +197,5 @@ final class ClientConnection: ChannelDuplexHandler, HTTP2SessionDelegate, @unche
         case .goAway: beginDraining()
         case .pingAcknowledged, .reset: break
         }
-    }
-
-    // MARK: Life of the channel
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { begin(context) }
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        begin(context)
-        context.fireChannelActive()
-    }
-
-    private func begin(_ context: ChannelHandlerContext) {
-        guard session == nil else { return }
-        var settings = HTTP2Session.Settings()
-        settings.headerListBytesMax = UInt32(clamping: configuration.headerListBytesMax)
-        settings.concurrentStreamsMax = 0
-        guard let session = try? HTTP2Session(.client, settings, delegate: self) else {
-            context.close(promise: nil)
-            return
-        }
-        self.session = session
-        // A server that accepts and then says nothing is not a server.
-        context.eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) {
-            if !self.isReady { self.context?.close(promise: nil) }
-        }
-        let timeout = configuration.keepaliveTimeout
-        let amount = TimeAmount(timeout)
-        tick = context.eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { _ in
-            self.onTick(timeout)
-        }
-        flush()
-    }
-
-    private func onTick(_ elapsed: Duration) {
-        let action = keepalive.tick(
-            elapsed, isWaitingToWrite: false, interval: configuration.keepaliveInterval,
-            timeout: configuration.keepaliveTimeout)
-        switch action {
-        case .nothing: break
-        case .ping where inFlight > 0 || configuration.pingsWithoutCalls:
-            session?.submitPing()
-            flush()
-        case .ping: keepalive = KeepaliveState()
-        case .close: context?.close(promise: nil)
-        }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        end()
-        context.fireChannelInactive()
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        end()
-        self.context = nil
-    }
-
-    private func end() {
-        tick?.cancel()
-        tick = nil
-        guard let session else { return }
-        self.session = nil
-        isDraining = true
-        for stream in session.streams {
-            let call = unsafeDowncast(stream, to: ClientCall.self)
-            call.isOpen = false
-            owner?.connection(self, ended: call, .lost(Status(.unavailable, "the connection to the service was lost")))
-        }
-        owner?.connectionClosed(self)
-        owner = nil
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? TLSUserEvent, case .handshakeCompleted(let negotiated) = event, negotiated != "h2" {
-            context.close(promise: nil)
-        }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    // MARK: Bytes
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        guard let session else { return }
-        keepalive.hasRead = true
-        isReceiving = true
-        let isIntact = bytes.withUnsafeReadableBytes { (try? session.receive($0)) != nil }
-        isReceiving = false
-        if !isIntact {
-            flush()
-            context.close(promise: nil)
-        }
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        flush()
-        context.fireChannelReadComplete()
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable { context.read() } else { isReadWaiting = true }
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
-            flush()
-            if isReadWaiting, context.channel.isWritable {
-                isReadWaiting = false
-                context.read()
-            }
-        }
-        context.fireChannelWritabilityChanged()
-    }
-
-    private func scheduleFlush() {
-        guard !isReceiving, !isFlushScheduled, let context else { return }
-        isFlushScheduled = true
-        context.eventLoop.execute {
-            self.isFlushScheduled = false
-            self.flush()
-        }
-    }
-
-    private func flush() {
-        guard let session, let context, !isReceiving, !isSending else { return }
-        while context.channel.isWritable {
-            out.clear()
-            isSending = true
-            let drained = try? session.drain(into: &out, bytesMax: Self.writeBytes)
-            isSending = false
-            guard let more = drained else {
-                context.close(promise: nil)
-                return
-            }
-            guard out.readableBytes > 0 else { break }
-            context.writeAndFlush(wrapOutboundOut(out), promise: nil)
-            guard self.session != nil else { return }
-            if !more { break }
-        }
-        if session.isFinished { context.close(promise: nil) }
     }
 }

@@ -71,7 +71,8 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
                         try channel.pipeline.syncOperations.addHandler(
                             NIOSSLClientHandler(context: tls, serverHostname: configuration.target.serverName))
                     }
-                    try channel.pipeline.syncOperations.addHandler(connection)
+                    guard let transport = connection.transport else { throw ChannelError.alreadyClosed }
+                    try channel.pipeline.syncOperations.addHandler(transport)
                 }
             }
             .connect(to: address)
@@ -81,6 +82,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     }
 
     private func attemptFailed(_ failed: ClientConnection, _ error: any Error) {
+        failed.discard()
         guard connection === failed else { return }
         connection = nil
         loop.logger.debug("can't connect", metadata: ["address": "\(address)", "error": "\(error)"])

@@ -47,7 +47,7 @@ public final class RPCServer: Sendable {
                     if let tls = shared.configuration.tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                     }
-                    try channel.pipeline.syncOperations.addHandler(ServerConnection(shared))
+                    try channel.pipeline.syncOperations.addHandler(ServerConnection.make(shared))
                 }
             }
         let channel = try await bootstrap.bind(to: shared.configuration.address)

@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 
 /// From a complete request to its answer.
-extension ServerConnection: HTTP2SessionDelegate {
+extension ServerConnection {
     /// Of a status message on the wire; peers take 8 KiB of trailers, all in all.
     private static let statusMessageBytesMax = 4 * 1024
 
@@ -62,7 +62,7 @@ extension ServerConnection: HTTP2SessionDelegate {
         if stream.endsWithStatusOK { pendingResponseBytes -= stream.outgoing.count }
         if !stream.isAnswered { stream.task?.cancel() }
         stream.outgoing = []
-        if case .draining = drainState { scheduleFlush() }
+        if case .draining = drainState { transport?.scheduleFlush() }
     }
 
     func session(received frame: HTTP2ControlFrame) {
@@ -137,7 +137,7 @@ extension ServerConnection: HTTP2SessionDelegate {
                 stream.isAnswered = true
                 pendingResponseBytes += message.framed.count
                 session?.submitOK(stream, message: message.framed)
-                scheduleFlush()
+                transport?.scheduleFlush()
             }
         case .failure(let error):
             let status = Status(error)
@@ -210,7 +210,7 @@ extension ServerConnection: HTTP2SessionDelegate {
             }
         }
         if !stream.hasEnded { answeredEarly.append(stream) }
-        scheduleFlush()
+        transport?.scheduleFlush()
     }
 }
 

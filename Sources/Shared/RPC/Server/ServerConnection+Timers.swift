@@ -1,40 +1,5 @@
 import NIOCore
 
-/// What a connection remembers between two ticks of its timer.
-struct KeepaliveState {
-    enum Action: Equatable { case nothing, ping, close }
-
-    /// Ticks so far: a clock that costs nothing to read.
-    private(set) var ticks = 0
-    var hasRead = false
-    var hasWritten = false
-    private var silent = Duration.zero
-    private var stalled = Duration.zero
-    private var isPinged = false
-
-    /// - Parameters:
-    ///   - elapsed: time since the last tick.
-    ///   - isWaitingToWrite: whether anything waits for the peer to read.
-    mutating func tick(_ elapsed: Duration, isWaitingToWrite: Bool, interval: Duration, timeout: Duration) -> Action {
-        ticks += 1
-        if hasRead {
-            silent = .zero
-            isPinged = false
-        } else {
-            silent += elapsed
-        }
-        stalled = isWaitingToWrite && !hasWritten ? stalled + elapsed : .zero
-        hasRead = false
-        hasWritten = false
-        // A peer that answers pings but reads nothing else for as long as a silent one may be silent is as good as gone.
-        if stalled >= interval + timeout { return .close }
-        if isPinged { return silent >= interval + timeout ? .close : .nothing }
-        guard silent >= interval else { return .nothing }
-        isPinged = true
-        return .ping
-    }
-}
-
 /// How far a connection's farewell is (RFC 9113 section 6.8).
 enum DrainState {
     /// -> `noticed`
@@ -73,7 +38,7 @@ final class ConnectionTimers {
 
 extension ServerConnection {
     fileprivate func tick(_ elapsed: Duration) {
-        guard let session, let context else { return }
+        guard let transport, let session = transport.session, let context = transport.context else { return }
         guard isGreeted else {
             shared.logger.debug("peer did not finish its handshake", metadata: ["peer": "\(peer)"])
             close()
@@ -89,6 +54,7 @@ extension ServerConnection {
                 session.submitReset(stream, .cancel)
             }
         }
+        keepalive.note(transport)
         let action = keepalive.tick(
             elapsed, isWaitingToWrite: !context.channel.isWritable,
             interval: shared.configuration.keepaliveInterval, timeout: shared.configuration.keepaliveTimeout)
@@ -100,7 +66,7 @@ extension ServerConnection {
             close()
             return
         }
-        flush()
+        transport.flush()
     }
 
     /// Whether the peer has kept its flow-control window shut for as long as a silent peer may be silent. Frames other
@@ -115,11 +81,11 @@ extension ServerConnection {
 
     /// Takes no new calls, lets those in flight finish, then closes.
     func beginDrain() {
-        guard case .serving = drainState, let session, let context else { return }
+        guard case .serving = drainState, let session, let context = transport?.context else { return }
         drainState = .noticed
         session.submitShutdownNotice()
         session.submitPing()
-        flush()
+        transport?.flush()
         context.eventLoop.scheduleTask(in: .seconds(1)) {
             if case .noticed = self.drainState { self.sendGoAway() }
         }
@@ -129,6 +95,6 @@ extension ServerConnection {
         drainState = .draining
         session?.submitGoAway(.noError)
         // May run inside a read, which flushes by itself; else this does.
-        scheduleFlush()
+        transport?.scheduleFlush()
     }
 }

@@ -137,6 +137,18 @@ package final class HTTP2Session {
         nghttp2_submit_response(session, stream.id, fields.baseAddress, fields.count, &provider)
     }
 
+    /// Header fields and a body, which ends the stream. Plain HTTP, without trailers.
+    package func submitResponse(_ stream: HTTP2Stream, body: [UInt8], _ fill: (inout HeaderList) -> Void) {
+        headers.removeAll()
+        fill(&headers)
+        stream.outgoing = body
+        stream.outgoingOffset = 0
+        var provider = Self.provider(stream)
+        _ = Self.withFields(headers) {
+            nghttp2_submit_response(session, stream.id, $0.baseAddress, $0.count, &provider)
+        }
+    }
+
     /// A response of header fields alone, which ends the stream.
     package func submitHeadersOnly(_ stream: HTTP2Stream, _ fill: (inout HeaderList) -> Void) {
         headers.removeAll()

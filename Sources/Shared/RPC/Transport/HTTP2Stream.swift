@@ -1,7 +1,7 @@
 /// One HTTP/2 stream as ``HTTP2Session`` keeps it; servers and clients add what they need in subclasses.
 ///
 /// Touched only on the event loop of its connection.
-package class HTTP2Stream {
+open class HTTP2Stream {
     /// 0 until the session has given it one.
     package internal(set) var id: Int32 = 0
     /// False once the session has forgotten it; nothing may be submitted then.
@@ -17,7 +17,7 @@ package class HTTP2Stream {
     /// Whether trailers with `grpc-status: 0` follow the last DATA frame, or it ends the stream.
     var endsWithStatusOK = false
 
-    init(id: Int32) {
+    public init(id: Int32) {
         self.id = id
     }
 

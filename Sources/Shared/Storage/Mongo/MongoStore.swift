@@ -1,7 +1,6 @@
 import Logging
 import RPC
 import Storage
-import Synchronization
 
 /// A MongoDB database behind threads that own a client each.
 public final class MongoStore: Store {
@@ -25,7 +24,7 @@ public final class MongoStore: Store {
     ) throws(StorageError) {
         let clients = try MongoClientPool(address, clients: threads, application: name)
         let database = address.database
-        let isPrepared = Mutex(false)
+        let isPrepared = Monitor(false)
         var configuration = PoolConfiguration(name: name, threads: threads)
         configuration.pingInterval = Self.pingInterval
         pool = ConnectionPool(configuration, logger: logger) {

@@ -1,6 +1,5 @@
 import GRDB
 import Storage
-import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -24,7 +23,7 @@ final class SQLiteFile: Sendable {
 
     let path: String
     private let migrations: [String]
-    private let state = Mutex(State.new)
+    private let state = Monitor(State.new)
 
     private enum State {
         case new

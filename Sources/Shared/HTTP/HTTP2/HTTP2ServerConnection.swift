@@ -1,0 +1,206 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import RPC
+
+/// One HTTP/2 connection of an HTTP server: many requests at a time, each a stream.
+///
+/// `@unchecked Sendable`: the responders' tasks capture it. All state is touched on the channel's event loop only: its
+/// transport calls it there, and a task's executor preference is that loop.
+final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
+    /// Requests at a time on one connection.
+    private static let streamsMax = 100
+    /// Body bytes of unfinished requests on one connection; further requests are refused for a while.
+    private static let pendingBytesMax = 8 * 1024 * 1024
+
+    private let loop: LoopContext
+    /// Set at creation, by ``make(_:)``; `nil` once the channel is gone.
+    private var transport: HTTP2Transport?
+    private var peer = ""
+    private var running = 0
+    private var pendingBytes = 0
+    /// Streams answered before their request was complete; reset once the answer is out.
+    private var answeredEarly: [HTTP2RequestStream] = []
+    private var watch = StallWatch()
+    /// Answers and reads so far, for the watch.
+    private var progress = 0
+
+    private init(_ loop: LoopContext) {
+        self.loop = loop
+    }
+
+    /// The channel handler of a new connection, which owns the connection.
+    static func make(_ loop: LoopContext) -> HTTP2Transport {
+        var settings = HTTP2Session.Settings()
+        settings.concurrentStreamsMax = UInt32(streamsMax)
+        settings.headerListBytesMax = UInt32(clamping: loop.configuration.headerBytesMax)
+        let connection = HTTP2ServerConnection(loop)
+        let transport = HTTP2Transport(.server, settings, owner: connection)
+        connection.transport = transport
+        loop.add(connection)
+        return transport
+    }
+
+    // MARK: As the loop sees it
+
+    func drain() {
+        transport?.session?.submitGoAway(.noError)
+        transport?.scheduleFlush()
+    }
+
+    func abort() {
+        transport?.close()
+    }
+
+    func checkTimeouts(now: NIODeadline) {
+        guard let transport, let session = transport.session, let context = transport.context else { return }
+        var unsent = 0
+        for stream in session.streams {
+            let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
+            unsent += stream.unsentBytes
+            let isLate = now - stream.openedAt >= TimeAmount(loop.configuration.requestTimeout)
+            if !stream.hasEnded, !stream.isAnswered, isLate { refuse(stream, .timeout) }
+        }
+        if transport.hasRead { progress += 1 }
+        transport.hasRead = false
+        let isWriting = unsent > 0 || !context.channel.isWritable
+        let wait: StallWatch.Wait =
+            isWriting ? .writing(bytesLeft: unsent) : session.streams.isEmpty ? .idle : .responder
+        let elapsed = watch.elapsed(wait, progress: isWriting ? 0 : progress, now: now)
+        switch wait {
+        case .idle where elapsed >= TimeAmount(loop.configuration.idleTimeout): drain()
+        case .writing where elapsed >= TimeAmount(loop.configuration.writeTimeout): abort()
+        default: break
+        }
+    }
+
+    // MARK: Requests and answers
+
+    private func run(_ stream: HTTP2RequestStream) {
+        guard let request = stream.request(peer: peer) else { return refuse(stream, .malformed) }
+        running += 1
+        let responder = loop.responder
+        let handle = UncheckedStream(stream: stream)
+        stream.task = Task.immediate(executorPreference: loop.executor) {
+            let response = await responder.respond(to: request)
+            self.loop.eventLoop.assertInEventLoop()
+            self.running -= 1
+            handle.stream.task = nil
+            self.answer(handle.stream, response)
+        }
+    }
+
+    private func refuse(_ stream: HTTP2RequestStream, _ refusal: HTTPRefusal) {
+        answer(stream, loop.responder.respond(refusing: refusal))
+    }
+
+    private func answer(_ stream: HTTP2RequestStream, _ response: HTTPResponse) {
+        guard let transport, let session = transport.session, stream.isOpen, !stream.isAnswered else { return }
+        stream.isAnswered = true
+        progress += 1
+        let hasBody = !stream.isHead && response.body.readableBytes > 0
+        let date = loop.dateText
+        let fill = { (fields: inout HeaderList) in
+            fields.add(":status", String(response.status.code))
+            for (name, value) in response.headers where Self.isWritable(name, value) {
+                fields.add(name.lowercased(), value)
+            }
+            // RFC 9110 section 8.6, as over HTTP/1.
+            if response.status != .noContent, response.status != .notModified {
+                fields.add("content-length", String(response.body.readableBytes), neverIndexed: true)
+            }
+            fields.add("date", date)
+        }
+        if hasBody {
+            session.submitResponse(stream, body: Array(response.body.readableBytesView), fill)
+        } else {
+            session.submitHeadersOnly(stream, fill)
+        }
+        if !stream.hasEnded { answeredEarly.append(stream) }
+        transport.scheduleFlush()
+    }
+
+    /// RFC 9113 section 8.2: no bytes that end a line, and nothing that speaks of the connection.
+    private static func isWritable(_ name: String, _ value: String) -> Bool {
+        for byte in value.utf8 where byte < 0x20 && byte != 0x09 || byte == 0x7f { return false }
+        for byte in name.utf8 where byte <= 0x20 || byte >= 0x7f || byte == UInt8(ascii: ":") { return false }
+        switch name.lowercased() {
+        case "", "connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade": return false
+        default: return true
+        }
+    }
+}
+
+// MARK: - What the session says
+
+extension HTTP2ServerConnection: HTTP2TransportOwner {
+    func sessionOpensStream() -> HTTP2Stream? {
+        running < Self.streamsMax && pendingBytes < Self.pendingBytesMax ? HTTP2RequestStream() : nil
+    }
+
+    func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
+        let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
+        if stream.refusal == nil { stream.receive(name, value, loop.configuration) }
+    }
+
+    func sessionReceivedHeaders(on stream: HTTP2Stream) {}
+
+    func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
+        let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
+        guard !stream.isAnswered else { return }
+        let before = stream.body.readableBytes
+        stream.receive(data, loop.configuration)
+        pendingBytes += stream.body.readableBytes - before
+        if let refusal = stream.refusal { refuse(stream, refusal) }
+    }
+
+    func sessionReceivedEnd(on stream: HTTP2Stream) {
+        let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
+        stream.hasEnded = true
+        guard !stream.isAnswered else { return }
+        if let refusal = stream.refusal { refuse(stream, refusal) } else { run(stream) }
+    }
+
+    func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
+        pendingBytes -= stream.body.readableBytes
+        stream.task?.cancel()
+        transport?.scheduleFlush()
+    }
+
+    func session(received frame: HTTP2ControlFrame) {}
+
+    func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
+        peer = context.peerText
+    }
+
+    func transportWroteAll(_ session: HTTP2Session) -> Bool {
+        guard !answeredEarly.isEmpty else { return false }
+        for stream in answeredEarly where stream.isOpen && !stream.hasEnded { session.submitReset(stream, .noError) }
+        answeredEarly.removeAll()
+        return session.wantsWrite
+    }
+
+    func transportFinished(_ context: ChannelHandlerContext) {
+        transport?.isClosing = true
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: TimeAmount(loop.configuration.lingerTimeout)) { channel.close(promise: nil) }
+    }
+
+    func transportFailed(_ error: any Error) {
+        loop.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
+    }
+
+    func transportEnded(_ streams: [HTTP2Stream]) {
+        for stream in streams { unsafeDowncast(stream, to: HTTP2RequestStream.self).task?.cancel() }
+        transport = nil
+        loop.remove(self)
+    }
+}
+
+/// Carries a stream into its responder's task.
+///
+/// `@unchecked Sendable`: the task takes it out again on the connection's event loop only.
+private struct UncheckedStream: @unchecked Sendable {
+    let stream: HTTP2RequestStream
+}

@@ -1,0 +1,123 @@
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import NIOTLS
+import RPC
+
+/// The first handler of a connection: finds out which HTTP the peer speaks, and makes way for who speaks it.
+///
+/// Over TLS that is what ALPN agreed on (RFC 7301); without it, the first bytes tell: HTTP/2 with prior knowledge begins
+/// with a preface that no HTTP/1 request can (RFC 9113 section 3.4). Touched only on its event loop; `@unchecked Sendable`
+/// because the channel initializer carries it there.
+final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, ServedConnection, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+
+    private let loop: LoopContext
+    private var context: ChannelHandlerContext?
+    /// What came before the version was known.
+    private var held = ByteBuffer()
+    private var isHandshaking = false
+    private var watch = StallWatch()
+
+    init(loop: LoopContext) {
+        self.loop = loop
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        isHandshaking = loop.configuration.tls != nil
+        loop.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        loop.remove(self)
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        held.writeBuffer(&bytes)
+        guard !isHandshaking else { return }
+        let seen = held.readableBytesView
+        guard seen.elementsEqual(Self.preface.prefix(seen.count)) || seen.count >= Self.preface.count else {
+            return makeWay(context, isHTTP2: false)
+        }
+        // A prefix of the preface so far; more has to come, unless all of it is there.
+        if seen.count >= Self.preface.count { makeWay(context, isHTTP2: seen.starts(with: Self.preface)) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case TLSUserEvent.handshakeCompleted(let negotiated):
+            isHandshaking = false
+            makeWay(context, isHTTP2: negotiated == "h2")
+        case ChannelEvent.inputClosed:
+            context.close(promise: nil)
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        loop.logger.debug("connection failed", metadata: ["error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    private func makeWay(_ context: ChannelHandlerContext, isHTTP2: Bool) {
+        let pipeline = context.pipeline.syncOperations
+        do {
+            if isHTTP2 {
+                try pipeline.addHandler(HTTP2ServerConnection.make(loop))
+            } else {
+                var limits = NIOHTTPDecoderLimitConfiguration()
+                limits.maxHeaderListSize = loop.configuration.headerBytesMax
+                limits.maxHeaderFieldSize = loop.configuration.headerBytesMax
+                limits.maxHeaderFieldCount = loop.configuration.headerFieldsMax
+                try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
+                try pipeline.addHandler(HTTPServerConnection(loop: loop))
+            }
+        } catch {
+            loop.remove(self)
+            return context.close(promise: nil)
+        }
+        loop.replace(self)
+        if held.readableBytes > 0 {
+            context.fireChannelRead(wrapInboundOut(held))
+            context.fireChannelReadComplete()
+        }
+        pipeline.removeHandler(self, promise: nil)
+    }
+
+    // MARK: As the loop sees it
+
+    /// Nothing was asked yet, so nothing is cut short.
+    func drain() {
+        context?.close(promise: nil)
+    }
+
+    func abort() {
+        context?.close(promise: nil)
+    }
+
+    func checkTimeouts(now: NIODeadline) {
+        let isIdle = held.readableBytes == 0 && !isHandshaking
+        let limit = isIdle ? loop.configuration.idleTimeout : loop.configuration.requestTimeout
+        let elapsed = watch.elapsed(isIdle ? .idle : .request, progress: 0, now: now)
+        if elapsed >= TimeAmount(limit) { abort() }
+    }
+}
+
+extension ChannelHandlerContext {
+    /// The peer's address and port, for logs.
+    var peerText: String {
+        guard let address = remoteAddress, let host = address.ipAddress else { return "" }
+        return HostPort(host: host, port: address.port ?? 0).description
+    }
+}

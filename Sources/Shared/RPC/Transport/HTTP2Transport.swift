@@ -1,0 +1,201 @@
+import NIOCore
+import NIOTLS
+
+/// What a connection is told by the transport under it, beside what the session says. On its event loop.
+package protocol HTTP2TransportOwner: HTTP2SessionDelegate {
+    /// The session is there; what is submitted now goes out with the first bytes.
+    func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext)
+    /// All that there was to write went to the channel. True when the owner submitted more.
+    func transportWroteAll(_ session: HTTP2Session) -> Bool
+    /// Neither side has anything to say any more.
+    func transportFinished(_ context: ChannelHandlerContext)
+    /// Something broke; the channel is being closed. For logs.
+    func transportFailed(_ error: any Error)
+    /// The channel is gone, and these streams with it. Called once.
+    func transportEnded(_ streams: [HTTP2Stream])
+}
+
+/// The bytes of one HTTP/2 connection: feeds the session what is read, writes what it says in one write per turn of the
+/// loop, and reads no more while the peer does not read.
+///
+/// Touched only on the channel's event loop; `@unchecked Sendable` because channel initializers and closures that are
+/// scheduled on that loop carry it.
+package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    /// Bytes handed to the channel in one write.
+    private static let writeBytes = 64 * 1024
+
+    private let role: HTTP2Session.Role
+    private let settings: HTTP2Session.Settings
+    /// A cycle for as long as the channel is open, so that every stream ends with its owner.
+    private var owner: (any HTTP2TransportOwner)?
+    package private(set) var session: HTTP2Session?
+    package private(set) var context: ChannelHandlerContext?
+    /// Something was read, something was written, since the flag was last cleared.
+    package var hasRead = false
+    package var hasWritten = false
+    /// Nothing more is written; what is read is thrown away.
+    package var isClosing = false
+
+    private var out = ByteBuffer()
+    private var isReceiving = false
+    private var isSending = false
+    private var isFlushScheduled = false
+    private var isReadWaiting = false
+
+    package init(_ role: HTTP2Session.Role, _ settings: HTTP2Session.Settings, owner: any HTTP2TransportOwner) {
+        self.role = role
+        self.settings = settings
+        self.owner = owner
+    }
+
+    /// Whether nghttp2 is calling back; it must not be entered again from there.
+    package var isInsideSession: Bool { isReceiving || isSending }
+
+    // MARK: Life of the channel
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin(context) }
+    }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard session == nil, let owner else { return }
+        do {
+            let session = try HTTP2Session(role, settings, delegate: owner)
+            self.session = session
+            owner.transportBegan(session, context)
+            flush()
+        } catch {
+            fail(error)
+        }
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+    }
+
+    private func end() {
+        guard let owner else { return }
+        isClosing = true
+        let streams = session?.streams ?? []
+        session = nil
+        for stream in streams { stream.isOpen = false }
+        owner.transportEnded(streams)
+        self.owner = nil
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(error)
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // RFC 9113 section 3.2: over TLS both sides must have agreed on h2.
+        if let event = event as? TLSUserEvent, case .handshakeCompleted(let negotiated) = event, negotiated != "h2" {
+            fail(HTTP2SessionError.notHTTP2)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func fail(_ error: any Error) {
+        owner?.transportFailed(error)
+        context?.close(promise: nil)
+    }
+
+    // MARK: Bytes in
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        guard let session else { return }
+        hasRead = true
+        isReceiving = true
+        let failure = bytes.withUnsafeReadableBytes { bytes -> HTTP2SessionError? in
+            do throws(HTTP2SessionError) {
+                try session.receive(bytes)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        isReceiving = false
+        if let failure {
+            // The session may still say why, in a GOAWAY.
+            flush()
+            fail(failure)
+        }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        flush()
+        context.fireChannelReadComplete()
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { isReadWaiting = true }
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            flush()
+            if isReadWaiting, context.channel.isWritable {
+                isReadWaiting = false
+                context.read()
+            }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Bytes out
+
+    /// Flushes at the end of the loop's turn, once for all that is submitted in it. A read flushes by itself.
+    package func scheduleFlush() {
+        guard !isReceiving, !isFlushScheduled, let context else { return }
+        isFlushScheduled = true
+        context.eventLoop.execute {
+            self.isFlushScheduled = false
+            self.flush()
+        }
+    }
+
+    /// Writes what the session has to say. Does nothing inside the session's callbacks.
+    package func flush() {
+        guard let session, let context, let owner, !isInsideSession, !isClosing else { return }
+        while context.channel.isWritable {
+            out.clear()
+            isSending = true
+            let drained = try? session.drain(into: &out, bytesMax: Self.writeBytes)
+            isSending = false
+            guard let more = drained else {
+                context.close(promise: nil)
+                return
+            }
+            if out.readableBytes > 0 {
+                hasWritten = true
+                context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+            }
+            // Writing may have found the connection closed.
+            guard self.session != nil else { return }
+            if !more, !owner.transportWroteAll(session) { break }
+        }
+        if session.isFinished { owner.transportFinished(context) }
+    }
+
+    /// Ends the connection without ceremony.
+    package func close() {
+        context?.close(promise: nil)
+    }
+}
