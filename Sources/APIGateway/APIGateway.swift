@@ -35,14 +35,21 @@ struct APIGateway: ServiceProgram {
         let gateway = try await Gateway(
             configuration: configuration, group: runtime.group, logger: runtime.logger,
             recorder: { service, method in calls.recorder(service: service, method: method) })
-        runtime.readiness.add(ReadinessCheck("services") { await gateway.readinessProblem() })
-        runtime.metrics.gauge("http_server_open_connections", "Connections that clients have open.") {
-            Double(gateway.connectionCount)
-        }
-        runtime.metrics.gauge("rpc_client_connections", "Connections open to services.") {
-            Double(gateway.upstreamConnectionCount)
-        }
+        Self.watch(gateway, runtime)
         return ServiceParts(front: gateway)
+    }
+
+    /// Lets the admin endpoints show what the gateway's own address shows, and its connections.
+    private static func watch(_ gateway: Gateway, _ runtime: ServiceRuntime) {
+        for service in services {
+            runtime.readiness.add(ReadinessCheck(service) { [weak gateway] in await gateway?.problem(of: service) })
+        }
+        runtime.metrics.gauge("http_server_open_connections", "Connections that callers have open.") { [weak gateway] in
+            Double(gateway?.connectionCount ?? 0)
+        }
+        runtime.metrics.gauge("rpc_client_connections", "Connections open to services.") { [weak gateway] in
+            Double(gateway?.upstreamConnectionCount ?? 0)
+        }
     }
 }
 

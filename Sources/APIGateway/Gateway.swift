@@ -67,12 +67,9 @@ final class Gateway: Sendable {
         for client in clients { await client.shutdown() }
     }
 
-    /// Why the gateway is not ready, in a line; `nil` when its services answer.
-    func readinessProblem() async -> String? {
-        let problems = await readiness.outcome().problems.compactMap { name, problem in
-            problem.map { "\(name): \($0)" }
-        }
-        return problems.isEmpty ? nil : problems.joined(separator: "; ")
+    /// What is wrong with a service behind the gateway; `nil` if it is ready, or not one of those that must be.
+    func problem(of service: String) async -> String? {
+        await readiness.outcome().problems.first { $0.service == service }?.problem
     }
 
     /// Callers' connections open now, for a gauge.

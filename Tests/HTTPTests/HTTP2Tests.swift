@@ -36,15 +36,17 @@ struct HTTP2Tests {
 
     @Test(
         "what is too large is refused, and the next request works",
-        arguments: [(["-H", "x: \(String(repeating: "a", count: 17_000))"], "431"), (["-d", "@-"], "413")])
+        arguments: [(["-H", "x: \(String(repeating: "a", count: 17_000))"], "431"), (["--data-binary", "@-"], "413")])
     func limits(arguments: [String], status: String) async throws {
         let folder = try TemporaryFolder()
         let file = folder.file("body")
         try await Tool.run("sh", ["-c", "head -c 3000 /dev/zero > \(file)"])
         try await withServer(.echo(), configure: { $0.bodyBytesMax = 2_000 }) { _, address in
             let flags = arguments.map { $0 == "@-" ? "@" + file : $0 }
-            #expect(try await curl(address, "/", flags + ["-o", "/dev/null", "-w", "%{http_code}"]) == status)
-            #expect(try await curl(address, "/next", []) == "GET /next - ")
+            let code = try await curl(address, "/", flags + ["-o", "/dev/null", "-w", "%{http_code}"])
+            #expect(code == status)
+            let next = try await curl(address, "/next", [])
+            #expect(next == "GET /next - ")
         }
     }
 
@@ -81,12 +83,13 @@ struct HTTP2Tests {
 
     @Test(
         "half a preface and then something else is refused",
-        arguments: ["PRI * HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX"])
+        arguments: ["PRX / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX"])
     func nearlyPreface(text: String) async throws {
         try await withServer(.echo()) { _, address in
             let client = try await RawClient.connect(address)
             for byte in text { try await client.send(String(byte)) }
-            #expect(try await client.end().contains("400"))
+            let answer = try await client.end()
+            #expect(answer.contains("400"))
             await client.close()
             #expect(try await curl(address, "/next", []) == "GET /next - ")
         }

@@ -35,7 +35,7 @@ struct RefusalTests {
             "GET nothing HTTP/1.1\r\nhost: x\r\n\r\n",
             "CONNECT other:443 HTTP/1.1\r\nhost: other:443\r\n\r\n",
             "GET / HTTP/3.7\r\nhost: x\r\n\r\n",
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
             "BREW /pot HTTP/1.1\r\nhost: x\r\n\r\n",
             "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}",
         ])

@@ -88,10 +88,8 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
             return context.close(promise: nil)
         }
         loop.replace(self)
-        if held.readableBytes > 0 {
-            context.fireChannelRead(wrapInboundOut(held))
-            context.fireChannelReadComplete()
-        }
+        // The end of this read is still to come, and finds the successor.
+        if held.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(held)) }
         pipeline.removeHandler(self, promise: nil)
     }
 

@@ -104,6 +104,11 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // Only seen where the channel allows one side to close first. HTTP/2 has no half of a connection to offer.
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            flush()
+            context.close(promise: nil)
+        }
         // RFC 9113 section 3.2: over TLS both sides must have agreed on h2.
         if let event = event as? TLSUserEvent, case .handshakeCompleted(let negotiated) = event, negotiated != "h2" {
             fail(HTTP2SessionError.notHTTP2)
