@@ -49,8 +49,6 @@ final class Gateway: Sendable {
                 table: table,
                 readiness: readiness,
                 files: files,
-                servicesPage: ServicesPage.render(table),
-                ids: RequestIDs(),
                 logger: logger),
             logger: logger)
     }

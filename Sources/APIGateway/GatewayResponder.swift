@@ -5,15 +5,30 @@ import NIOHTTP1
 import RPC
 
 /// Answers the gateway's requests. Knows HTTP's semantics, and nothing of how it is carried.
-struct GatewayResponder: HTTPResponder {
-    let namespace: String
-    let timeout: Duration
-    let table: RouteTable
-    let readiness: Readiness
-    let files: StaticFiles?
-    let servicesPage: ByteBuffer
-    let ids: RequestIDs
-    let logger: Logger
+///
+/// A class, as each request takes a reference to it.
+final class GatewayResponder: HTTPResponder {
+    private let namespace: String
+    private let timeout: Duration
+    private let table: RouteTable
+    private let readiness: Readiness
+    private let files: StaticFiles?
+    private let servicesPage: ByteBuffer
+    private let ids = RequestIDs()
+    private let logger: Logger
+
+    init(
+        namespace: String, timeout: Duration, table: RouteTable, readiness: Readiness, files: StaticFiles?,
+        logger: Logger
+    ) {
+        self.namespace = namespace
+        self.timeout = timeout
+        self.table = table
+        self.readiness = readiness
+        self.files = files
+        self.servicesPage = ServicesPage.render(table)
+        self.logger = logger
+    }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
         let passed = PassedHeaders(request.headers, ids: ids)

@@ -4,8 +4,8 @@ import RPC
 
 /// What can be called from outside, and where it leads. Everything that is not in it does not exist for callers.
 struct RouteTable: Sendable {
-    /// A method and the client of the service that has it.
-    struct Entry: Sendable {
+    /// A method and the client of the service that has it. A class, as each request takes a reference to it.
+    final class Entry: Sendable {
         /// The service's short name, which errors carry.
         let service: String
         let route: GatewayRoute
@@ -13,6 +13,14 @@ struct RouteTable: Sendable {
         let recorder: (any CallRecorder)?
         /// `VesselService.Create`, as bytes to compare.
         fileprivate let name: [UInt8]
+
+        fileprivate init(service: String, route: GatewayRoute, client: RPCClient, recorder: (any CallRecorder)?) {
+            self.service = service
+            self.route = route
+            self.client = client
+            self.recorder = recorder
+            name = Array("\(route.interface).\(route.method)".utf8)
+        }
     }
 
     /// A service as callers name it.
@@ -38,9 +46,7 @@ struct RouteTable: Sendable {
         for name in Self.serviceNames {
             guard let client = clients[name] else { continue }
             let entries = Self.routes(of: name).map { route in
-                Entry(
-                    service: name, route: route, client: client, recorder: recorder(name, route.method),
-                    name: Array("\(route.interface).\(route.method)".utf8))
+                Entry(service: name, route: route, client: client, recorder: recorder(name, route.method))
             }
             services.append(Service(name: Array(name.utf8), entries: entries))
             // The user service was once called auth, and its callers still say so.

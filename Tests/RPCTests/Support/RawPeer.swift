@@ -46,7 +46,7 @@ final class RawPeer: Sendable {
         var sent = 0
         while sent < bytes.count {
             guard wait(for: Int16(POLLOUT), patience) else { return false }
-            let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT.rawValue)
+            let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
             let count = bytes.withUnsafeBytes {
                 Foundation.send(descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent, flags)
             }
@@ -104,14 +104,19 @@ final class RawListener: Sendable {
     let port: Int
 
     init() throws {
-        descriptor = try RawPeer.makeSocket()
-        let bound = RawPeer.withLoopback(0) { bind(descriptor, $0, $1) }
-        guard bound == 0, listen(descriptor, 64) == 0 else { throw SocketFailure("can't listen") }
+        let descriptor = try RawPeer.makeSocket()
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        let isListening =
+            RawPeer.withLoopback(0) { bind(descriptor, $0, $1) } == 0 && listen(descriptor, 64) == 0
+            && withUnsafeMutablePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+            } == 0
+        guard isListening else {
+            close(descriptor)
+            throw SocketFailure("can't listen")
         }
+        self.descriptor = descriptor
         port = Int(in_port_t(bigEndian: address.sin_port))
     }
 
@@ -136,9 +141,13 @@ struct SocketFailure: Error {
 
 /// Runs what blocks on a thread of its own, so that no test keeps another from running.
 func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread {
-            continuation.resume(with: Result { try body() })
-        }
+    // A task rather than a bare thread, so that failed expectations know their test.
+    try await Task(executorPreference: ThreadPerJob()) { try body() }.value
+}
+
+private final class ThreadPerJob: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        Thread.detachNewThread { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

@@ -61,13 +61,13 @@ final class HandlerLog: Sendable {
             },
             RPCRoute(TestMethods.large) { request, _ in
                 var answer = Vessel_Vessel()
-                answer.name = String(repeating: "x", count: Int(request.capacity))
+                answer.name = letters(Int(request.capacity))
                 return answer
             },
             RPCRoute(TestMethods.stubborn) { [self] request, _ in
                 note { $0.began += 1 }
                 // Tasks of its own are not cancelled with the handler.
-                try? await Task.detached { try? await Task.sleep(for: .milliseconds(Int(request.capacity))) }.value
+                await Task.detached { try? await Task.sleep(for: .milliseconds(Int(request.capacity))) }.value
                 note { $0.finished += 1 }
                 return request
             },
@@ -94,6 +94,11 @@ final class HandlerLog: Sendable {
         note { $0.finished += 1 }
         return request
     }
+}
+
+/// So many x. Without `String(repeating:count:)`, which takes long enough for megabytes to keep an event loop busy.
+func letters(_ count: Int) -> String {
+    String(decoding: [UInt8](repeating: UInt8(ascii: "x"), count: count), as: UTF8.self)
 }
 
 extension Vessel_Vessel {

@@ -13,7 +13,7 @@ struct PercentEncodingTests {
         arguments: ["", "plain ~ text!", "100 %", "%41", "Grüße, 船", "a\r\nb\u{0}\u{7f}", "🚢"])
     func roundTrip(text: String) {
         let encoded = PercentEncoding.encode(text)
-        #expect(encoded.utf8.allSatisfy { $0 >= 0x20 && $0 <= 0x7e })
+        for byte in encoded.utf8 { #expect(byte >= 0x20 && byte <= 0x7e) }
         #expect(decode(encoded) == text)
     }
 

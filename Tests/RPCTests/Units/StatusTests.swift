@@ -28,7 +28,7 @@ struct StatusTests {
     func names() {
         #expect(Status.Code.allCases.count == 17)
         #expect(Set(Status.Code.allCases.map(\.name)).count == 17)
-        #expect(Status.Code.allCases.allSatisfy { $0.name == $0.name.uppercased() })
+        for code in Status.Code.allCases { #expect(code.name == code.name.uppercased()) }
         #expect(Status(.notFound, "no vessel").description == "NOT_FOUND: no vessel")
         #expect(Status(.notFound).description == "NOT_FOUND")
     }

@@ -13,7 +13,8 @@ public struct Deadline: Sendable, Equatable, Comparable {
 
     /// `duration` from now; one that the clock can't count is ``never``, one below zero has passed.
     public static func after(_ duration: Duration) -> Deadline {
-        let nanoseconds = UInt64(max(0, TimeAmount(duration).nanoseconds))
+        guard duration > .zero else { return Deadline(.now()) }
+        let nanoseconds = UInt64(TimeAmount(duration).nanoseconds)
         let (end, overflow) = NIODeadline.now().uptimeNanoseconds.addingReportingOverflow(nanoseconds)
         return overflow || end >= Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
     }

@@ -1,0 +1,146 @@
+import Contracts
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import RPC
+
+@Suite("A server's bounds")
+struct LimitTests {
+    @Test("the 257th stream of a connection is refused, and may be repeated")
+    func streams() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello)
+                var reader = FrameReader()
+                // The bound holds from when the peer has acknowledged it.
+                let settings = peer.next(.settings, &reader)
+                #expect(settings != nil)
+                peer.send(Frame(.settings, Frame.acknowledgement).bytes)
+                for number in 0..<257 { peer.send(Frame.request(UInt32(2 * number + 1), "/test.Test/Wait").bytes) }
+                let refused = peer.next(.reset, &reader)
+                #expect(refused == Frame.reset(513, code: 7))
+                // One ends, the next is taken.
+                peer.send(Frame.reset(1, code: 8).bytes)
+                peer.send(Frame.request(515, "/test.Test/Echo").bytes + Frame.message(515, []).bytes)
+                #expect(peer.next(.data, &reader, on: 515) != nil)
+            }
+        }
+    }
+
+    @Test("connections above the bound are closed at once; when one ends, another is taken")
+    func connections() async throws {
+        try await withServer({ $0.connectionsMax = 3 }) { server in
+            let peers = try await onThread {
+                try (0..<3).map { _ in
+                    let peer = try RawPeer(port: server.port)
+                    peer.send(Frame.hello)
+                    return peer
+                }
+            }
+            try await eventually("three connections") { server.server.connectionCount == 3 }
+            try await onThread {
+                let fourth = try RawPeer(port: server.port)
+                #expect(fourth.waitForEnd())
+                peers[0].end()
+            }
+            try await eventually("one connection less") { server.server.connectionCount < 3 }
+            try await server.servesAGoodClient()
+            withExtendedLifetime(peers) {}
+        }
+    }
+
+    @Test("requests that wait for their end hold a bounded number of bytes")
+    func requestBytes() async throws {
+        try await withServer({ $0.bufferedRequestBytesMax = 100_000 }) { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello)
+                let half = Frame(.data, stream: 0, [0] + Frame.big(50_000) + [UInt8](repeating: 0, count: 10_000))
+                for number in 0..<12 {
+                    var frame = half
+                    frame.stream = UInt32(2 * number + 1)
+                    peer.send(Frame.request(frame.stream, "/test.Test/Echo").bytes + frame.bytes)
+                }
+                var reader = FrameReader()
+                let refused = peer.next(.headers, &reader, flags: Frame.endStream)
+                #expect(refused?.stream == 21)
+                // The rest of a refused request is not wanted.
+                let reset = peer.next(.reset, &reader, on: 21)
+                #expect(reset?.payload == Frame.big(0))
+            }
+            try await server.servesAGoodClient()
+        }
+    }
+
+    @Test("an error that knows no status is INTERNAL, and its text stays here")
+    func secrets() async throws {
+        try await withServer { server in
+            try await withClient(server.port) { client in
+                #expect(await client.status(of: TestMethods.crash) == Status(.internal, "internal error"))
+            }
+        }
+    }
+
+    @Test("a status message of any length arrives, cut to what peers take")
+    func longMessage() async throws {
+        try await withServer { server in
+            try await withClient(server.port) { client in
+                for text in [letters(200_000), String(repeating: "船", count: 20_000)] {
+                    let status = await client.status(of: TestMethods.fail, Vessel_Vessel(name: text, capacity: 9))
+                    #expect(status.code == .failedPrecondition)
+                    #expect(text.hasPrefix(status.message))
+                    #expect(status.message.utf8.count > 1_000)
+                }
+            }
+        }
+    }
+
+    @Test("a handler that is still busy at the deadline is answered for, and counted once")
+    func serverDeadline() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello)
+                peer.send(
+                    Frame.request(1, "/test.Test/Wait", [("grpc-timeout", "100m")]).bytes
+                        + Frame.message(1, [0x10, 0xe0, 0xd4, 0x03]).bytes)
+                var reader = FrameReader()
+                let answer = peer.next(.headers, &reader, flags: Frame.endStream)
+                #expect(answer != nil)
+            }
+            try await eventually("the handler's end") { server.log.cancelled == 1 }
+        }
+    }
+
+    @Test("a deadline holds for a request that does not end, too")
+    func deadlineBeforeTheEnd() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello + Frame.request(1, "/test.Test/Wait", [("grpc-timeout", "100m")]).bytes)
+                var reader = FrameReader()
+                #expect(peer.next(.headers, &reader) != nil)
+                #expect(peer.next(.reset, &reader) != nil)
+            }
+            #expect(server.log.began == 0)
+        }
+    }
+
+    @Test("an answer that filled a write is followed by the reset of its unfinished request")
+    func earlyAnswerReset() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello + Frame.request(1, "/test.Test/Nothing").bytes)
+                peer.send(Frame(.data, stream: 1, [0]).bytes)
+                var reader = FrameReader()
+                let answer = peer.next(.headers, &reader, on: 1)
+                #expect(answer?.kind == Frame.Kind.headers.rawValue)
+                let reset = peer.next(.reset, &reader, on: 1)
+                #expect(reset == Frame.reset(1, code: 0))
+            }
+        }
+    }
+}
