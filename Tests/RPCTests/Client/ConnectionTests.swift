@@ -12,7 +12,7 @@ import Testing
 struct ConnectionTests {
     @Test("nothing listens: UNAVAILABLE, long before the deadline")
     func nothingListens() async throws {
-        let port = try await Ports.free()
+        let port = try Ports.free()
         try await withClient(port) { client in
             let began = NIODeadline.now()
             let status = await client.status(of: TestMethods.echo)
