@@ -37,9 +37,9 @@ struct AdminTests {
         }
 
         let gateway = try await metrics(of: fleet.gateway)
-        #expect(gateway.calls("vessel/Create", "OK") == 3)
-        #expect(gateway.calls("vessel/Create", "INVALID_ARGUMENT") == 1)
-        #expect(gateway.calls("vessel/FindAvailable", "NOT_FOUND") == 1)
+        #expect(gateway.calls("vessel/Create", "OK", kind: "client") == 3)
+        #expect(gateway.calls("vessel/Create", "INVALID_ARGUMENT", kind: "client") == 1)
+        #expect(gateway.calls("vessel/FindAvailable", "NOT_FOUND", kind: "client") == 1)
         #expect((gateway.value("rpc_client_connections") ?? 0) >= 1)
         let caller = try await WebConnection.open(fleet.gateway.port)
         _ = try await caller.rpc(VesselJSON.find(capacity: 1, weight: 1))
@@ -63,19 +63,23 @@ struct AdminTests {
         #expect((metrics.value("process_resident_memory_bytes") ?? 0) > 1_000_000)
         #expect((metrics.value("process_open_fds") ?? 0) > 3)
         #expect((metrics.value("process_cpu_seconds_total") ?? 0) > 0)
-        let buckets = metrics.samples.filter { $0.name == "rpc_server_call_duration_seconds_bucket" }
+        let family =
+            program.executable.hasSuffix("gateway")
+            ? "rpc_client_call_duration_seconds" : "rpc_server_call_duration_seconds"
+        let buckets = metrics.samples.filter { $0.name == family + "_bucket" }
+        #expect(!buckets.isEmpty)
         for (group, samples) in Dictionary(grouping: buckets, by: { $0.labels.filter { $0.key != "le" } }) {
             #expect(samples.map(\.value) == samples.map(\.value).sorted(), "\(group)")
             #expect(samples.last?.labels["le"] == "+Inf")
-            #expect(samples.last?.value == metrics.value("rpc_server_call_duration_seconds_count", group))
+            #expect(samples.last?.value == metrics.value(family + "_count", group))
         }
         return metrics
     }
 }
 
 extension Metrics {
-    fileprivate func calls(_ method: String, _ status: String) -> Double? {
+    fileprivate func calls(_ method: String, _ status: String, kind: String = "server") -> Double? {
         value(
-            "rpc_server_call_duration_seconds_count", ["rpc_method": method, "rpc_response_status_code": status])
+            "rpc_\(kind)_call_duration_seconds_count", ["rpc_method": method, "rpc_response_status_code": status])
     }
 }

@@ -78,7 +78,8 @@ extension LoadTests {
             #expect(known.surprises.isEmpty, "\(known.surprises.prefix(5))")
             let names = try await stored().names
             let lost = known.acknowledged.filter { names[$0] != 1 }
-            #expect(lost.isEmpty, "\(lost.count) of \(known.acknowledged.count) acknowledged vessels are not stored once")
+            #expect(
+                lost.isEmpty, "\(lost.count) of \(known.acknowledged.count) acknowledged vessels are not stored once")
             let keyed = known.keyed.filter { names[$0.key] != 1 || $0.value.count != 1 }
             #expect(keyed.isEmpty, "\(keyed.count) of \(known.keyed.count) keys don't stand for one vessel")
 

@@ -15,7 +15,7 @@ struct DrainOrderTests {
             try await client.create("first")
             server.send(SIGSTOP)
             async let slow = client.create("slow")
-            try await isRunning(vessel, pool: "vessels")
+            try await isAtWork(vessel)
             run.send(SIGTERM)
             try await drains(vessel)
             server.send(SIGCONT)
@@ -33,7 +33,7 @@ struct DrainOrderTests {
             try await client.create("first")
             server.send(SIGSTOP)
             async let slow = client.status { try await $0.create("slow") }
-            try await isRunning(vessel, pool: "vessels")
+            try await isAtWork(vessel)
             #expect(try await run.stop(within: .seconds(12)) == 0)
             #expect(await slow == .unavailable)
         }
@@ -50,7 +50,7 @@ struct DrainOrderTests {
         async let slow = fleet.create(VesselJSON(name: "slow"))
         try await eventually("a call in flight") {
             let metrics = try await Web.get(fleet.gateway.adminPort, "/metrics").body
-            return Metrics(metrics).value("rpc_server_active_calls", ["rpc_method": "vessel/Create"]) == 1
+            return Metrics(metrics).value("rpc_client_active_calls", ["rpc_method": "vessel/Create"]) == 1
         }
         runs.gateway.send(SIGTERM)
         try await drains(fleet.gateway)
@@ -62,7 +62,7 @@ struct DrainOrderTests {
         #expect(try await runs.vessel.stop() == 0)
     }
 
-    private func isRunning(_ program: Program, pool: String) async throws {
+    private func isAtWork(_ program: Program) async throws {
         try await eventually("a call in flight") {
             let metrics = Metrics(try await Web.get(program.adminPort, "/metrics").body)
             return (metrics.value("rpc_server_active_calls", ["rpc_method": "vessel.VesselService/Create"]) ?? 0) >= 1

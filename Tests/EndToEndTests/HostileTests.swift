@@ -18,13 +18,16 @@ extension LoadTests {
             let fleet = try await Fleet(store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"])
             let runs = try await fleet.start()
             let onGateway = [
-                "connections", "slow-loris", "large-bodies", "too-large-bodies", "large-headers", "slow-readers", "garbage",
+                "connections", "slow-loris", "large-bodies", "too-large-bodies", "large-headers", "slow-readers",
+                "garbage",
             ]
             let onVessel = [
                 "h2-connections", "h2-pings", "h2-settings", "h2-resets", "h2-endless-header", "h2-unread-calls",
                 "h2-garbage",
             ]
-            let before = (gateway: try #require(runs.gateway.residentKiB), vessel: try #require(runs.vessel.residentKiB))
+            let before = (
+                gateway: try #require(runs.gateway.residentKiB), vessel: try #require(runs.vessel.residentKiB)
+            )
             for attack in onGateway { try await endure(attack, on: fleet.gateway, runs.gateway, fleet) }
             for attack in onVessel { try await endure(attack, on: fleet.vessel, runs.vessel, fleet) }
             // What one attack took serves the next one: nothing adds up.

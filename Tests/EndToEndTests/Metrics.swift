@@ -31,12 +31,15 @@ struct Metrics {
 
     private static func labels(_ text: Substring) -> [String: String] {
         var labels: [String: String] = [:]
-        for match in text.matches(of: /([a-zA-Z_]+)="((?:[^"\\]|\\.)*)",?/) { labels[String(match.1)] = String(match.2) }
+        for match in text.matches(of: /([a-zA-Z_]+)="((?:[^"\\]|\\.)*)",?/) {
+            labels[String(match.1)] = String(match.2)
+        }
         return labels
     }
 
     /// The one sample of that name with at least these labels.
     func value(_ name: String, _ labels: [String: String] = [:]) -> Double? {
-        samples.first { sample in sample.name == name && labels.allSatisfy { sample.labels[$0.key] == $0.value } }?.value
+        samples.first { sample in sample.name == name && labels.allSatisfy { sample.labels[$0.key] == $0.value } }?
+            .value
     }
 }

@@ -27,7 +27,8 @@ struct SecretsTests {
         try await post(VesselJSON(capacity: 0).create)
         try await post(VesselJSON(name: "another").create)
         try await post(#"{"service": "vessel", "method": "VesselService.Create", "request": "not JSON"#)
-        try await post(#"{"service": "user", "method": "UserService.Auth", "request": {"password": "secret-password"}}"#)
+        try await post(
+            #"{"service": "user", "method": "UserService.Auth", "request": {"password": "secret-password"}}"#)
         try await post(VesselJSON.find(capacity: 1, weight: 1), secrets.filter { $0.key != "idempotency-key" })
         let (created, invalid, mismatched) = (answers[0], answers[1], answers[2])
         #expect(created.status == 200 && invalid.status == 400 && mismatched.status == 409, "\(answers)")
@@ -47,10 +48,13 @@ struct SecretsTests {
         #expect(try await runs.vessel.stop() == 0)
 
         let logs = [runs.vessel, runs.gateway].map { $0.output + $0.errors }.joined()
-        #expect(logs.contains("\"level\":\"debug\"") || logs.contains("\"level\":\"trace\""), "nothing talkative was logged")
+        #expect(
+            logs.contains("\"level\":\"debug\"") || logs.contains("\"level\":\"trace\""), "nothing talkative was logged"
+        )
         let told = logs + answers.map { "\($0.headers) \($0.body)" }.joined(separator: "\n")
         for secret in [password, "jwt-secret", "secret-"] {
-            #expect(!told.contains(secret), "\(secret): \(told.split(separator: "\n").first { $0.contains(secret) } ?? "")")
+            #expect(
+                !told.contains(secret), "\(secret): \(told.split(separator: "\n").first { $0.contains(secret) } ?? "")")
         }
         for answer in answers.filter({ $0.status >= 400 && $0.headers.contains(name: "x-request-id") }) {
             #expect(!answer.body.contains("\(server.port)") && !answer.body.contains("mongo"), "\(answer.body)")

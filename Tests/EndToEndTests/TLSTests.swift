@@ -29,7 +29,9 @@ struct Certificates {
 
 @Suite("TLS from end to end", .timeLimit(.minutes(1)))
 struct TLSTests {
-    @Test("curl speaks https to the gateway, which speaks TLS to the vessel service", arguments: ["localhost", "127.0.0.1"])
+    @Test(
+        "curl speaks https to the gateway, which speaks TLS to the vessel service",
+        arguments: ["localhost", "127.0.0.1"])
     func throughAndThrough(host: String) async throws {
         let folder = try TemporaryFolder()
         let certificates = try await Certificates()
@@ -84,6 +86,7 @@ struct TLSTests {
             store: "sqlite:none", ["--tls_cert=\(certificates.certificate)", "--tls_key=\(others.key)"]
         ).launch()
         #expect(try await run.status() == 64)
-        #expect(run.errors.split(separator: "\n").count == 1 && run.errors.contains("don't fit together"), "\(run.errors)")
+        #expect(
+            run.errors.split(separator: "\n").count == 1 && run.errors.contains("don't fit together"), "\(run.errors)")
     }
 }

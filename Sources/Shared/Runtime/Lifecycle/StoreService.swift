@@ -74,7 +74,8 @@ final class StoreService: Service {
         }
         defer { limit.cancel() }
         for await isClosed in outcome.stream {
-            if !isClosed { logger.warning("the store hangs and is left", metadata: ["address": "\(store.storeAddress)"]) }
+            guard !isClosed else { return }
+            logger.warning("the store hangs and is left", metadata: ["address": "\(store.storeAddress)"])
             return
         }
     }

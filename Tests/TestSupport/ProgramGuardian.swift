@@ -1,0 +1,36 @@
+import Foundation
+import Synchronization
+
+/// Ends the programs of tests when the tests' own process is killed or crashes, so that nothing is left behind.
+///
+/// A shell that waits for the end of a pipe which only this process writes to; then it kills those whose pids are the
+/// names of files in a folder.
+enum ProgramGuardian {
+    private static let folder: String? = {
+        let folder = NSTemporaryDirectory() + "shippy-guarded-" + UUID().uuidString
+        var ends: [Int32] = [-1, -1]
+        guard (try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)) != nil,
+            pipe(&ends) == 0, ends.allSatisfy({ fcntl($0, F_SETFD, FD_CLOEXEC) == 0 })
+        else { return nil }
+        let shell = Process()
+        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+        shell.arguments = [
+            "-c", "cat; cd \"$1\" && for pid in *; do kill -9 \"$pid\"; done; rm -rf \"$1\"", "sh", folder,
+        ]
+        shell.standardInput = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
+        shell.standardOutput = FileHandle.nullDevice
+        shell.standardError = FileHandle.nullDevice
+        // The other end stays open until this process ends, however that comes about.
+        return (try? shell.run()) == nil ? nil : folder
+    }()
+
+    static func began(_ pid: pid_t) {
+        guard let folder else { return }
+        _ = FileManager.default.createFile(atPath: "\(folder)/\(pid)", contents: nil)
+    }
+
+    static func ended(_ pid: pid_t) {
+        guard let folder else { return }
+        try? FileManager.default.removeItem(atPath: "\(folder)/\(pid)")
+    }
+}
