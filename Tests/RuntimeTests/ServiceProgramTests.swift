@@ -113,7 +113,7 @@ struct ServiceProgramTests {
 
     @Test("a store that is away is waited for, with the reason in log and probe, until the time given")
     func absentStore() async throws {
-        let ran = try await start(["--store=absent"], ["STORE_TIMEOUT": "2"])
+        let ran = try await start(["--store=absent"], ["STORE_TIMEOUT": "6"])
         try await ran.process.waitForOutput("waiting for the store at fixture:1: nobody listens")
         try await eventually("the probe's reason") {
             try await get(ran.adminPort, "/readyz").contains("\"reason\":\"not reached yet\"}]}\n\n503")
@@ -121,7 +121,7 @@ struct ServiceProgramTests {
         #expect(try await ran.process.status() == 1)
         #expect(
             ran.process.errors
-                == "runtime-fixture: the store at fixture:1 was not there within 2.0 seconds: nobody listens\n")
+                == "runtime-fixture: the store at fixture:1 was not there within 6.0 seconds: nobody listens\n")
     }
 
     @Test("a store that refuses the credentials ends it at once")
