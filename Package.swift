@@ -52,7 +52,7 @@ let package = Package(
             providers: [.apt(["libssl-dev"])]
         ),
         // Names for threads; needs nothing installed.
-        .systemLibrary(name: "CThreads", path: "Sources/Shared/CLibraries/CThreads"),
+        .systemLibrary(name: "CPlatform", path: "Sources/Shared/CLibraries/CPlatform"),
 
         // MARK: Shared modules
 
@@ -90,7 +90,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "CThreads", "RPC",
+                "CPlatform", "RPC",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -120,7 +120,7 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "Contracts", "HTTP", "RPC", "Storage",
+                "CPlatform", "Contracts", "HTTP", "RPC", "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),

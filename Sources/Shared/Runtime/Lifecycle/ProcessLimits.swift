@@ -1,3 +1,5 @@
+import CPlatform
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -39,4 +41,14 @@ enum ProcessLimits {
         guard getrlimit(openFilesResource, &limit) == 0 else { return 0 }
         return UInt(limit.rlim_cur)
     }
+
+    /// Large blocks, such as the bodies of requests, go back to the system when they are freed.
+    ///
+    /// Left to itself glibc raises the size from which it does so with each such block that it sees, up to 32 MiB, and
+    /// keeps what one busy moment took for good (mallopt(3), M_MMAP_THRESHOLD).
+    static func returnLargeBlocks() {
+        shippy_malloc_map_from(largeBlockBytes)
+    }
+
+    private static let largeBlockBytes: Int32 = 256 * 1024
 }

@@ -49,6 +49,7 @@ extension ServiceProgram {
     public static func main() async {
         ProcessLimits.ignoreBrokenPipes()
         ProcessLimits.raiseOpenFiles()
+        ProcessLimits.returnLargeBlocks()
         let program: Self
         do {
             program = try parse()

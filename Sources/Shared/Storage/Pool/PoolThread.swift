@@ -1,4 +1,4 @@
-import CThreads
+import CPlatform
 
 #if canImport(Glibc)
 import Glibc
