@@ -82,7 +82,7 @@ struct RetryTests {
             let lookUp: @Sendable () throws -> [SocketAddress] = { addresses.withLockedValue { $0 } }
             try await withClient(addresses: lookUp, { $0.resolveInterval = .milliseconds(50) }) { client in
                 // Knows of the second before the first dies, so that there is somewhere to go.
-                let call = Task { await client.status(of: method, Vessel_Vessel(capacity: 1_000)) }
+                let call = Task { await client.status(of: method, Vessel_Vessel(capacity: 6_000)) }
                 try await eventually("the call") { log.began == 1 }
                 addresses.withLockedValue { $0.append(next) }
                 try await eventually("the second's connection") { second.server.connectionCount > 0 }

@@ -13,7 +13,6 @@ final class HTTP2RequestStream: HTTP2Stream {
 
     let openedAt = NIODeadline.now()
     var refusal: HTTPRefusal?
-    var hasEnded = false
     var isAnswered = false
     var task: Task<Void, Never>?
 

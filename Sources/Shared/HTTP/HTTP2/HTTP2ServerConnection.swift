@@ -19,8 +19,6 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     private var peer = ""
     private var running = 0
     private var pendingBytes = 0
-    /// Streams answered before their request was complete; reset once the answer is out.
-    private var answeredEarly: [HTTP2RequestStream] = []
     private var watch = StallWatch()
     /// Answers and reads so far, for the watch.
     private var progress = 0
@@ -59,7 +57,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
             let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
             unsent += stream.unsentBytes
             let isLate = now - stream.openedAt >= TimeAmount(loop.configuration.requestTimeout)
-            if !stream.hasEnded, !stream.isAnswered, isLate { refuse(stream, .timeout) }
+            if !stream.hasPeerEnded, !stream.isAnswered, isLate { refuse(stream, .timeout) }
         }
         if transport.hasRead { progress += 1 }
         transport.hasRead = false
@@ -116,7 +114,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         } else {
             session.submitHeadersOnly(stream, fill)
         }
-        if !stream.hasEnded { answeredEarly.append(stream) }
+        transport.resetOnceAnswered(stream)
         transport.scheduleFlush()
     }
 
@@ -156,7 +154,6 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
 
     func sessionReceivedEnd(on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
-        stream.hasEnded = true
         guard !stream.isAnswered else { return }
         if let refusal = stream.refusal { refuse(stream, refusal) } else { run(stream) }
     }
@@ -172,13 +169,6 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
 
     func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
         peer = context.peerText
-    }
-
-    func transportWroteAll(_ session: HTTP2Session) -> Bool {
-        guard !answeredEarly.isEmpty else { return false }
-        for stream in answeredEarly where stream.isOpen && !stream.hasEnded { session.submitReset(stream, .noError) }
-        answeredEarly.removeAll()
-        return session.wantsWrite
     }
 
     func transportFinished(_ context: ChannelHandlerContext) {

@@ -132,8 +132,6 @@ extension ClientConnection: HTTP2TransportOwner {
         }
     }
 
-    func transportWroteAll(_ session: HTTP2Session) -> Bool { false }
-
     func transportFinished(_ context: ChannelHandlerContext) {
         context.close(promise: nil)
     }

@@ -43,7 +43,6 @@ extension ServerConnection {
 
     func sessionReceivedEnd(on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: ServerStream.self)
-        stream.hasEnded = true
         guard !stream.isAnswered else { return }
         if let objection = stream.objection {
             answer(stream, objection)
@@ -209,7 +208,7 @@ extension ServerConnection {
                 for (name, value) in status.metadata { fields.add(name, value, neverIndexed: true) }
             }
         }
-        if !stream.hasEnded { answeredEarly.append(stream) }
+        transport?.resetOnceAnswered(stream)
         transport?.scheduleFlush()
     }
 }

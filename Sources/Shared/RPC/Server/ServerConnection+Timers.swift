@@ -47,7 +47,7 @@ extension ServerConnection {
         let oldest = keepalive.ticks - Int(shared.configuration.requestTimeout / elapsed)
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: ServerStream.self)
-            if !stream.hasEnded, !stream.isAnswered, stream.openedAtTick < oldest {
+            if !stream.hasPeerEnded, !stream.isAnswered, stream.openedAtTick < oldest {
                 session.submitReset(stream, .cancel)
             } else if isStalled(stream, elapsed) {
                 shared.logger.debug("peer takes no answer", metadata: ["peer": "\(peer)"])

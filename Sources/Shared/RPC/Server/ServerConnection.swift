@@ -25,8 +25,6 @@ final class ServerConnection: @unchecked Sendable {
     /// The peer's first SETTINGS came: the handshakes are over.
     var isGreeted = false
     var timers: ConnectionTimers?
-    /// Streams answered before their request was complete; reset once the answer is out.
-    var answeredEarly: [ServerStream] = []
 
     private init(_ shared: ServerShared) {
         self.shared = shared
@@ -60,15 +58,6 @@ extension ServerConnection: HTTP2TransportOwner {
         timers = ConnectionTimers(self, context.eventLoop, tick: shared.configuration.keepaliveTimeout)
         shared.connections.add(self)
         if shared.connections.isDraining { beginDrain() }
-    }
-
-    /// Tells peers that the rest of their request is not wanted (RFC 9113 section 8.1). Not before the answer has gone
-    /// to the channel: nghttp2 drops what a stream still has to send once it is being reset.
-    func transportWroteAll(_ session: HTTP2Session) -> Bool {
-        guard !answeredEarly.isEmpty else { return false }
-        for stream in answeredEarly where stream.isOpen && !stream.hasEnded { session.submitReset(stream, .noError) }
-        answeredEarly.removeAll()
-        return session.wantsWrite
     }
 
     /// Lets the peer read our last bytes and close first, for a moment.

@@ -25,7 +25,6 @@ final class ServerStream: HTTP2Stream {
     var reader = MessageReader()
 
     var hasHeaders = false
-    var hasEnded = false
     /// An answer was submitted; later ones are dropped.
     var isAnswered = false
     /// The connection's tick during which it was opened.

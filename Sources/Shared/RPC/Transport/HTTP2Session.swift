@@ -243,7 +243,10 @@ package final class HTTP2Session {
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
             guard let stream = stream(head.stream_id) else { return }
             if UInt32(head.type) == NGHTTP2_HEADERS.rawValue { delegate.sessionReceivedHeaders(on: stream) }
-            if UInt32(head.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 { delegate.sessionReceivedEnd(on: stream) }
+            if UInt32(head.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
+                stream.hasPeerEnded = true
+                delegate.sessionReceivedEnd(on: stream)
+            }
         case NGHTTP2_SETTINGS.rawValue:
             if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue == 0 { delegate.session(received: .settings) }
         case NGHTTP2_PING.rawValue:

@@ -6,6 +6,8 @@ open class HTTP2Stream {
     package internal(set) var id: Int32 = 0
     /// False once the session has forgotten it; nothing may be submitted then.
     package internal(set) var isOpen = false
+    /// The peer has sent all of its side.
+    package internal(set) var hasPeerEnded = false
     /// Set when its request could not be sent, so that the peer surely never saw it.
     package internal(set) var wasNeverSent = false
 

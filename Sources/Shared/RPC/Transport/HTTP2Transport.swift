@@ -5,8 +5,6 @@ import NIOTLS
 package protocol HTTP2TransportOwner: HTTP2SessionDelegate {
     /// The session is there; what is submitted now goes out with the first bytes.
     func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext)
-    /// All that there was to write went to the channel. True when the owner submitted more.
-    func transportWroteAll(_ session: HTTP2Session) -> Bool
     /// Neither side has anything to say any more.
     func transportFinished(_ context: ChannelHandlerContext)
     /// Something broke; the channel is being closed. For logs.
@@ -41,6 +39,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     package var isClosing = false
 
     private var out = ByteBuffer()
+    private var answeredEarly: [HTTP2Stream] = []
     private var isReceiving = false
     private var isSending = false
     private var isFlushScheduled = false
@@ -194,9 +193,26 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
             }
             // Writing may have found the connection closed.
             guard self.session != nil else { return }
-            if !more, !owner.transportWroteAll(session) { break }
+            if !more, !resetAnsweredEarly(session) { break }
         }
         if session.isFinished { owner.transportFinished(context) }
+    }
+
+    /// Tells the peer, once `stream`'s answer is out, that the rest of its request is not wanted (RFC 9113 section 8.1).
+    /// Does nothing if the request is complete by then.
+    package func resetOnceAnswered(_ stream: HTTP2Stream) {
+        if !stream.hasPeerEnded { answeredEarly.append(stream) }
+    }
+
+    /// Not before the answer has gone to the channel: nghttp2 drops what a stream still has to send once it is being
+    /// reset. True when there is more to write.
+    private func resetAnsweredEarly(_ session: HTTP2Session) -> Bool {
+        guard !answeredEarly.isEmpty else { return false }
+        for stream in answeredEarly where stream.isOpen && !stream.hasPeerEnded {
+            session.submitReset(stream, .noError)
+        }
+        answeredEarly.removeAll()
+        return session.wantsWrite
     }
 
     /// Ends the connection without ceremony.

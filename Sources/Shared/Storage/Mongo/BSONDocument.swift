@@ -37,7 +37,7 @@ final class BSONDocument {
     private let document: OpaquePointer
 
     init() {
-        // It ends the process itself when there is no memory.
+        // invariant: never NULL. libbson ends the process itself when there is no memory.
         guard let document = bson_new() else { preconditionFailure("libbson made no document") }
         self.document = document
     }

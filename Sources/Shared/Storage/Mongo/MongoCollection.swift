@@ -10,7 +10,7 @@ public final class MongoCollection {
     private let collection: OpaquePointer
 
     init(client: OpaquePointer, database: String, name: String) {
-        // It returns NULL only for arguments that are NULL.
+        // invariant: never NULL. It returns that only for arguments that are NULL.
         guard let collection = mongoc_client_get_collection(client, database, name) else {
             preconditionFailure("libmongoc made no collection")
         }
