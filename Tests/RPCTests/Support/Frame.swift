@@ -1,3 +1,5 @@
+import NIOCore
+
 /// HTTP/2 frames as bytes, for peers that a test plays itself (RFC 9113 section 6).
 struct Frame: Equatable, Sendable {
     enum Kind: UInt8, Sendable, CaseIterable {
@@ -138,11 +140,14 @@ extension RawPeer {
     func frame(
         _ reader: inout FrameReader, patience: Double = 10, where isWanted: (Frame) -> Bool
     ) -> Frame? {
+        let deadline = NIODeadline.now() + .nanoseconds(Int64(patience * 1e9))
         while true {
             while let frame = reader.next() {
                 if isWanted(frame) { return frame }
             }
-            guard let bytes = receive(patience: patience), !bytes.isEmpty else { return nil }
+            // All in all: a peer that goes on talking of other things is late, too.
+            let left = Double((deadline - .now()).nanoseconds) / 1e9
+            guard left > 0, let bytes = receive(patience: left), !bytes.isEmpty else { return nil }
             reader.append(bytes)
             reader.skipPreface()
         }
