@@ -8,6 +8,8 @@ name=sanitize
 
 Scripts/install.sh test
 export SHIPPY_TEST_VENV="$venv"
+# Programs are several times slower under a sanitizer, and the tests watch the clock.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${TEST_WIDTH:-2}"
 for sanitizer in thread address; do
     say "building and testing with the $sanitizer sanitizer (the first time takes some minutes)"
     swift test --sanitize="$sanitizer" --scratch-path ".build/sanitize-$sanitizer" \
