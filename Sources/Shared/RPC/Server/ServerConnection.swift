@@ -58,8 +58,11 @@ extension ServerConnection: HTTP2TransportOwner {
         peer = context.remoteAddress?.description ?? ""
         executor = EventLoopExecutor(context.eventLoop)
         timers = ConnectionTimers(self, context.eventLoop, tick: shared.configuration.keepaliveTimeout)
-        shared.connections.add(self)
-        if shared.connections.isDraining { beginDrain() }
+        switch shared.connections.add(self) {
+        case .serving: break
+        case .draining: beginDrain()
+        case .over: close()
+        }
     }
 
     /// Tells peers that the rest of their request is not wanted (RFC 9113 section 8.1). Not before the answer has gone
