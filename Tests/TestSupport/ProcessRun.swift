@@ -43,6 +43,9 @@ public final class ProcessRun: Sendable {
     public var errors: String { text("stderr") }
 
     private func text(_ name: String) -> String {
+        // Foundation of Swift 6.3 leaks its buffer when the file is empty, which would hide leaks of ours.
+        var info = stat()
+        guard stat("\(folder)/\(name)", &info) == 0, info.st_size > 0 else { return "" }
         let data = FileManager.default.contents(atPath: "\(folder)/\(name)") ?? Data()
         return String(decoding: data, as: UTF8.self)
     }

@@ -54,6 +54,27 @@ struct DrainTests {
         }
     }
 
+    @Test("a connection that is made while the drain ends does not hold it up")
+    func lateComers() async throws {
+        for _ in 0..<30 {
+            let server = try await TestServer.start()
+            let peers = try await onThread {
+                try (0..<10).map { _ in
+                    let peer = try RawPeer(port: server.port)
+                    // capacity = 60,000 ms
+                    peer.send(
+                        Frame.hello + Frame.request(1, "/test.Test/Wait").bytes
+                            + Frame.message(1, [0x10, 0xe0, 0xd4, 0x03]).bytes)
+                    return peer
+                }
+            }
+            let began = NIODeadline.now()
+            await server.server.drain(timeout: .zero)
+            #expect(NIODeadline.now() - began < .seconds(5))
+            withExtendedLifetime(peers) {}
+        }
+    }
+
     @Test("a server without connections drains at once, twice too, and so does one with a silent peer")
     func idle() async throws {
         let server = try await TestServer.start()

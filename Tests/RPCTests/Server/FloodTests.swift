@@ -80,7 +80,7 @@ struct FloodTests {
         ])
     func acknowledgements(frame: Frame) async throws {
         try await withServer { server in
-            let before = residentBytes()
+            let before = Memory.residentBytes
             try await onThread {
                 let peer = try RawPeer(port: server.port, receiveBytes: 4_096)
                 peer.send(Frame.hello)
@@ -88,7 +88,7 @@ struct FloodTests {
                 // 30 MB unless it is stopped: by the end of the connection, or by nobody reading.
                 for _ in 0..<2_000 where !peer.send(bytes, patience: 0.5) { break }
             }
-            #expect(residentBytes() - before < 64 * 1024 * 1024)
+            #expect(Memory.grown(since: before, lessThanMiB: 64))
             try await server.servesAGoodClient()
         }
     }
@@ -113,7 +113,7 @@ struct FloodTests {
     @Test("a reader that takes nothing holds a bounded number of bytes")
     func slowReader() async throws {
         try await withServer({ $0.bufferedResponseBytesMax = 8 * 1024 * 1024 }) { server in
-            let before = residentBytes()
+            let before = Memory.residentBytes
             let refused = try await onThread {
                 let peer = try RawPeer(port: server.port, receiveBytes: 4_096)
                 // A window of its own for each stream that lets every answer out, were it read.
@@ -134,7 +134,7 @@ struct FloodTests {
                 return refused
             }
             #expect(refused == 190)
-            #expect(residentBytes() - before < 150 * 1024 * 1024)
+            #expect(Memory.grown(since: before, lessThanMiB: 150))
             try await server.servesAGoodClient()
         }
     }

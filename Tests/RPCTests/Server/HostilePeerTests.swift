@@ -178,7 +178,7 @@ struct HostilePeerTests {
             peer.send(Frame.hello)
             // One field of 4,000 bytes into the dynamic table, then references to it, a byte each.
             let seed: [UInt8] = [0x40] + Frame.block([("a", String(repeating: "z", count: 4_000))]).dropFirst()
-            let before = residentBytes()
+            let before = Memory.residentBytes
             for stream in 0..<20 {
                 let start = Frame.block(Frame.requestFields("/test.Test/Echo")) + seed
                 let bomb = start + [UInt8](repeating: 0x80 | 62, count: 16_384 - start.count)
@@ -187,14 +187,7 @@ struct HostilePeerTests {
             var reader = FrameReader()
             let answer = peer.next(.headers, &reader, on: 39)
             #expect(answer != nil)
-            #expect(residentBytes() - before < 100 * 1024 * 1024)
+            #expect(Memory.grown(since: before, lessThanMiB: 100))
         }
     }
-}
-
-/// Memory of this process that is in RAM, in bytes.
-func residentBytes() -> Int {
-    let statm = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-    let fields = statm.split(separator: " ")
-    return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * 4_096
 }

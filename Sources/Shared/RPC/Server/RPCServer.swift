@@ -60,16 +60,17 @@ public final class RPCServer: Sendable {
     /// closes what is left. May be called again.
     public func drain(timeout: Duration) async {
         if let channel = listener.withLockedValue({ $0 }) { try? await channel.close() }
-        for connection in shared.connections.beginDrain() {
+        for connection in shared.connections.enter(.draining) {
             connection.executor?.eventLoop.execute { connection.beginDrain() }
         }
         let timer = group.next().scheduleTask(in: TimeAmount(timeout)) { [shared] in
-            for connection in shared.connections.all {
+            for connection in shared.connections.enter(.over) {
                 connection.executor?.eventLoop.execute { connection.close() }
             }
         }
         await shared.connections.waitUntilEmpty()
         timer.cancel()
+        _ = shared.connections.enter(.over)
     }
 
     /// Connections open now, for a gauge.

@@ -56,8 +56,11 @@ extension ServerConnection: HTTP2TransportOwner {
         peer = context.remoteAddress?.description ?? ""
         executor = EventLoopExecutor(context.eventLoop)
         timers = ConnectionTimers(self, context.eventLoop, tick: shared.configuration.keepaliveTimeout)
-        shared.connections.add(self)
-        if shared.connections.isDraining { beginDrain() }
+        switch shared.connections.add(self) {
+        case .serving: break
+        case .draining: beginDrain()
+        case .over: close()
+        }
     }
 
     /// Lets the peer read our last bytes and close first, for a moment.

@@ -17,19 +17,32 @@ final class ServerShared: Sendable {
 
 /// The connections open now. Safe to use from any thread.
 final class ConnectionSet: Sendable {
+    /// What becomes of connections, those that are still to come included.
+    enum Phase {
+        /// -> `draining`
+        case serving
+        /// They finish the calls that they have. -> `over`
+        case draining
+        /// They are closed. Final.
+        case over
+    }
+
     private struct State {
         var open: [ObjectIdentifier: ServerConnection] = [:]
-        var isDraining = false
+        var phase = Phase.serving
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state = NIOLockedValueBox(State())
 
     var count: Int { state.withLockedValue { $0.open.count } }
-    var isDraining: Bool { state.withLockedValue { $0.isDraining } }
 
-    func add(_ connection: ServerConnection) {
-        state.withLockedValue { $0.open[ObjectIdentifier(connection)] = connection }
+    /// Answers what becomes of it.
+    func add(_ connection: ServerConnection) -> Phase {
+        state.withLockedValue {
+            $0.open[ObjectIdentifier(connection)] = connection
+            return $0.phase
+        }
     }
 
     func remove(_ connection: ServerConnection) {
@@ -42,15 +55,14 @@ final class ConnectionSet: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Marks the set as draining, so that late comers drain at once; answers the connections there are.
-    func beginDrain() -> [ServerConnection] {
+    /// Changes the phase for late comers, too: a connection may be accepted before the listener closes and begin after
+    /// that. Answers the connections there are.
+    func enter(_ phase: Phase) -> [ServerConnection] {
         state.withLockedValue {
-            $0.isDraining = true
+            if $0.phase != .over { $0.phase = phase }
             return Array($0.open.values)
         }
     }
-
-    var all: [ServerConnection] { state.withLockedValue { Array($0.open.values) } }
 
     /// Returns when no connection is open.
     func waitUntilEmpty() async {
