@@ -37,8 +37,10 @@ final class BSONDocument {
     private let document: OpaquePointer
 
     init() {
-        // invariant: never NULL. libbson ends the process itself when there is no memory.
-        guard let document = bson_new() else { preconditionFailure("libbson made no document") }
+        guard let document = bson_new() else {
+            // Takes no input, and libbson ends the process itself when there is no memory.
+            preconditionFailure("libbson made no document")  // invariant: bson_new never answers NULL
+        }
         self.document = document
     }
 

@@ -10,9 +10,9 @@ public final class MongoCollection {
     private let collection: OpaquePointer
 
     init(client: OpaquePointer, database: String, name: String) {
-        // invariant: never NULL. It returns that only for arguments that are NULL.
+        // NULL is only answered to arguments that are NULL, and these are not: whatever their text, it is no reason.
         guard let collection = mongoc_client_get_collection(client, database, name) else {
-            preconditionFailure("libmongoc made no collection")
+            preconditionFailure("libmongoc made no collection")  // invariant: arguments are never NULL
         }
         self.collection = collection
     }
