@@ -7,6 +7,8 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "shippy-vessel-service", targets: ["VesselService"]),
+        .executable(name: "shippy-user-service", targets: ["UserService"]),
+        .executable(name: "shippy-email-service", targets: ["EmailService"]),
         .executable(name: "shippy-api-gateway", targets: ["APIGateway"]),
         .executable(name: "rpc-benchmark", targets: ["RPCBenchmark"]),
     ],
@@ -27,6 +29,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
         // SQLite, the embedded store.
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        // Tokens: signing and checking is no place for code of our own. Brings in swift-crypto, a minute and a half.
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
     ],
     targets: [
         // MARK: C libraries
@@ -44,6 +48,26 @@ let package = Package(
             providers: [.apt(["libmongoc-dev"])]
         ),
 
+        .systemLibrary(
+            name: "CPostgres",
+            path: "Sources/Shared/CLibraries/CPostgres",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"])]
+        ),
+        // SMTP with STARTTLS and login, for the mails.
+        .systemLibrary(
+            name: "CCurl",
+            path: "Sources/Shared/CLibraries/CCurl",
+            pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev"])]
+        ),
+        // bcrypt, by the library that logs people in on Debian.
+        .systemLibrary(
+            name: "CCrypt",
+            path: "Sources/Shared/CLibraries/CCrypt",
+            pkgConfig: "libcrypt",
+            providers: [.apt(["libcrypt-dev"])]
+        ),
         // SHA-256 for idempotency keys; libmongoc needs OpenSSL anyway.
         .systemLibrary(
             name: "CCrypto",
@@ -107,6 +131,11 @@ let package = Package(
             path: "Sources/Shared/Storage/Mongo"
         ),
         .target(
+            name: "PostgresStorage",
+            dependencies: ["CPostgres", "RPC", "Storage", .product(name: "Logging", package: "swift-log")],
+            path: "Sources/Shared/Storage/Postgres"
+        ),
+        .target(
             name: "SQLiteStorage",
             dependencies: [
                 "RPC",
@@ -146,6 +175,29 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Sources/VesselService"
+        ),
+        .executableTarget(
+            name: "UserService",
+            dependencies: [
+                "CCrypt", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Sources/UserService"
+        ),
+        .executableTarget(
+            name: "EmailService",
+            dependencies: [
+                "CCurl", "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Sources/EmailService"
         ),
         .executableTarget(
             name: "APIGateway",
@@ -211,7 +263,7 @@ let package = Package(
         ),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["MongoStorage", "RPC", "SQLiteStorage", "Storage", "TestSupport"]
+            dependencies: ["MongoStorage", "PostgresStorage", "RPC", "SQLiteStorage", "Storage", "TestSupport"]
         ),
         // A service whose store does what a test asks; not a product.
         .executableTarget(
@@ -232,6 +284,23 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "UserServiceTests",
+            dependencies: [
+                "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "SQLiteStorage", "Storage",
+                "TestSupport",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
+            name: "EmailServiceTests",
+            dependencies: [
+                "EmailService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
+                "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
             name: "APIGatewayTests",
             dependencies: [
                 "APIGateway", "Contracts", "HTTP", "RPC", "TestSupport",
@@ -243,11 +312,11 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]
         ),
-        // The two programs are dependencies so that they are built; the tests run them as processes.
+        // The programs are dependencies so that they are built; the tests run them as processes.
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "APIGateway", "Contracts", "RPC", "TestSupport", "VesselService",
+                "APIGateway", "Contracts", "EmailService", "RPC", "TestSupport", "UserService", "VesselService",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
