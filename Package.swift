@@ -303,7 +303,7 @@ let package = Package(
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "Contracts", "HTTP", "RPC", "TestSupport",
+                "APIGateway", "Contracts", "HTTP", "RPC", "Runtime", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),

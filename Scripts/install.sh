@@ -8,8 +8,8 @@ name=install
 # The oldest compiler that all dependencies build with.
 swift_needed=6.2
 
-run_packages="g++ libc6-dev git ca-certificates pkg-config curl libnghttp2-dev libmongoc-dev libpq-dev libsqlite3-dev libssl-dev"
-test_packages="python3-venv nghttp2-client wrk protobuf-compiler libprotobuf-dev openssl"
+run_packages="g++ libc6-dev git ca-certificates pkg-config curl libnghttp2-dev libmongoc-dev libpq-dev libcurl4-openssl-dev libcrypt-dev libsqlite3-dev libssl-dev"
+test_packages="postgresql-15 python3-venv nghttp2-client wrk protobuf-compiler libprotobuf-dev openssl"
 
 packages=$run_packages
 case "${1:-run}" in
@@ -48,6 +48,7 @@ install_packages() {
         sudo=sudo
     fi
     say "installing $missing"
+    case " $missing" in *" postgresql-"*) keep_postgresql_still ;; esac
     # Lists that are there already may do, and save a minute; if not, they are fetched.
     # shellcheck disable=SC2086 # one word for each package
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >.apt.log 2>&1 || {
@@ -55,6 +56,16 @@ install_packages() {
             $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
     } || fail "apt-get could not install: $missing"
     rm -f .apt.log
+}
+
+# Debian starts a PostgreSQL server as soon as it is installed. The tests want its programs and start servers of their own.
+keep_postgresql_still() {
+    folder=/etc/postgresql-common/createcluster.d
+    if [ -e "$folder" ]; then return; fi
+    $sudo mkdir -p "$folder"
+    echo "create_main_cluster = false" | $sudo tee "$folder/shippy.conf" >/dev/null
+    # Who installs another version later gets Debian's usual way.
+    trap '$sudo rm -rf "$folder"' EXIT
 }
 
 # The tests' Python packages, in an environment of their own.

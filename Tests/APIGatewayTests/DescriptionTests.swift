@@ -25,23 +25,12 @@ struct DescriptionTests {
                 }
             return "\(field.isRepeated ? "repeated " : "")\(type) \(field.name) = \(index + 1);"
         }
-        #expect(fields == (try Self.fields(package: parts[0], message: parts[1])))
+        #expect(fields == (try ProtoFile.fields(package: parts[0], message: parts[1])))
     }
 
     @Test("the names of the JSON mapping are protoc's")
     func jsonNames() {
         let names = Consignment_Container.messageDescription.fields.map(\.jsonName)
         #expect(names == ["id", "customerId", "origin", "userId"])
-    }
-
-    /// The field lines of a message in Protos/, comments taken off.
-    private static func fields(package: String, message: String) throws -> [String] {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        let file = root.deletingLastPathComponent().appendingPathComponent("Protos/\(package).proto")
-        let lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
-        let start = try #require(lines.firstIndex(of: "message \(message) {"))
-        return lines[(start + 1)...].prefix { $0 != "}" }
-            .map { $0.components(separatedBy: "//")[0].trimmingCharacters(in: .whitespaces) }
-            .filter { !$0.isEmpty }
     }
 }

@@ -1,6 +1,7 @@
 import Contracts
 import Idempotency
 import RPC
+import SQLiteStorage
 import TestSupport
 import Testing
 
@@ -42,6 +43,29 @@ import Testing
             let nobody = try await handlers.create(vessel(), context(key: "k"))
             #expect(Set([ann.vessel.id, bob.vessel.id, nobody.vessel.id]).count == 3)
             #expect(try await handlers.create(vessel(), context(key: "k", token: "ann")) == ann)
+        }
+    }
+
+    @Test("a key answers for a day at least, and is gone and free again after it")
+    func retention() async throws {
+        #expect(IdempotencyClaim.retentionSeconds >= 24 * 3600)
+        try await withVessels(.sqlite) { vessels in
+            let handlers = VesselHandlers(repository: vessels.repository)
+            let store = try #require(vessels.store as? SQLiteStore)
+            func age(hours: Int64) async throws {
+                try await store.write(deadline: .after(.seconds(10))) { connection in
+                    let query = SQLiteQuery("UPDATE idempotency_keys SET created_at = created_at - ?1")
+                    try connection.statement(query).bind(1, hours * 3600).run()
+                }
+            }
+            let first = try await handlers.create(vessel(), context(key: "k"))
+            try await age(hours: 24)
+            #expect(try await handlers.create(vessel(), context(key: "k")) == first)
+            try await age(hours: 2)
+            let later = try await handlers.create(vessel(), context(key: "k"))
+            #expect(later.vessel.id != first.vessel.id)
+            // The old record made room for the new one, which answers from here on.
+            #expect(try await handlers.create(vessel(), context(key: "k")) == later)
         }
     }
 
