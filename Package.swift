@@ -9,6 +9,7 @@ let package = Package(
         .executable(name: "shippy-vessel-service", targets: ["VesselService"]),
         .executable(name: "shippy-user-service", targets: ["UserService"]),
         .executable(name: "shippy-email-service", targets: ["EmailService"]),
+        .executable(name: "shippy-consignment-service", targets: ["ConsignmentService"]),
         .executable(name: "shippy-api-gateway", targets: ["APIGateway"]),
         .executable(name: "rpc-benchmark", targets: ["RPCBenchmark"]),
     ],
@@ -149,7 +150,7 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "CPlatform", "Contracts", "HTTP", "RPC", "Storage",
+                "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -160,6 +161,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             path: "Sources/Shared/Runtime"
         ),
@@ -198,6 +200,17 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             path: "Sources/EmailService"
+        ),
+        .executableTarget(
+            name: "ConsignmentService",
+            dependencies: [
+                "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Sources/ConsignmentService"
         ),
         .executableTarget(
             name: "APIGateway",
@@ -301,6 +314,16 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "ConsignmentServiceTests",
+            dependencies: [
+                "ConsignmentService", "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
+                "Storage", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
+        .testTarget(
             name: "APIGatewayTests",
             dependencies: [
                 "APIGateway", "Contracts", "HTTP", "RPC", "Runtime", "TestSupport",
@@ -316,7 +339,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "APIGateway", "Contracts", "EmailService", "RPC", "TestSupport", "UserService", "VesselService",
+                "APIGateway", "ConsignmentService", "Contracts", "EmailService", "RPC", "TestSupport", "UserService",
+                "VesselService",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

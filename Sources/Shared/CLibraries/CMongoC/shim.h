@@ -47,3 +47,23 @@ static inline const uint8_t *shippy_bson_binary(const bson_t *document, const ch
     bson_iter_binary(&iterator, &subtype, length, &bytes);
     return bytes;
 }
+
+/* Lends each document within an array to body; other values are passed over. Nothing where the field is no array. */
+static inline void shippy_bson_each_document(
+    const bson_t *document, const char *name, void (*body)(void *, const bson_t *), void *context) {
+    bson_iter_t iterator, values;
+    if (!bson_iter_init_find(&iterator, document, name) || !BSON_ITER_HOLDS_ARRAY(&iterator) ||
+        !bson_iter_recurse(&iterator, &values))
+        return;
+    while (bson_iter_next(&values)) {
+        uint32_t length = 0;
+        const uint8_t *bytes = NULL;
+        bson_t value;
+        if (!BSON_ITER_HOLDS_DOCUMENT(&values)) continue;
+        bson_iter_document(&values, &length, &bytes);
+        if (bson_init_static(&value, bytes, length)) body(context, &value);
+    }
+}
+
+/* The document's size in bytes. */
+static inline uint32_t shippy_bson_size(const bson_t *document) { return document->len; }

@@ -22,15 +22,16 @@ package struct IdempotencyClaim: Sendable, Equatable {
 
     /// The claim that a call carries; `nil` when it carries no key.
     ///
+    /// - Parameter caller: whose key it is; without one, whoever shows the same token.
     /// - Throws: INVALID_ARGUMENT for a key that is empty or longer than ``keyLengthMax`` characters.
-    package init?(_ request: some Message, _ context: RequestContext) throws {
+    package init?(_ request: some Message, caller: String? = nil, _ context: RequestContext) throws {
         guard let key = context.metadata[Self.header] else { return nil }
         guard !key.isEmpty, key.count <= Self.keyLengthMax else {
             throw Status(.invalidArgument, "\(Self.header) must have 1 to \(Self.keyLengthMax) characters")
         }
         // Digests have a fixed length, so that no caller can craft parts that run into each other.
         var scope = SHA256.digest(context.path.utf8)
-        scope += SHA256.digest((context.metadata.bearerToken ?? "").utf8)
+        scope += SHA256.digest((caller ?? context.metadata.bearerToken ?? "").utf8)
         scope += SHA256.digest(key.utf8)
         id = SHA256.digest(scope)
         var options = BinaryEncodingOptions()
@@ -46,16 +47,5 @@ package struct IdempotencyClaim: Sendable, Equatable {
         guard stored == fingerprint else {
             throw Status(.aborted, "the \(Self.header) was used for another request")
         }
-    }
-}
-
-extension Metadata {
-    /// The token of `authorization: Bearer TOKEN` or of `token: TOKEN`.
-    package var bearerToken: String? {
-        if let value = self["authorization"] {
-            let parts = value.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-            if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
-        }
-        return self["token"]
     }
 }

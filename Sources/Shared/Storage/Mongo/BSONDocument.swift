@@ -121,4 +121,23 @@ public struct BSONView {
         guard let bytes = shippy_bson_binary(document, name, &length) else { return [] }
         return Array(UnsafeBufferPointer(start: bytes, count: Int(length)))
     }
+
+    /// Bytes of the whole document.
+    public var byteCount: Int { Int(shippy_bson_size(document)) }
+
+    /// Lends each document of an array to `body`; nothing where the field is missing or no array.
+    public func eachDocument(_ name: String, _ body: (BSONView) -> Void) {
+        // libbson calls back before it returns, so that neither the closure nor its place is kept.
+        withoutActuallyEscaping(body) { body in
+            withUnsafePointer(to: body) { place in
+                let context = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(place))
+                shippy_bson_each_document(
+                    document, name,
+                    { context, document in
+                        guard let context, let document else { return }
+                        context.assumingMemoryBound(to: ((BSONView) -> Void).self).pointee(BSONView(document))
+                    }, context)
+            }
+        }
+    }
 }

@@ -91,6 +91,12 @@ public final class SQLiteStatement {
         return try step() ? decode(SQLiteRow(handle)) : nil
     }
 
+    /// Gives each row to `body` until that answers false.
+    public func forEach(_ body: (SQLiteRow) throws -> Bool) throws {
+        defer { sqlite3_reset(handle) }
+        while try step(), try body(SQLiteRow(handle)) {}
+    }
+
     private func step() throws(StorageError) -> Bool {
         let code = sqlite3_step(handle)
         switch code {

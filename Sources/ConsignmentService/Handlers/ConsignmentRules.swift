@@ -1,0 +1,49 @@
+import Contracts
+
+/// What a request must keep to.
+enum ConsignmentRules {
+    static let descriptionLengthMax = 1_000
+    static let containersMax = 1_000
+    /// Of each text of a container.
+    static let containerTextLengthMax = 200
+    static let pageSizeDefault = 100
+    static let pageSizeMax = 1_000
+    /// A page of large consignments ends early: the answer is one message, and messages are bounded at 4 MiB.
+    static let pageBytesMax = 2 * 1024 * 1024
+
+    /// `id` and `vessel_id` are not looked at: the service gives both, and callers of old send a vessel along.
+    static func check(_ consignment: Consignment_Consignment) throws(ConsignmentError) {
+        guard consignment.weight > 0 else { throw .invalid("weight must be above 0") }
+        guard !consignment.containers.isEmpty else { throw .invalid("containers must not be empty") }
+        guard consignment.containers.count <= containersMax else {
+            throw .invalid("containers must have at most \(containersMax) entries")
+        }
+        guard consignment.description_p.hasAtMost(descriptionLengthMax) else {
+            throw .invalid("description must have at most \(descriptionLengthMax) characters")
+        }
+        for (index, container) in consignment.containers.enumerated() {
+            let texts = [
+                ("id", container.id), ("customer_id", container.customerID), ("origin", container.origin),
+                ("user_id", container.userID),
+            ]
+            for (name, text) in texts where !text.hasAtMost(containerTextLengthMax) {
+                throw .invalid(
+                    "containers[\(index)].\(name) must have at most \(containerTextLengthMax) characters")
+            }
+        }
+    }
+
+    /// How many a page may hold.
+    static func pageSize(_ wanted: Int32) throws(ConsignmentError) -> Int {
+        guard wanted >= 0 else { throw .invalid("page_size must not be negative") }
+        return wanted == 0 ? pageSizeDefault : min(Int(wanted), pageSizeMax)
+    }
+}
+
+extension String {
+    /// Whether there are at most `limit` characters, as Unicode counts them.
+    fileprivate func hasAtMost(_ limit: Int) -> Bool {
+        // No character has less than one byte, so that the long way is seldom gone.
+        utf8.count <= limit || unicodeScalars.count <= limit
+    }
+}

@@ -1,0 +1,60 @@
+import Contracts
+import Idempotency
+import RPC
+
+/// Where consignments are kept. Each implementation obeys the same tests.
+protocol ConsignmentRepository: Sendable {
+    /// Stores a consignment that passed the rules and has its vessel, under an id of its own.
+    ///
+    /// With a claim, a repeat stores nothing and answers what the first call stored.
+    ///
+    /// - Parameter userID: who books it.
+    /// - Returns: the consignment as stored, which for a repeat is the first call's.
+    /// - Throws: ABORTED for a key that was used for another request, `StorageError`.
+    func create(
+        _ consignment: Consignment_Consignment, userID: String, claim: IdempotencyClaim?, deadline: Deadline
+    ) async throws -> Consignment_Consignment
+
+    /// What the first call with this key stored; `nil` when the key is new, or its call ended half-way.
+    ///
+    /// - Throws: ABORTED for a key that was used for another request, `StorageError`.
+    func answer(to claim: IdempotencyClaim, deadline: Deadline) async throws -> Consignment_Consignment?
+
+    /// Consignments in the order of their ids, which is that of their age.
+    ///
+    /// - Parameters:
+    ///   - after: the id of the last one before; `nil` from the oldest on.
+    ///   - limit: at most so many, at least 1.
+    ///   - bytesMax: no more once they have this many bytes together, so that a page of large ones ends early.
+    func page(
+        after: String?, limit: Int, bytesMax: Int, deadline: Deadline
+    ) async throws -> ConsignmentPage
+}
+
+struct ConsignmentPage: Sendable, Equatable {
+    var consignments: [Consignment_Consignment] = []
+    /// Whether there are more behind the last.
+    var hasMore = false
+
+    private var byteCount = 0
+
+    init() {}
+
+    /// Takes the next one in order.
+    ///
+    /// - Parameter bytes: its size.
+    /// - Returns: whether there is room for another.
+    mutating func take(_ consignment: Consignment_Consignment, bytes: Int, limit: Int, bytesMax: Int) -> Bool {
+        guard consignments.count < limit, consignments.isEmpty || byteCount + bytes <= bytesMax else {
+            hasMore = true
+            return false
+        }
+        consignments.append(consignment)
+        byteCount += bytes
+        return true
+    }
+
+    static func == (left: Self, right: Self) -> Bool {
+        left.consignments == right.consignments && left.hasMore == right.hasMore
+    }
+}

@@ -1,0 +1,84 @@
+import Contracts
+import RPC
+
+/// Who makes a call.
+public struct Caller: Sendable, Equatable {
+    /// The user's id; empty where the check is switched off.
+    public let userID: String
+
+    public init(userID: String) {
+        self.userID = userID
+    }
+
+    /// Everybody, where `DISABLE_AUTH=true`.
+    public static let anybody = Caller(userID: "")
+}
+
+/// Finds out who makes a call: the user service checks the token that came with it.
+///
+/// Nobody is let in while the user service can't be asked, but for tokens that it found good within the last seconds.
+public final class Authenticator: Sendable {
+    /// How long the check may take, where the call itself allows more.
+    private static let timeout: Duration = .seconds(5)
+    private static let tokenBytesMax = 8 * 1024
+
+    /// `nil` lets everybody in.
+    private let users: RPCClient?
+    private let memory = TokenMemory()
+
+    /// - Parameter users: a client of the user service; `nil` lets everybody in.
+    public init(users: RPCClient?) {
+        self.users = users
+    }
+
+    /// Refuses at once, without asking, what can't be a token.
+    ///
+    /// - Throws: UNAUTHENTICATED.
+    public func requireToken(_ context: RequestContext) throws {
+        guard users != nil else { return }
+        _ = try Self.token(of: context)
+    }
+
+    /// The caller of a call.
+    ///
+    /// - Throws: UNAUTHENTICATED without a good token; UNAVAILABLE, DEADLINE_EXCEEDED and the like when the user
+    ///   service can't be asked.
+    public func caller(of context: RequestContext) async throws -> Caller {
+        guard let users else { return .anybody }
+        let token = try Self.token(of: context)
+        if let caller = memory.caller(token) { return caller }
+        var request = User_Token()
+        request.token = token
+        let answer: User_Token
+        do {
+            answer = try await users.call(
+                UserMethods.validateToken, request, metadata: context.metadata.trace,
+                deadline: min(context.deadline, .after(Self.timeout)))
+        } catch {
+            throw Self.status(of: Status(error))
+        }
+        guard answer.valid, let claims = TokenClaims(token: token) else {
+            throw Status(.unauthenticated, "the token is not valid")
+        }
+        let caller = Caller(userID: claims.subject)
+        memory.remember(token, caller, expiry: claims.expiry)
+        return caller
+    }
+
+    private static func token(of context: RequestContext) throws -> String {
+        guard let token = context.metadata.bearerToken, !token.isEmpty else {
+            throw Status(.unauthenticated, "a token is needed: authorization: Bearer TOKEN")
+        }
+        guard token.utf8.count <= tokenBytesMax else { throw Status(.unauthenticated, "the token is not valid") }
+        return token
+    }
+
+    /// What the caller is told when the check itself failed.
+    private static func status(of status: Status) -> Status {
+        switch status.code {
+        case .unauthenticated, .cancelled, .deadlineExceeded: status
+        case .unavailable, .resourceExhausted: Status(.unavailable, "the user service can't be reached")
+        default: Status(.internal, "internal error")
+        }
+    }
+}

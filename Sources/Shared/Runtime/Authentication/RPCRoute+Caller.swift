@@ -1,0 +1,39 @@
+import RPC
+import SwiftProtobuf
+
+extension RPCRoute {
+    /// A method whose handler runs only for callers with a good token.
+    public init<Request: Message, Response: Message>(
+        _ method: Method<Request, Response>,
+        callers: Authenticator,
+        handler: @escaping @Sendable (Request, Caller, RequestContext) async throws -> Response
+    ) {
+        self.init(method) { request, context in
+            try await handler(request, try await callers.caller(of: context), context)
+        }
+    }
+
+    /// A method that asks somebody else while the token is checked, and saves the wait for one of the two.
+    ///
+    /// - Parameters:
+    ///   - beside: must change nothing, as it also runs for callers who are then refused; not for those without a token.
+    ///   - handler: runs for callers with a good token, with what `beside` found.
+    public init<Request: Message, Response: Message, Found: Sendable>(
+        _ method: Method<Request, Response>,
+        callers: Authenticator,
+        beside: @escaping @Sendable (Request, RequestContext) async throws -> Found,
+        handler: @escaping @Sendable (Request, Result<Found, any Error>, Caller, RequestContext) async throws -> Response
+    ) {
+        self.init(method) { request, context in
+            try callers.requireToken(context)
+            async let finding = Self.outcome { try await beside(request, context) }
+            // Whoever is refused waits for nothing else: leaving cancels what runs beside.
+            let caller = try await callers.caller(of: context)
+            return try await handler(request, await finding, caller, context)
+        }
+    }
+
+    private static func outcome<Found>(_ body: () async throws -> Found) async -> Result<Found, any Error> {
+        do { return .success(try await body()) } catch { return .failure(error) }
+    }
+}
