@@ -7,6 +7,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import RPC
+import TestSupport
 import Testing
 
 @testable import APIGateway
@@ -198,15 +199,5 @@ struct Answer {
         return status == code && error["code"] as? Int == code && error["id"] as? String == id
             && error["detail"] as? String == detail && error["status"] as? String == reason
             && headers["content-type"] == "application/json"
-    }
-}
-
-extension Result where Failure == any Error {
-    init(catching body: () async throws -> Success) async {
-        do {
-            self = .success(try await body())
-        } catch {
-            self = .failure(error)
-        }
     }
 }

@@ -17,3 +17,14 @@ public func eventually(
         try await Task.sleep(for: .milliseconds(10))
     }
 }
+
+extension Result where Failure == any Error {
+    /// What `body` came to, so that a fixture can clean up before it throws on.
+    public init(catching body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
+    }
+}

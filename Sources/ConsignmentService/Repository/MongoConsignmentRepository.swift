@@ -150,7 +150,8 @@ extension MongoConsignmentRepository {
         _ record: Record, _ connection: MongoConnection, _ deadline: Deadline
     ) throws -> Consignment_Consignment {
         let isStored = try connection.collection(consignments).first(
-            ["_id": .string(record.consignment.id)], deadline: deadline) { _ in true }
+            ["_id": .string(record.consignment.id)], deadline: deadline
+        ) { _ in true }
         if isStored == nil {
             do throws(StorageError) {
                 try insert(record.consignment, userID: record.userID, connection, deadline)

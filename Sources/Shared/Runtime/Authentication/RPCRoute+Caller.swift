@@ -22,7 +22,8 @@ extension RPCRoute {
         _ method: Method<Request, Response>,
         callers: Authenticator,
         beside: @escaping @Sendable (Request, RequestContext) async throws -> Found,
-        handler: @escaping @Sendable (Request, Result<Found, any Error>, Caller, RequestContext) async throws -> Response
+        handler:
+            @escaping @Sendable (Request, Result<Found, any Error>, Caller, RequestContext) async throws -> Response
     ) {
         self.init(method) { request, context in
             try callers.requireToken(context)

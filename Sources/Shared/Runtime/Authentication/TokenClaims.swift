@@ -13,7 +13,8 @@ struct TokenClaims: Equatable {
         guard parts.count == 3, let payload = Self.decode(parts[1]),
             let claims = try? Google_Protobuf_Struct(jsonUTF8Bytes: payload),
             case .stringValue(let subject)? = claims.fields["sub"]?.kind, !subject.isEmpty,
-            case .numberValue(let expiry)? = claims.fields["exp"]?.kind, let expiry = Int64(exactly: expiry.rounded(.down))
+            case .numberValue(let expiry)? = claims.fields["exp"]?.kind,
+            let expiry = Int64(exactly: expiry.rounded(.down))
         else { return nil }
         self.subject = subject
         self.expiry = expiry

@@ -37,7 +37,8 @@ package final class OrderedIdentifiers: Sendable {
     package static func isWellFormed(_ id: some StringProtocol) -> Bool {
         id.utf8.count == length
             && id.utf8.allSatisfy {
-                ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")) || ($0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "f"))
+                ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9"))
+                    || ($0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "f"))
             }
     }
 }

@@ -1,0 +1,167 @@
+import Contracts
+import Idempotency
+import NIOCore
+import RPC
+import TestSupport
+import Testing
+
+@testable import ConsignmentService
+@testable import Runtime
+
+/// Who is let in, and who is not, whatever state the services behind are in.
+@Suite(.timeLimit(.minutes(2))) struct CallerTests {
+    private static func wasAsked(_ fixture: ConsignmentFixture) -> Int {
+        fixture.upstreams.seen.withLockedValue { $0.validations }
+    }
+
+    @Test("without a token nobody is asked and nobody is let in")
+    func noToken() async throws {
+        try await ConsignmentFixture.run { fixture in
+            #expect(await status { try await fixture.create(token: nil) }.code == .unauthenticated)
+            #expect(await status { try await fixture.get(token: nil) }.code == .unauthenticated)
+            for metadata in [["token": ""], ["authorization": "Basic dXNlcg=="], ["authorization": "Bearer"]]
+                as [Metadata]
+            {
+                let refused = await status {
+                    try await fixture.client.call(
+                        ConsignmentMethods.get, .init(), metadata: metadata, deadline: .after(.seconds(20)))
+                }
+                #expect(refused.code == .unauthenticated, "\(refused)")
+            }
+            let huge = String(repeating: "x", count: 9_000)
+            #expect(await status { try await fixture.get(token: huge) }.code == .unauthenticated)
+            #expect(fixture.upstreams.seen.withLockedValue { $0.metadata.isEmpty })
+        }
+    }
+
+    @Test("a token that the user service refuses lets nobody in, also while no vessel fits or the request is wrong")
+    func badToken() async throws {
+        try await ConsignmentFixture.run { fixture in
+            fixture.upstreams.behaviour.withLockedValue { $0.vessels = Status(.notFound, "none") }
+            for token in ["forged", "a.b.c"] {
+                #expect(await status { try await fixture.create(token: token) }.code == .unauthenticated)
+                let wrong = consignment(weight: 0)
+                #expect(await status { try await fixture.create(wrong, token: token) }.code == .unauthenticated)
+                #expect(await status { try await fixture.get(token: token) }.code == .unauthenticated)
+            }
+        }
+    }
+
+    @Test("whoever is refused does not wait for the vessel service, whose call is cancelled")
+    func refusedEarly() async throws {
+        try await ConsignmentFixture.run { fixture in
+            fixture.upstreams.behaviour.withLockedValue { $0.vesselsHang = true }
+            let refused = await status { try await fixture.create(token: "forged", timeout: .seconds(60)) }
+            #expect(refused.code == .unauthenticated)
+            let searches = fixture.upstreams.seen.withLockedValue { $0.searches.count }
+            try await eventually("the cancellation") {
+                fixture.upstreams.seen.withLockedValue { $0.cancelled == searches }
+            }
+        }
+    }
+
+    @Test("a token that was good a moment ago is not asked for again, each caller having one of its own")
+    func remembers() async throws {
+        try await ConsignmentFixture.run { fixture in
+            for _ in 0..<5 { _ = try await fixture.get() }
+            #expect(Self.wasAsked(fixture) == 1)
+            _ = try await fixture.get(token: Upstreams.token("user002"))
+            #expect(Self.wasAsked(fixture) == 2)
+        }
+    }
+
+    @Test("refusals are not remembered")
+    func remembersNoRefusal() async throws {
+        try await ConsignmentFixture.run { fixture in
+            fixture.upstreams.behaviour.withLockedValue {
+                $0.users = Status(.unauthenticated, "the token is not valid")
+            }
+            #expect(await status { try await fixture.get() }.code == .unauthenticated)
+            fixture.upstreams.behaviour.withLockedValue { $0.users = nil }
+            #expect(await status { try await fixture.get() } == .ok)
+        }
+    }
+
+    @Test("a remembered token is forgotten after seconds, never outlives its own end, and only so many are kept")
+    func memory() {
+        let memory = TokenMemory()
+        let now = NIODeadline.now()
+        let caller = Caller(userID: "user001")
+        memory.remember("a", caller, expiry: 1_000, now: now)
+        #expect(memory.caller("a", now: now, wallClock: 999) == caller)
+        #expect(memory.caller("a", now: now, wallClock: 1_000) == nil)
+        #expect(memory.caller("a", now: now + .milliseconds(4_999), wallClock: 0) == caller)
+        #expect(memory.caller("a", now: now + .seconds(5), wallClock: 0) == nil)
+        #expect(memory.caller("b", now: now, wallClock: 0) == nil)
+        for index in 0..<20_000 { memory.remember("t\(index)", caller, expiry: .max, now: now) }
+        #expect(memory.count <= 2 * TokenMemory.countMax)
+        #expect(memory.caller("t19999", now: now) == caller)
+    }
+
+    @Test("the user's id and the token's end are read from it; what is no token has neither")
+    func claims() throws {
+        let claims = try #require(TokenClaims(token: Upstreams.token("üser \u{1F6A2}", expiry: 1_234)))
+        #expect(claims.subject == "üser \u{1F6A2}")
+        #expect(claims.expiry == 1_234)
+        let payloads = ["e30", "eyJzdWIiOiJhIn0", "eyJleHAiOjF9", "!!!!", "", "bnVsbA"]
+        for payload in payloads { #expect(TokenClaims(token: "a.\(payload).c") == nil, "\(payload)") }
+        for token in ["", "a", "a.b", "a.b.c.d"] { #expect(TokenClaims(token: token) == nil, "\(token)") }
+    }
+
+    @Test("with the check switched off everybody is let in, and nobody is asked")
+    func switchedOff() async throws {
+        try await ConsignmentFixture.run(isChecked: false) { fixture in
+            let first = try await fixture.create(token: nil, key: "k")
+            #expect(try await fixture.create(token: nil, key: "k") == first)
+            // Where nobody is known, a key belongs to whoever shows the same token.
+            #expect(try await fixture.create(token: "x", key: "k") != first)
+            #expect(try await fixture.get(token: nil).consignments.count == 2)
+            #expect(Self.wasAsked(fixture) == 0)
+        }
+    }
+
+    @Test("when a service behind fails, the caller hears UNAVAILABLE or nothing of the reason, and is never let in")
+    func upstreamFailures() async throws {
+        try await ConsignmentFixture.run { fixture in
+            for (given, expected) in [
+                (.unavailable, .unavailable), (.resourceExhausted, .unavailable), (.internal, .internal),
+                (.unimplemented, .internal), (.invalidArgument, .internal), (.permissionDenied, .internal),
+            ] as [(Status.Code, Status.Code)] {
+                for isUsers in [true, false] {
+                    fixture.upstreams.behaviour.withLockedValue {
+                        ($0.users, $0.vessels) = (nil, nil)
+                        if isUsers {
+                            $0.users = Status(given, "secret 10.0.0.1")
+                        } else {
+                            $0.vessels = Status(given, "secret 10.0.0.1")
+                        }
+                    }
+                    // Each with a token of its own, as good ones are remembered.
+                    let token = Upstreams.token("user \(given) \(isUsers)")
+                    let refused = await status { try await fixture.create(token: token) }
+                    #expect(refused.code == expected, "\(given) of \(isUsers ? "users" : "vessels")")
+                    #expect(!refused.message.contains("secret"))
+                }
+            }
+            fixture.upstreams.behaviour.withLockedValue { ($0.users, $0.vessels) = (nil, nil) }
+            _ = try await fixture.create()
+            let stored = try await fixture.get().consignments.count
+            #expect(stored == 1)
+        }
+    }
+
+    @Test("a service behind that hangs costs the caller no more than its deadline")
+    func hanging() async throws {
+        try await ConsignmentFixture.run { fixture in
+            fixture.upstreams.behaviour.withLockedValue { $0.usersHang = true }
+            let users = await status { try await fixture.create(timeout: .milliseconds(300)) }
+            #expect(users.code == .deadlineExceeded)
+            fixture.upstreams.behaviour.withLockedValue { ($0.usersHang, $0.vesselsHang) = (false, true) }
+            let vessels = await status { try await fixture.create(timeout: .milliseconds(300)) }
+            #expect(vessels.code == .deadlineExceeded)
+            fixture.upstreams.behaviour.withLockedValue { $0.vesselsHang = false }
+            let isCreated = try await fixture.create().created
+            #expect(isCreated)
+        }
+    }
+}

@@ -1,0 +1,230 @@
+import Contracts
+import Idempotency
+import Logging
+import NIOConcurrencyHelpers
+import NIOPosix
+import RPC
+import Runtime
+import TestSupport
+import Testing
+
+@testable import ConsignmentService
+
+/// The stores that every repository test runs against.
+enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
+    case sqlite
+    case mongo
+
+    var testDescription: String { rawValue }
+}
+
+/// Lends an empty store of a kind.
+func withConsignments(_ kind: StoreKind, _ body: (ConsignmentStore) async throws -> Void) async throws {
+    let folder = try TemporaryFolder()
+    let address =
+        switch kind {
+        case .sqlite: "sqlite:\(folder.file("consignments.sqlite"))"
+        case .mongo: try await MongoServer.shared.value.uri()
+        }
+    try await withConsignments(at: address, body)
+}
+
+/// Lends the store at an address.
+func withConsignments(at address: String, _ body: (ConsignmentStore) async throws -> Void) async throws {
+    let consignments = try ConsignmentStore(address: address, threads: 4, logger: Logger(label: "test"))
+    try consignments.store.start()
+    let result = await Result(catching: {
+        try await eventually("the store: \(consignments.store.lastError ?? "")") { consignments.store.isReady }
+        try await body(consignments)
+    })
+    await consignments.store.shutdown()
+    try result.get()
+}
+
+func consignment(
+    _ description: String = "This is a test consignment", weight: Int32 = 55_000, containers: Int = 3
+) -> Consignment_Consignment {
+    .with {
+        $0.description_p = description
+        $0.weight = weight
+        $0.containers = (0..<containers).map { index in
+            .with {
+                $0.id = "container\(index)"
+                $0.customerID = "cust00\(index)"
+                $0.origin = "Derby, United Kingdom"
+                $0.userID = "user001"
+            }
+        }
+    }
+}
+
+/// What a caller with a key is known by in the store.
+func claim(_ key: String, of request: Consignment_Consignment, caller: String = "user user001") throws
+    -> IdempotencyClaim
+{
+    let context = RequestContext(path: ConsignmentMethods.create.path, metadata: ["idempotency-key": key])
+    return try #require(try IdempotencyClaim(request, caller: caller, context))
+}
+
+/// The user and the vessel service as real servers, which answer, refuse, hang and are away as a test asks.
+final class Upstreams: Sendable {
+    struct Behaviour: Sendable {
+        /// Thrown in place of an answer.
+        var users: Status?
+        var vessels: Status?
+        /// Answers only after it was let go.
+        var usersHang = false
+        var vesselsHang = false
+        var vesselID = "vessel001"
+    }
+
+    struct Seen: Sendable {
+        var validations = 0
+        var searches: [Vessel_Specification] = []
+        var metadata: [Metadata] = []
+        var remaining: [Duration] = []
+        var cancelled = 0
+    }
+
+    let behaviour = NIOLockedValueBox(Behaviour())
+    let seen = NIOLockedValueBox(Seen())
+
+    /// A token as the user service makes them, but for the signature.
+    static func token(_ user: String, expiry: Int64 = WallClock.seconds + 3_600) -> String {
+        let claims = #"{"iss":"shippy.user","sub":"\#(user)","exp":\#(expiry)}"#
+        return "eyJhbGciOiJIUzI1NiJ9.\(base64URL(claims)).signature"
+    }
+
+    private static func base64URL(_ text: String) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        var bits = text.utf8.flatMap { byte in (0..<8).map { byte >> (7 - $0) & 1 } }
+        while bits.count % 6 != 0 { bits.append(0) }
+        return String(
+            stride(from: 0, to: bits.count, by: 6).map { start in
+                alphabet[bits[start..<start + 6].reduce(0) { $0 << 1 | Int($1) }]
+            })
+    }
+
+    private func note(_ context: RequestContext) {
+        seen.withLockedValue {
+            $0.metadata.append(context.metadata)
+            $0.remaining.append(context.deadline.remaining)
+        }
+    }
+
+    private func hang(while isHanging: @Sendable (Behaviour) -> Bool) async throws {
+        do {
+            while behaviour.withLockedValue({ isHanging($0) }) { try await Task.sleep(for: .milliseconds(5)) }
+        } catch {
+            seen.withLockedValue { $0.cancelled += 1 }
+            throw error
+        }
+    }
+
+    private var userRoutes: [RPCRoute] {
+        [
+            RPCRoute(UserMethods.validateToken) { token, context in
+                self.note(context)
+                self.seen.withLockedValue { $0.validations += 1 }
+                try await self.hang { $0.usersHang }
+                if let status = self.behaviour.withLockedValue({ $0.users }) { throw status }
+                guard token.token.hasSuffix(".signature") else {
+                    throw Status(.unauthenticated, "the token is not valid")
+                }
+                return .with { $0.valid = true }
+            }
+        ]
+    }
+
+    private var vesselRoutes: [RPCRoute] {
+        [
+            RPCRoute(VesselMethods.findAvailable) { wanted, context in
+                self.note(context)
+                self.seen.withLockedValue { $0.searches.append(wanted) }
+                try await self.hang { $0.vesselsHang }
+                if let status = self.behaviour.withLockedValue({ $0.vessels }) { throw status }
+                return .with { $0.vessel.id = self.behaviour.withLockedValue { $0.vesselID } }
+            }
+        ]
+    }
+
+    fileprivate func servers(at ports: (users: Int, vessels: Int)) -> (users: RPCServer, vessels: RPCServer) {
+        (server(userRoutes, ports.users), server(vesselRoutes, ports.vessels))
+    }
+
+    fileprivate func server(_ routes: [RPCRoute], _ port: Int) -> RPCServer {
+        RPCServer(
+            routes: routes, configuration: .init(address: HostPort(host: "127.0.0.1", port: port)), group: .singleton,
+            logger: Logger(label: "test"))
+    }
+}
+
+/// The consignment service on a socket of its own, between ``Upstreams`` and an embedded store.
+struct ConsignmentFixture {
+    let upstreams: Upstreams
+    let client: RPCClient
+    let ports: (users: Int, vessels: Int)
+
+    /// - Parameter isChecked: whether tokens are looked at.
+    static func run(isChecked: Bool = true, _ body: (ConsignmentFixture) async throws -> Void) async throws {
+        try await withConsignments(.sqlite) { consignments in
+            let logger = Logger(label: "test")
+            let upstreams = Upstreams()
+            let ports = (users: try Ports.free(), vessels: try Ports.free())
+            let (users, vessels) = upstreams.servers(at: ports)
+            _ = try await users.start()
+            _ = try await vessels.start()
+            func client(_ port: Int) -> RPCClient {
+                RPCClient(
+                    configuration: .init(target: HostPort(host: "127.0.0.1", port: port)), group: .singleton,
+                    logger: logger)
+            }
+            let (userClient, vesselClient) = (client(ports.users), client(ports.vessels))
+            let handlers = ConsignmentHandlers(repository: consignments.repository, vessels: vesselClient)
+            let callers = Authenticator(users: isChecked ? userClient : nil)
+            let server = upstreams.server(handlers.routes(callers: callers), 0)
+            let port = try #require(try await server.start().port)
+            let own = client(port)
+            let result = await Result(catching: {
+                try await body(ConsignmentFixture(upstreams: upstreams, client: own, ports: ports))
+            })
+            for client in [own, userClient, vesselClient] { await client.shutdown() }
+            for server in [server, users, vessels] { await server.drain(timeout: .milliseconds(50)) }
+            try result.get()
+        }
+    }
+
+    func create(
+        _ request: Consignment_Consignment = consignment(), token: String? = Upstreams.token("user001"),
+        key: String? = nil, timeout: Duration = .seconds(20)
+    ) async throws -> Consignment_Response {
+        try await client.call(
+            ConsignmentMethods.create, request, metadata: metadata(token, key), deadline: .after(timeout))
+    }
+
+    func get(
+        size: Int32 = 0, page: String = "", token: String? = Upstreams.token("user001")
+    ) async throws -> Consignment_Response {
+        let request = Consignment_GetRequest.with {
+            $0.pageSize = size
+            $0.pageToken = page
+        }
+        return try await client.call(
+            ConsignmentMethods.get, request, metadata: metadata(token, nil), deadline: .after(.seconds(20)))
+    }
+
+    private func metadata(_ token: String?, _ key: String?) -> Metadata {
+        var metadata: Metadata = ["x-request-id": "request-1", "traceparent": "00-trace", "tracestate": "a=b"]
+        if let token { metadata.add("authorization", "Bearer \(token)") }
+        if let key { metadata.add("idempotency-key", key) }
+        return metadata
+    }
+}
+
+/// The status that `body` fails with; `ok` when it does not.
+func status(of body: () async throws -> some Any) async -> Status {
+    do {
+        _ = try await body()
+        return .ok
+    } catch { return Status(error) }
+}
