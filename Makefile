@@ -8,7 +8,7 @@ help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do \
 		printf '%-16s %s\n' "$$name" "$$text"; done
 
-run: ## Installs what is missing, builds, starts all services here (PORT=8080 ADMIN_PORT=9050 VESSEL_PORT=50051)
+run: ## Installs what is missing, builds, starts all services here (PORT=8080 ADMIN_PORT=9050)
 	@Scripts/run.sh
 
 test: ## Runs all tests against real servers of their own (FILTER=RPCTests for a part)

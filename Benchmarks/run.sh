@@ -67,7 +67,7 @@ start_shippy() {
         --admin_address=127.0.0.1:0 --seed --log_level=warning
     vessel_pid=$started
     gateway_port=$(free_port)
-    start gateway env VESSEL_ADDRESS="127.0.0.1:$vessel_port" "$bin/shippy-api-gateway" \
+    start gateway env VESSEL_ADDRESS="127.0.0.1:$vessel_port" "$bin/shippy-api-gateway" --services=vessel \
         --address="127.0.0.1:$gateway_port" --admin_address=127.0.0.1:0 --log_level=warning
     gateway_pid=$started
     wait_url "http://127.0.0.1:$gateway_port/readyz"

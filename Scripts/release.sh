@@ -6,7 +6,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-[ $# -gt 0 ] || set -- shippy-vessel-service shippy-api-gateway rpc-benchmark
+[ $# -gt 0 ] || set -- shippy-vessel-service shippy-user-service \
+    shippy-consignment-service shippy-email-service shippy-api-gateway rpc-benchmark
 for product in "$@"; do
     swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
         -Xlinker -z -Xlinker pack-relative-relocs --product "$product"

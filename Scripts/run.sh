@@ -8,9 +8,16 @@ name=run
 PORT=${PORT:-8080}
 ADMIN_PORT=${ADMIN_PORT:-9050}
 VESSEL_PORT=${VESSEL_PORT:-50051}
+USER_PORT=${USER_PORT:-50052}
+CONSIGNMENT_PORT=${CONSIGNMENT_PORT:-50053}
+EMAIL_PORT=${EMAIL_PORT:-50054}
 
-# One line for each service: name, port, how to choose another, further flags. Their admin ports follow ADMIN_PORT.
-services="vessel $VESSEL_PORT VESSEL_PORT --seed"
+# One line for each service: name, port, how to choose another, further flags. Their admin ports follow ADMIN_PORT. A
+# service comes after those that it calls.
+services="vessel $VESSEL_PORT VESSEL_PORT --seed
+email $EMAIL_PORT EMAIL_PORT
+user $USER_PORT USER_PORT
+consignment $CONSIGNMENT_PORT CONSIGNMENT_PORT"
 
 ready_seconds=60
 stop_seconds=30
@@ -121,7 +128,7 @@ while read -r service port variable flags; do
 done <<END
 $services
 END
-start gateway "$programs/shippy-api-gateway" --address=":$PORT" --admin_address="127.0.0.1:$ADMIN_PORT"
+start gateway "$programs/shippy-api-gateway" --address=":$PORT" --admin_address="127.0.0.1:$ADMIN_PORT" --static=ui
 
 admin=$ADMIN_PORT
 while read -r service port variable flags; do
@@ -137,6 +144,8 @@ cat <<END
 Shippy is up. Try, in another terminal:
 
   curl localhost:$PORT/rpc -XPOST -d '{"request": {"name": "test", "capacity": 200, "max_weight": 100000, "available": true}, "method": "VesselService.Create", "service": "vessel"}' -H 'Content-Type: application/json'
+
+Or sign up and book at http://localhost:$PORT/ in a browser.
 
 Logs are in .run/*.log, metrics at http://127.0.0.1:$ADMIN_PORT/metrics and up. Ctrl-C stops everything.
 END

@@ -9,10 +9,14 @@ struct APIGateway: ServiceProgram {
         commandName: "shippy-api-gateway", abstract: "The API gateway: POST /rpc as JSON, gRPC behind.")
     static let serviceName = "api"
     static let serverProtocols = ["h2", "http/1.1"]
-    /// The services behind the gateway that there are programs for.
-    private static let services = ["vessel"]
-
     @OptionGroup var options: GatewayOptions
+
+    @Option(
+        name: .customLong("services"),
+        help: ArgumentHelp(
+            "The services that callers reach, all by default; the gateway is ready when they are. [SERVICES]",
+            valueName: "names"))
+    var services: String?
 
     @Option(
         name: .customLong("static"),
@@ -23,7 +27,8 @@ struct APIGateway: ServiceProgram {
         let environment = runtime.settings.environment
         let settings = try GatewaySettings(options, environment: environment)
         var configuration = GatewayConfiguration(address: runtime.configuration.address)
-        configuration.upstreams = try Self.services.map {
+        let services = try Self.serviceNames(services, runtime.settings)
+        configuration.upstreams = try services.map {
             .init(
                 name: $0, address: try ServiceAddress.resolve($0, environment: environment), tls: runtime.clientTLS)
         }
@@ -35,12 +40,25 @@ struct APIGateway: ServiceProgram {
         let gateway = try await Gateway(
             configuration: configuration, group: runtime.group, logger: runtime.logger,
             recorder: { service, method in calls.recorder(service: service, method: method) })
-        Self.watch(gateway, runtime)
+        Self.watch(gateway, services, runtime)
         return ServiceParts(front: gateway)
     }
 
+    /// The named services, or all that may be reached from outside.
+    private static func serviceNames(_ flag: String?, _ settings: Settings) throws(ConfigurationError) -> [String] {
+        guard let text = flag ?? settings.variable("SERVICES") else { return RouteTable.serviceNames }
+        let names = text.split(separator: ",").map(String.init)
+        let known = RouteTable.serviceNames
+        guard !names.isEmpty, Set(names).count == names.count, names.allSatisfy(known.contains) else {
+            let source = flag == nil ? "SERVICES" : "--services"
+            throw ConfigurationError(
+                "\(source): '\(text)' are not names of \(known.joined(separator: ",")), with commas")
+        }
+        return names
+    }
+
     /// Lets the admin endpoints show what the gateway's own address shows, and its connections.
-    private static func watch(_ gateway: Gateway, _ runtime: ServiceRuntime) {
+    private static func watch(_ gateway: Gateway, _ services: [String], _ runtime: ServiceRuntime) {
         for service in services {
             runtime.readiness.add(ReadinessCheck(service) { [weak gateway] in await gateway?.problem(of: service) })
         }

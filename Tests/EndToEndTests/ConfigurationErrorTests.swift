@@ -61,6 +61,17 @@ struct ConfigurationErrorTests {
         Mistake(flags: ["--timeout=soon"], complaint: "--timeout: 'soon'"),
         Mistake(environment: ["VESSEL_ADDRESS": "nowhere"], complaint: "VESSEL_ADDRESS: 'nowhere'"),
         Mistake(flags: ["--static=/dev/null/folder"], complaint: "/dev/null/folder"),
+        Mistake(flags: ["--services=vessel,boat"], complaint: "--services: 'vessel,boat'"),
+        Mistake(environment: ["SERVICES": ","], complaint: "SERVICES: ','"),
+        Mistake(flags: ["--services=email"], complaint: "--services: 'email'"),
+    ]
+
+    static let consignmentMistakes: [Mistake] = [
+        Mistake(environment: ["DB_HOST": "mongo:port"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DB_HOST": "postgresql://localhost/shippy"], complaint: "DB_HOST: "),
+        Mistake(environment: ["DISABLE_AUTH": "perhaps"], complaint: "DISABLE_AUTH: 'perhaps'"),
+        Mistake(environment: ["VESSEL_ADDRESS": "nowhere"], complaint: "VESSEL_ADDRESS: 'nowhere'"),
+        Mistake(environment: ["USER_ADDRESS": "user:http"], complaint: "USER_ADDRESS: 'user:http'"),
     ]
 
     @Test("the vessel service says in one line what is wrong", arguments: commonMistakes + vesselMistakes)
@@ -74,12 +85,19 @@ struct ConfigurationErrorTests {
         try await check(mistake, try await Program.gateway(to: vessel))
     }
 
+    @Test("the consignment service says in one line what is wrong", arguments: commonMistakes + consignmentMistakes)
+    func consignmentService(_ mistake: Mistake) async throws {
+        try await check(mistake, try Program.service("consignment", store: "sqlite:/dev/null/none"))
+    }
+
     private func check(_ mistake: Mistake, _ program: Program) async throws {
         var program = program
         // A setting under test is the only one of its kind.
         program.arguments.removeAll { argument in
             let name = argument.prefix { $0 != "=" }
-            let variable = ["--server_address": "MICRO_SERVER_ADDRESS", "--address": "MICRO_API_ADDRESS"]
+            let variable = [
+                "--server_address": "MICRO_SERVER_ADDRESS", "--address": "MICRO_API_ADDRESS", "--services": "SERVICES",
+            ]
             return mistake.flags.contains { $0.hasPrefix(name + "=") }
                 || mistake.environment[variable[String(name)] ?? ""] != nil
                 || (name == "--admin_address" && mistake.environment["ADMIN_ADDRESS"] != nil)

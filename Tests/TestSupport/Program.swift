@@ -10,31 +10,58 @@ public struct Program: Sendable {
     /// Where its probes and metrics are, on 127.0.0.1.
     public let adminPort: Int
 
+    /// A service: `vessel`, `user`, `consignment` or `email`.
+    ///
+    /// - Parameters:
+    ///   - store: `DB_HOST`.
+    ///   - others: the services that it calls, by name.
+    public static func service(
+        _ name: String, store: String, calls others: [String: Program] = [:], _ flags: [String] = [],
+        environment: [String: String] = [:]
+    ) throws -> Program {
+        let (port, adminPort) = (try Ports.free(), try Ports.free())
+        return Program(
+            executable: ProcessRun.product("shippy-\(name)-service"),
+            arguments: ["--server_address=127.0.0.1:\(port)", "--admin_address=127.0.0.1:\(adminPort)"] + flags,
+            environment: quiet.merging(["DB_HOST": store]) { $1 }.merging(addresses(of: others)) { $1 }
+                .merging(environment) { $1 },
+            port: port, adminPort: adminPort)
+    }
+
+    /// The API gateway in front of services, by their names.
+    public static func gateway(
+        to services: [String: Program], _ flags: [String] = [], environment: [String: String] = [:]
+    ) throws -> Program {
+        let (port, adminPort) = (try Ports.free(), try Ports.free())
+        return Program(
+            executable: ProcessRun.product("shippy-api-gateway"),
+            arguments: [
+                "--address=127.0.0.1:\(port)", "--admin_address=127.0.0.1:\(adminPort)",
+                "--services=\(services.keys.sorted().joined(separator: ","))",
+            ] + flags,
+            environment: quiet.merging(addresses(of: services)) { $1 }.merging(environment) { $1 },
+            port: port, adminPort: adminPort)
+    }
+
     /// The vessel service.
     ///
     /// - Parameter store: `DB_HOST`.
     public static func vessel(
         store: String, _ flags: [String] = [], environment: [String: String] = [:]
     ) async throws -> Program {
-        let (port, adminPort) = (try Ports.free(), try Ports.free())
-        return Program(
-            executable: ProcessRun.product("shippy-vessel-service"),
-            arguments: ["--server_address=127.0.0.1:\(port)", "--admin_address=127.0.0.1:\(adminPort)"] + flags,
-            environment: quiet.merging(["DB_HOST": store]) { $1 }.merging(environment) { $1 },
-            port: port, adminPort: adminPort)
+        try service("vessel", store: store, flags, environment: environment)
     }
 
-    /// The API gateway in front of `vessel`.
+    /// The API gateway in front of `vessel` alone.
     public static func gateway(
         to vessel: Program, _ flags: [String] = [], environment: [String: String] = [:]
     ) async throws -> Program {
-        let (port, adminPort) = (try Ports.free(), try Ports.free())
-        return Program(
-            executable: ProcessRun.product("shippy-api-gateway"),
-            arguments: ["--address=127.0.0.1:\(port)", "--admin_address=127.0.0.1:\(adminPort)"] + flags,
-            environment: quiet.merging(["VESSEL_ADDRESS": "127.0.0.1:\(vessel.port)"]) { $1 }
-                .merging(environment) { $1 },
-            port: port, adminPort: adminPort)
+        try gateway(to: ["vessel": vessel], flags, environment: environment)
+    }
+
+    private static func addresses(of services: [String: Program]) -> [String: String] {
+        [String: String](
+            uniqueKeysWithValues: services.map { ("\($0.uppercased())_ADDRESS", "127.0.0.1:\($1.port)") })
     }
 
     /// A crash report takes seconds and megabytes; whoever debugs one switches it on. And libmongoc keeps counters in
