@@ -18,3 +18,32 @@ static inline void shippy_malloc_map_from(int bytes) { (void)mallopt(M_MMAP_THRE
 #else
 static inline void shippy_malloc_map_from(int bytes) { (void)bytes; }
 #endif
+
+/*
+ * Gives the program's own code and constants back to the page cache; whatever is needed again comes back from there by
+ * a minor fault. Only segments that nobody may write to: those hold the file's bytes and nothing else, as a position
+ * independent program has no relocations in them (elf(5), PT_LOAD; madvise(2), MADV_DONTNEED).
+ */
+#if defined(__linux__) && defined(__LP64__)
+#include <elf.h>
+#include <stdint.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static inline void shippy_return_program_pages(void) {
+    const Elf64_Phdr *headers = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    const unsigned long count = getauxval(AT_PHNUM);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t base = 0;
+    for (unsigned long i = 0; headers && i < count; i++)
+        if (headers[i].p_type == PT_PHDR) base = (uintptr_t)headers - headers[i].p_vaddr;
+    for (unsigned long i = 0; base && i < count; i++) {
+        if (headers[i].p_type != PT_LOAD || (headers[i].p_flags & PF_W)) continue;
+        const uintptr_t start = (base + headers[i].p_vaddr + page - 1) & ~(page - 1);
+        const uintptr_t end = (base + headers[i].p_vaddr + headers[i].p_filesz) & ~(page - 1);
+        if (start < end) (void)madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+}
+#else
+static inline void shippy_return_program_pages(void) {}
+#endif

@@ -53,11 +53,14 @@ struct ReadinessService: Service {
 
     private func logChanges() async {
         var last: Bool?
+        var hasBeenReady = false
         while !Task.isCancelled {
             let report = readiness.report()
             if report.isReady != last {
                 if report.isReady {
                     logger.info("ready")
+                    if !hasBeenReady { ProcessLimits.returnStartPages() }
+                    hasBeenReady = true
                 } else if last != nil, !report.isDraining {
                     let reasons = report.checks.compactMap { check in check.reason.map { "\(check.name): \($0)" } }
                     logger.warning("not ready", metadata: ["why": "\(reasons.joined(separator: "; "))"])
