@@ -248,7 +248,9 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            path: "Tests/TestSupport"
+            path: "Tests/TestSupport",
+            // Read from their places in the source tree.
+            exclude: ["Scripts"]
         ),
         .testTarget(
             name: "RPCTests",

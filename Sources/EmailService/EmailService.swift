@@ -1,15 +1,68 @@
 import ArgumentParser
+import Logging
 import Runtime
+import ServiceLifecycle
+import Storage
 
+/// Stores the mails that events ask for, and sends each once.
 @main
 struct EmailService: ServiceProgram {
     static let configuration = CommandConfiguration(
-        commandName: "shippy-email-service", abstract: "email.EmailService over gRPC.")
+        commandName: "shippy-email-service", abstract: "The mails: email.EmailService over gRPC, SMTP out.")
     static let serviceName = "email"
 
     @OptionGroup var options: ServiceOptions
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
-        ServiceParts(front: runtime.rpcServer([]))
+        let logger = runtime.logger
+        let emails: EmailStore
+        do {
+            emails = try EmailStore(address: runtime.settings.variable("DB_HOST"), logger: logger)
+        } catch {
+            throw ConfigurationError("DB_HOST: \(error.message)")
+        }
+        let sender = try SMTPSettings.sender(runtime.settings)
+        let watch = PendingWatch(repository: emails.repository, logger: logger)
+        watch.register(in: runtime.metrics)
+        runtime.watchPools(of: emails.store)
+        var background: [any Service] = [watch]
+        let stored: @Sendable (StoredMail) -> Void
+        if let settings = try SMTPSettings(runtime.settings) {
+            let worker = Self.worker(settings, emails, sender, runtime)
+            background.append(worker)
+            stored = { [bell = worker.bell] _ in bell.ring() }
+        } else {
+            logger.warning("SMTP_URL is not set: mails are stored and logged, and sent once the program runs with it")
+            stored = { mail in
+                logger.notice(
+                    "a mail is stored and not sent",
+                    metadata: ["event": "\(mail.eventID)", "user": "\(mail.content.userID)"])
+            }
+        }
+        let handlers = EmailHandlers(repository: emails.repository, stored: stored)
+        return ServiceParts(
+            front: runtime.rpcServer(handlers.routes()),
+            store: PooledStore(emails.store, address: emails.description),
+            background: background)
+    }
+
+    private static func worker(
+        _ settings: SMTPSettings, _ emails: EmailStore, _ sender: Mailbox, _ runtime: ServiceRuntime
+    ) -> DeliveryWorker {
+        runtime.logger.info(
+            "mails go out by SMTP",
+            metadata: [
+                "server": "\(settings.address.server)", "tls": "\(settings.address.security)",
+                "login": "\(settings.address.login != nil)", "from": "\(sender.address)",
+            ])
+        if settings.address.login != nil, settings.address.security == .never {
+            runtime.logger.warning("SMTP_URL says starttls=never: the password goes to the mail server in clear")
+        }
+        let metrics = DeliveryMetrics()
+        metrics.register(in: runtime.metrics)
+        return DeliveryWorker(
+            repository: emails.repository, transport: MailTransport(settings, logger: runtime.logger), sender: sender,
+            // The calls that drain afterwards, and the store, need their share of the time for stopping.
+            patience: runtime.configuration.drainTimeout / 2, metrics: metrics, bell: Bell(), logger: runtime.logger)
     }
 }

@@ -67,3 +67,19 @@ static inline void shippy_bson_each_document(
 
 /* The document's size in bytes. */
 static inline uint32_t shippy_bson_size(const bson_t *document) { return document->len; }
+/* 0 where the field is missing or no date. Milliseconds since 1970. */
+static inline int64_t shippy_bson_date(const bson_t *document, const char *name) {
+    bson_iter_t iterator;
+    if (!bson_iter_init_find(&iterator, document, name) || !BSON_ITER_HOLDS_DATE_TIME(&iterator)) return 0;
+    return bson_iter_date_time(&iterator);
+}
+
+/* A copy of a document within a document, to be destroyed. NULL where the field is missing or no document. */
+static inline bson_t *shippy_bson_document_copy(const bson_t *document, const char *name) {
+    bson_iter_t iterator;
+    uint32_t length = 0;
+    const uint8_t *bytes = NULL;
+    if (!bson_iter_init_find(&iterator, document, name) || !BSON_ITER_HOLDS_DOCUMENT(&iterator)) return NULL;
+    bson_iter_document(&iterator, &length, &bytes);
+    return bson_new_from_data(bytes, length);
+}

@@ -108,6 +108,20 @@ public struct BSONView {
         shippy_bson_bool(document, name)
     }
 
+    /// Milliseconds since 1970 in UTC; 0 where the field is missing or no date.
+    public func date(_ name: String) -> Int64 {
+        shippy_bson_date(document, name)
+    }
+
+    /// Lends a document within this one to `body`.
+    ///
+    /// - Returns: `nil` where the field is missing or no document.
+    func document<Value>(_ name: String, _ body: (BSONView) -> Value) -> Value? {
+        guard let copy = shippy_bson_document_copy(document, name) else { return nil }
+        defer { bson_destroy(copy) }
+        return body(BSONView(copy))
+    }
+
     /// Empty where the field is missing or of another type.
     public func string(_ name: String) -> String {
         var length: UInt32 = 0

@@ -74,6 +74,70 @@ public final class MongoCollection {
         try checked({ reply, error in mongoc_bulk_operation_execute(bulk, reply, error) != 0 }, read: { _ in })
     }
 
+    /// Updates one document.
+    ///
+    /// - Returns: whether there was such a document.
+    @discardableResult
+    public func update(_ filter: BSONFields, _ update: BSONFields, deadline: Deadline) throws(StorageError) -> Bool {
+        let filter = BSONDocument(filter)
+        let update = BSONDocument(update)
+        let options = try Self.options([:], deadline)
+        return try checked(
+            { reply, error in
+                filter.withPointer { filter in
+                    update.withPointer { update in
+                        options.withPointer {
+                            mongoc_collection_update_one(collection, filter, update, $0, reply, error)
+                        }
+                    }
+                }
+            }, read: { $0.int64("matchedCount") > 0 })
+    }
+
+    /// Updates the first document that matches, as one step that nobody else can come between.
+    ///
+    /// - Returns: what `decode` makes of the document as it is afterwards; `nil` when none matches.
+    public func findAndUpdate<Value>(
+        _ filter: BSONFields, sort: BSONFields = [:], _ update: BSONFields, deadline: Deadline,
+        _ decode: (BSONView) -> Value
+    ) throws(StorageError) -> Value? {
+        guard let options = mongoc_find_and_modify_opts_new() else {
+            throw StorageError(.other, "libmongoc made no options")
+        }
+        defer { mongoc_find_and_modify_opts_destroy(options) }
+        // Each of these copies what it is given.
+        _ = BSONDocument(sort).withPointer { mongoc_find_and_modify_opts_set_sort(options, $0) }
+        _ = BSONDocument(update).withPointer { mongoc_find_and_modify_opts_set_update(options, $0) }
+        _ = mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_RETURN_NEW)
+        if let milliseconds = try Self.milliseconds(until: deadline) {
+            _ = mongoc_find_and_modify_opts_set_max_time_ms(options, UInt32(milliseconds))
+        }
+        let filter = BSONDocument(filter)
+        return try checked(
+            { reply, error in
+                filter.withPointer {
+                    mongoc_collection_find_and_modify_with_opts(collection, $0, options, reply, error)
+                }
+            }, read: { $0.document("value", decode) }) ?? nil
+    }
+
+    /// How many documents match, counting to `limit` at most.
+    public func count(_ filter: BSONFields, limit: Int64, deadline: Deadline) throws(StorageError) -> Int {
+        let filter = BSONDocument(filter)
+        let options = try Self.options(["limit": .int64(limit)], deadline)
+        var count: Int64 = 0
+        try checked(
+            { reply, error in
+                filter.withPointer { filter in
+                    options.withPointer {
+                        count = mongoc_collection_count_documents(collection, filter, $0, nil, reply, error)
+                    }
+                }
+                return count >= 0
+            }, read: { _ in })
+        return Int(count)
+    }
+
     /// - Returns: whether there was such a document.
     @discardableResult
     public func delete(_ filter: BSONFields, deadline: Deadline) throws(StorageError) -> Bool {
@@ -126,12 +190,19 @@ public final class MongoCollection {
     }
 
     private static func options(_ fields: BSONFields, _ deadline: Deadline) throws(StorageError) -> BSONDocument {
-        guard !deadline.isNever else { return BSONDocument(fields) }
-        guard !deadline.isExpired else { throw StorageError(.timeout, "the call's time was over before it was sent") }
         var fields = fields
+        if let milliseconds = try milliseconds(until: deadline) {
+            fields.fields.append(("maxTimeMS", .int64(milliseconds)))
+        }
+        return BSONDocument(fields)
+    }
+
+    /// What is left of a call as a server takes it; `nil` for a call without a deadline.
+    private static func milliseconds(until deadline: Deadline) throws(StorageError) -> Int64? {
+        guard !deadline.isNever else { return nil }
+        guard !deadline.isExpired else { throw StorageError(.timeout, "the call's time was over before it was sent") }
         let left = deadline.remaining.components
         let milliseconds = left.seconds * 1_000 + left.attoseconds / 1_000_000_000_000_000
-        fields.fields.append(("maxTimeMS", .int64(max(1, min(milliseconds, Int64(Int32.max))))))
-        return BSONDocument(fields)
+        return max(1, min(milliseconds, Int64(Int32.max)))
     }
 }

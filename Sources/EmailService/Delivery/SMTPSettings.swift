@@ -1,0 +1,55 @@
+import Runtime
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// How mails leave, from the environment.
+struct SMTPSettings: Sendable {
+    /// How long one mail may take from connecting to the server's last word. A server that checks a mail before it says
+    /// yes may take its time, and to hang up on it makes a twin likelier.
+    static let timeoutDefault: Duration = .seconds(60)
+    static let timeoutRange: ClosedRange<Duration> = .seconds(1)...(.seconds(600))
+    static let connectTimeoutMax: Duration = .seconds(10)
+    static let senderDefault = "Shippy <no-reply@shippy.local>"
+
+    var address: SMTPAddress
+    /// `SMTP_TIMEOUT`.
+    var timeout: Duration = timeoutDefault
+    /// `SMTP_CA`: a PEM file with the authorities that may vouch for the server, in place of the system's.
+    var authorities: String?
+
+    /// Reads `SMTP_URL`, `SMTP_TIMEOUT` and `SMTP_CA`.
+    ///
+    /// - Returns: `nil` without `SMTP_URL`.
+    /// - Throws: what can't be used, in one line without secrets.
+    init?(_ settings: Settings) throws(ConfigurationError) {
+        let timeout = try settings.duration(nil, "smtp_timeout", "SMTP_TIMEOUT") ?? Self.timeoutDefault
+        guard Self.timeoutRange.contains(timeout) else {
+            throw ConfigurationError("SMTP_TIMEOUT: must be 1 to 600 seconds")
+        }
+        authorities = settings.variable("SMTP_CA")
+        if let authorities, access(authorities, R_OK) != 0 {
+            throw ConfigurationError("SMTP_CA: '\(authorities)' can't be read: \(String(cString: strerror(errno)))")
+        }
+        guard let text = settings.variable("SMTP_URL") else { return nil }
+        address = try SMTPAddress(text)
+        self.timeout = timeout
+    }
+
+    /// Whom the mails are from: `MAIL_FROM`, as `Name <address>` or `address`.
+    ///
+    /// - Throws: in one line, what can't be used.
+    static func sender(_ settings: Settings) throws(ConfigurationError) -> Mailbox {
+        let text = settings.variable("MAIL_FROM") ?? senderDefault
+        // The domain also stands in Message-IDs, where nothing but ASCII may.
+        guard let sender = Mailbox(text), sender.address.text.utf8.allSatisfy({ $0 < 0x80 }) else {
+            throw ConfigurationError("MAIL_FROM: '\(text)' is not a sender, such as \(senderDefault)")
+        }
+        return sender
+    }
+}
