@@ -1,5 +1,6 @@
 import Logging
 import RPC
+import Runtime
 
 /// Compares passwords with stored hashes, not too often for one account or address. Every comparison goes through here.
 struct PasswordCheck: Sendable {
@@ -35,6 +36,18 @@ struct PasswordCheck: Sendable {
         } catch {
             guardian.withdraw(attempt)
             throw error
+        }
+    }
+}
+
+extension PasswordCheck {
+    /// How much was hashed, and how many logins were refused for earlier failures.
+    func register(in registry: MetricsRegistry) {
+        registry.counter("password_hashes_total", "Times that a password was put through bcrypt.") {
+            Double(hasher.runCount)
+        }
+        registry.counter("login_refusals_total", "Logins refused because too many had failed before.") {
+            Double(guardian.refusalCount)
         }
     }
 }
