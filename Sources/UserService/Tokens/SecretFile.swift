@@ -1,3 +1,4 @@
+import Idempotency
 import Runtime
 
 #if canImport(Glibc)
@@ -10,7 +11,6 @@ import Darwin
 
 /// A secret that is made once and kept in a file that only its owner can read. Blocks; for the start of a program.
 struct SecretFile {
-    private static let byteCount = 32
     /// A longer file is not one of ours.
     private static let byteCountMax = 4_096
 
@@ -48,11 +48,9 @@ struct SecretFile {
 
     /// Writes a whole file under another name and then links it here, so that nobody ever sees half a secret.
     private func make() throws(ConfigurationError) {
-        var generator = SystemRandomNumberGenerator()
-        let digits = Array("0123456789abcdef".utf8)
-        let secret = (0..<(2 * Self.byteCount)).map { _ in digits[Int.random(in: 0..<16, using: &generator)] } + [0x0a]
-        let draft = "\(path).\(getpid()).new"
-        unlink(draft)
+        // 256 random bits as 64 digits.
+        let secret = Array("\(Identifier.random())\(Identifier.random())\n".utf8)
+        let draft = "\(path).\(Identifier.random())"
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw problem(errno) }
         defer { unlink(draft) }

@@ -10,7 +10,8 @@ import Testing
 
 /// The user service's handlers behind a real server, and a client of it.
 struct ServiceFixture: Sendable {
-    static let secret = "a secret of tests, 32 bytes long."
+    /// 64 bytes: jwt-kit, which also forges for the tests, asks for as many with SHA-512.
+    static let secret = "a secret of tests that nobody will ever want to sign with, truly"
 
     let users: MemoryUsers
     let handlers: UserHandlers
