@@ -19,7 +19,8 @@ struct AuthTests {
                         createdAtMicroseconds: 0))
             }
             let tries = [
-                user("ada@example.com", password: "wrong horse"), user("nobody@example.com"), user("broken@example.com"),
+                user("ada@example.com", password: "wrong horse"), user("nobody@example.com"),
+                user("broken@example.com"),
                 user(""), user("no address"), user(String(repeating: "x", count: 100_000)),
                 user("ada@example.com", password: ""), user("' OR 1=1 --", password: "' OR 1=1 --"),
             ]
@@ -75,7 +76,9 @@ struct AuthTests {
             try await service.signUp("ada@example.com")
             for email in ["ada@example.com", "nobody@example.com"] {
                 for _ in 0..<4 {
-                    let refused = await status { try await service.call(UserMethods.auth, user(email, password: "wrong")) }
+                    let refused = await status {
+                        try await service.call(UserMethods.auth, user(email, password: "wrong"))
+                    }
                     #expect(refused.code == .unauthenticated)
                 }
                 let before = (

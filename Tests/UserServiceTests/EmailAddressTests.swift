@@ -18,9 +18,11 @@ struct EmailAddressTests {
         "what could break a header, a command or a mailbox is none",
         arguments: [
             "", "@", "a", "a@", "@b.cd", "a@b", "a@@b.cd", "a@b@c.de", "a b@c.de", "a@b c.de", " a@b.cd", "a@b.cd ",
-            "a@b.cd\r\nBcc: x@y.z", "a\n@b.cd", "<a@b.cd>", "a@b.cd>", "\"a\"@b.cd", "a,b@c.de", "a;b@c.de", "a(x)@b.cd",
+            "a@b.cd\r\nBcc: x@y.z", "a\n@b.cd", "<a@b.cd>", "a@b.cd>", "\"a\"@b.cd", "a,b@c.de", "a;b@c.de",
+            "a(x)@b.cd",
             ".a@b.cd", "a.@b.cd", "a..b@c.de", "a@.b.cd", "a@b.cd.", "a@b..cd", "a@-b.cd", "a@b-.cd", "a@[127.0.0.1]",
-            "ä@b.cd", "a@bücher.example", "a\0@b.cd", "a@b.c\0d", "a\u{7f}@b.cd", "a\u{202e}@b.cd", "a:b@c.de", "a\\@b.cd",
+            "ä@b.cd", "a@bücher.example", "a\0@b.cd", "a@b.c\0d", "a\u{7f}@b.cd", "a\u{202e}@b.cd", "a:b@c.de",
+            "a\\@b.cd",
         ])
     func bad(text: String) {
         #expect(!EmailAddress.isValid(text))

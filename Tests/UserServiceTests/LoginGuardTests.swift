@@ -87,7 +87,9 @@ struct LoginGuardTests {
         limits.addressBurst = 10
         limits.addressRate = 2
         let guardian = makeGuard(limits)
-        for index in 0..<10 { #expect(fail(guardian, "\(index)@example.com", peer: "[IPv4]1.2.3.4/1.2.3.4:\(index)") == 0) }
+        for index in 0..<10 {
+            #expect(fail(guardian, "\(index)@example.com", peer: "[IPv4]1.2.3.4/1.2.3.4:\(index)") == 0)
+        }
         #expect(fail(guardian, "x@example.com", peer: "[IPv4]1.2.3.4/1.2.3.4:9999") == 1)
         #expect(fail(guardian, "x@example.com", peer: "[IPv4]1.2.3.5/1.2.3.5:9999") == 0)
         clock.advance(.seconds(1))

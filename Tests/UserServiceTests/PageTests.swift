@@ -65,13 +65,16 @@ struct PageTests {
             let refused = await status { try await page(service, size: -1) }
             #expect(refused.code == .invalidArgument && refused.message.hasPrefix("page_size"))
             let wrong = [
-                "x", "1", "2" + good.dropFirst(), String(good.dropLast()), good + "0", good + "zz", good.uppercased() + "G",
+                "x", "1", "2" + good.dropFirst(), String(good.dropLast()), good + "0", good + "zz",
+                good.uppercased() + "G",
                 "1" + String(repeating: "0", count: 16), "1" + String(repeating: "0", count: 16) + "00",
-                "1" + String(repeating: "0", count: 16) + "ff", String(repeating: "1", count: 100_000), "1ööööööööööööö",
+                "1" + String(repeating: "0", count: 16) + "ff", String(repeating: "1", count: 100_000),
+                "1ööööööööööööö",
             ]
             for token in wrong {
                 let refused = await status { try await page(service, token: token) }
-                #expect(refused.code == .invalidArgument && refused.message.hasPrefix("page_token"), "\(token.prefix(50))")
+                #expect(
+                    refused.code == .invalidArgument && refused.message.hasPrefix("page_token"), "\(token.prefix(50))")
             }
         }
     }

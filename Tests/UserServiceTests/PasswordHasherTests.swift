@@ -58,14 +58,16 @@ struct PasswordHasherTests {
         try await withHasher { hasher in
             let good = try await hasher.hash("correct horse", deadline: .never)
             let malformed = [
-                "", "*0", "*1", "correct horse", "$2b$10$short", String(good.dropLast()), good + "x", "$2x" + good.dropFirst(3),
+                "", "*0", "*1", "correct horse", "$2b$10$short", String(good.dropLast()), good + "x",
+                "$2x" + good.dropFirst(3),
                 "$1$salt$qJH7.N4xYta3aEG/dfqo/0", good.replacing("$2b$10$", with: "$2b$03$"),
                 good.replacing("$2b$10$", with: "$2b$31$"), good.replacing("$2b$10$", with: "$2b$-1$"),
                 String(good.dropLast()) + "\n", String(good.dropLast()) + "\0",
             ]
             for text in malformed {
                 let before = hasher.runCount
-                #expect(try await hasher.compare("correct horse", with: text, deadline: .never) == .malformed, "\(text)")
+                #expect(
+                    try await hasher.compare("correct horse", with: text, deadline: .never) == .malformed, "\(text)")
                 #expect(hasher.runCount == before + 1)
             }
         }

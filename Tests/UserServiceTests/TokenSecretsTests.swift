@@ -15,7 +15,9 @@ struct TokenSecretsTests {
 
     @Test("JWT_SECRET and JWT_SECRET_PREVIOUS are taken as they are")
     func taken() throws {
-        let both = try secrets(["JWT_SECRET": ServiceFixture.secret, "JWT_SECRET_PREVIOUS": ServiceFixture.secret + "x"])
+        let both = try secrets([
+            "JWT_SECRET": ServiceFixture.secret, "JWT_SECRET_PREVIOUS": ServiceFixture.secret + "x",
+        ])
         #expect(both.current == ServiceFixture.secret && both.previous == ServiceFixture.secret + "x")
         #expect(try secrets(["JWT_SECRET": ServiceFixture.secret]).previous == nil)
     }
@@ -35,7 +37,9 @@ struct TokenSecretsTests {
             (["JWT_SECRET": short], "JWT_SECRET has 31 bytes"),
             (["JWT_SECRET": ServiceFixture.secret, "JWT_SECRET_PREVIOUS": short], "JWT_SECRET_PREVIOUS has 31 bytes"),
         ] {
-            let error = #expect(throws: ConfigurationError.self) { try secrets(environment, embeddedStore: "/nowhere/x") }
+            let error = #expect(throws: ConfigurationError.self) {
+                try secrets(environment, embeddedStore: "/nowhere/x")
+            }
             #expect(error?.description.hasPrefix(name) == true)
             #expect(error?.description.contains("sss") == false)
         }
@@ -50,9 +54,11 @@ struct TokenSecretsTests {
         #expect(try secrets([:], embeddedStore: store).current == first)
         let attributes = try FileManager.default.attributesOfItem(atPath: store + ".jwt-secret")
         #expect(attributes[.posixPermissions] as? Int == 0o600)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("deep/er")) == ["users.sqlite.jwt-secret"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.file("deep/er")) == ["users.sqlite.jwt-secret"])
         #expect(try secrets([:], embeddedStore: folder.file("other")).current != first)
-        #expect(try secrets(["JWT_SECRET": ServiceFixture.secret], embeddedStore: store).current == ServiceFixture.secret)
+        #expect(
+            try secrets(["JWT_SECRET": ServiceFixture.secret], embeddedStore: store).current == ServiceFixture.secret)
     }
 
     @Test("many that start at once share one secret")
@@ -67,13 +73,15 @@ struct TokenSecretsTests {
         #expect(made.count == 1)
     }
 
-    @Test("a file that others may read, that is cut or that is no file stops the start, and is not shown or overwritten")
+    @Test(
+        "a file that others may read, that is cut or that is no file stops the start, and is not shown or overwritten")
     func badFiles() throws {
         let folder = try TemporaryFolder()
         let store = folder.file("users.sqlite")
         let path = store + ".jwt-secret"
         let cases: [(content: String, mode: Int, complaint: String)] = [
-            (ServiceFixture.secret, 0o644, "others may read it"), ("too short", 0o600, "no secret"), ("", 0o600, "no secret"),
+            (ServiceFixture.secret, 0o644, "others may read it"), ("too short", 0o600, "no secret"),
+            ("", 0o600, "no secret"),
             (String(repeating: "x", count: 5_000), 0o600, "no secret"),
         ]
         for (content, mode, complaint) in cases {

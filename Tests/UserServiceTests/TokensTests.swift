@@ -41,7 +41,8 @@ struct TokensTests {
     private func claims(_ changes: (inout JSON) -> Void = { _ in }) -> JSON {
         var claims = JSON(
             fields: [
-                "iss": .text("shippy.user"), "sub": .text("u1"), "iat": .number(Self.now), "exp": .number(Self.now + 60),
+                "iss": .text("shippy.user"), "sub": .text("u1"), "iat": .number(Self.now),
+                "exp": .number(Self.now + 60),
                 "user": .user,
             ])
         changes(&claims)
@@ -137,9 +138,11 @@ struct TokensTests {
     func wrongClaims() async throws {
         let tokens = await tokens()
         let wrong: [(inout JSON) -> Void] = [
-            { $0.fields["exp"] = nil }, { $0.fields["exp"] = .number(Self.now) }, { $0.fields["exp"] = .number(Self.now - 1) },
+            { $0.fields["exp"] = nil }, { $0.fields["exp"] = .number(Self.now) },
+            { $0.fields["exp"] = .number(Self.now - 1) },
             { $0.fields["exp"] = .number(.min) }, { $0.fields["exp"] = .text("\(Self.now + 60)") },
-            { $0.fields["exp"] = .text("never") }, { $0.fields["iss"] = nil }, { $0.fields["iss"] = .text("shippy.users") },
+            { $0.fields["exp"] = .text("never") }, { $0.fields["iss"] = nil },
+            { $0.fields["iss"] = .text("shippy.users") },
             { $0.fields["iss"] = .text("go.micro.srv.user") }, { $0.fields["iss"] = .text("") },
             { $0.fields["sub"] = nil }, { $0.fields["sub"] = .text("") }, { $0.fields["user"] = nil },
             { $0.fields["user"] = .text("u1") }, { $0.fields = [:] },
@@ -176,7 +179,8 @@ struct TokensTests {
     func garbage() async throws {
         let tokens = await tokens()
         let texts = [
-            "", ".", "..", "...", "a.b.c", "\0.\0.\0", "ö.ö.ö", "{}.{}.{}", "e30.e30.e30", "e30.W10.", "bnVsbA.bnVsbA.bnVsbA",
+            "", ".", "..", "...", "a.b.c", "\0.\0.\0", "ö.ö.ö", "{}.{}.{}", "e30.e30.e30", "e30.W10.",
+            "bnVsbA.bnVsbA.bnVsbA",
             String(repeating: ".", count: 8_000), String(repeating: "A", count: 10_000_000),
         ]
         for text in texts { #expect(await !accepts(tokens, text), "\(text.prefix(20))") }

@@ -110,7 +110,9 @@ struct UserHandlersTests {
                 #expect(found.user.id == id)
                 #expect(try await service.call(UserMethods.getAll, User_Request(), metadata: metadata).users.count == 1)
             }
-            let wrong: [Metadata] = [[:], ["authorization": "Bearer x"], ["token": ""], ["authorization": "Basic \(token)"]]
+            let wrong: [Metadata] = [
+                [:], ["authorization": "Bearer x"], ["token": ""], ["authorization": "Basic \(token)"],
+            ]
             for metadata in wrong {
                 let get = await status {
                     try await service.call(UserMethods.get, .with { $0.id = id }, metadata: metadata)

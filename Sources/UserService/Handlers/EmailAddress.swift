@@ -23,7 +23,9 @@ enum EmailAddress {
 
     private static func isDomain(_ bytes: ArraySlice<UInt8>) -> Bool {
         let labels = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard labels.count > 1 || String(decoding: bytes, as: UTF8.self).lowercased() == "localhost" else { return false }
+        guard labels.count > 1 || String(decoding: bytes, as: UTF8.self).lowercased() == "localhost" else {
+            return false
+        }
         return labels.allSatisfy { label in
             guard let first = label.first, let last = label.last, label.count <= labelByteCountMax else { return false }
             return isAlphanumeric(first) && isAlphanumeric(last)

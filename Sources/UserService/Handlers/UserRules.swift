@@ -17,7 +17,9 @@ enum UserRules {
         }
         try checkLine(user.name, "name", nameLengthMax)
         try checkLine(user.company, "company", companyLengthMax)
-        guard EmailAddress.isValid(user.email) else { throw .invalid("email must be an address, such as ada@example.com") }
+        guard EmailAddress.isValid(user.email) else {
+            throw .invalid("email must be an address, such as ada@example.com")
+        }
         guard passwordByteCounts.contains(user.password.utf8.count) else {
             throw .invalid(
                 "password must have \(passwordByteCounts.lowerBound) to \(passwordByteCounts.upperBound) bytes")

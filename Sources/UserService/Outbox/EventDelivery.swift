@@ -36,7 +36,8 @@ struct EventDelivery: Sendable {
             dividingBy: UserClock.microsecondsPerSecond)
         let isBefore = microseconds < 0
         message.occurredAt.seconds = isBefore ? seconds - 1 : seconds
-        message.occurredAt.nanos = Int32((isBefore ? microseconds + UserClock.microsecondsPerSecond : microseconds) * 1_000)
+        message.occurredAt.nanos = Int32(
+            (isBefore ? microseconds + UserClock.microsecondsPerSecond : microseconds) * 1_000)
         return message
     }
 }

@@ -21,7 +21,8 @@ struct RelayLog {
     mutating func note(_ result: BatchResult) {
         if let failure = result.failure {
             if !isFailing {
-                logger.warning("events can't be delivered; they are kept and tried again", metadata: ["why": "\(failure)"])
+                logger.warning(
+                    "events can't be delivered; they are kept and tried again", metadata: ["why": "\(failure)"])
             }
             isFailing = true
         } else if result.delivered > 0 {

@@ -23,7 +23,9 @@ final class RelayMetrics: Sendable {
     }
 
     func register(in registry: MetricsRegistry) {
-        registry.counter("outbox_delivered_total", "Events handed to the mail service.") { Double(self.counts.delivered) }
+        registry.counter("outbox_delivered_total", "Events handed to the mail service.") {
+            Double(self.counts.delivered)
+        }
         registry.counter("outbox_retried_total", "Deliveries that failed and will be tried again.") {
             Double(self.counts.retried)
         }

@@ -45,7 +45,8 @@ final class BcryptWorker: PooledConnection {
     /// - Parameter password: without NUL, at most ``passwordBytesMax`` bytes; bytes after the 72nd do not count.
     /// - Throws: `StorageError` when the system gives no randomness.
     func hash(_ password: String, cost: Int = BcryptHash.cost) throws(StorageError) -> BcryptHash {
-        let setting = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CRYPT_GENSALT_OUTPUT_SIZE)) { buffer -> String? in
+        let setting = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CRYPT_GENSALT_OUTPUT_SIZE)) {
+            buffer -> String? in
             let made: UnsafeMutablePointer<CChar>? =
                 crypt_gensalt_rn("$2b$", UInt(cost), nil, 0, buffer.baseAddress, Int32(buffer.count))
             return made.map { String(cString: $0) }

@@ -88,7 +88,8 @@ final class PasswordHasher: Sendable {
             switch (error as? StorageError)?.kind {
             case .overloaded:
                 throw Status(
-                    .resourceExhausted, "too many passwords wait to be checked; try again in \(Self.retryAfterSeconds) s",
+                    .resourceExhausted,
+                    "too many passwords wait to be checked; try again in \(Self.retryAfterSeconds) s",
                     metadata: ["retry-after": "\(Self.retryAfterSeconds)"])
             case .connectionLost: throw Status(.unavailable, "passwords can't be checked now")
             default: throw error
