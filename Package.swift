@@ -301,10 +301,14 @@ let package = Package(
         .testTarget(
             name: "UserServiceTests",
             dependencies: [
-                "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "SQLiteStorage", "Storage",
+                "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
                 "TestSupport",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]
         ),
         .testTarget(

@@ -1,15 +1,59 @@
 import ArgumentParser
+import Logging
+import RPC
 import Runtime
 
+/// Keeps people and their passwords, gives them tokens, and tells the mail service of who is new.
 @main
 struct UserService: ServiceProgram {
     static let configuration = CommandConfiguration(
-        commandName: "shippy-user-service", abstract: "user.UserService over gRPC.")
+        commandName: "shippy-user-service", abstract: "The users: user.UserService over gRPC.")
     static let serviceName = "user"
+
+    /// How long to ask the store for at the start.
+    private static let prepareTimeout: Duration = .seconds(10)
 
     @OptionGroup var options: ServiceOptions
 
+    @Flag(
+        name: .customLong("requeue_dead_events"),
+        help: "Deliver again, from the first try, the events that were set aside. [REQUEUE_DEAD_EVENTS=true]")
+    var requeuesDeadEvents = false
+
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
-        ServiceParts(front: runtime.rpcServer([]))
+        let logger = runtime.logger
+        let users = try UserStore(runtime.settings, logger: logger)
+        let secrets = try TokenSecrets(runtime.settings, embeddedStore: users.embeddedPath)
+        let requeues = try runtime.settings.boolean(requeuesDeadEvents, "REQUEUE_DEAD_EVENTS")
+
+        let clock = UserClock.system
+        let passwords = PasswordCheck(
+            hasher: PasswordHasher(logger: logger), guardian: LoginGuard(), logger: logger)
+        var handlers = UserHandlers(
+            repository: users.repository, tokens: await Tokens(secrets, nowSeconds: clock.seconds),
+            passwords: passwords, clock: clock)
+        if try runtime.settings.boolean(false, "DISABLE_AUTH") {
+            handlers.needsToken = false
+            logger.critical("DISABLE_AUTH: users are shown to whoever asks, without a token")
+        }
+
+        let relay = Relay(
+            outbox: users.outbox, delivery: EventDelivery(to: try runtime.client(of: "email")),
+            metrics: RelayMetrics(), logger: logger)
+        relay.metrics.register(in: runtime.metrics)
+        passwords.register(in: runtime.metrics)
+
+        let store = CombinedStore(stores: [users.store, passwords.hasher.pool])
+        runtime.watchPools(of: store)
+        return ServiceParts(
+            front: runtime.rpcServer(handlers.routes()),
+            store: PooledStore(store, address: users.description),
+            background: [relay],
+            prepare: { if requeues { try await Self.requeue(users.outbox, logger: logger) } })
+    }
+
+    private static func requeue(_ outbox: any Outbox, logger: Logger) async throws {
+        let count = try await outbox.requeueDead(deadline: .after(prepareTimeout))
+        logger.notice("events that were set aside are delivered again", metadata: ["count": "\(count)"])
     }
 }

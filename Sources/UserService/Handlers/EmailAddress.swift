@@ -1,0 +1,42 @@
+/// The rule for email addresses: strict enough that one can stand in a mail's header and in SMTP's RCPT TO as it is.
+///
+/// ASCII only, no quotes and no comments: `local@domain`, the local part of RFC 5321's dot-atoms, the domain with a dot,
+/// or `localhost`. Domains in other alphabets are written as their `xn--` form.
+enum EmailAddress {
+    /// RFC 5321, sections 4.5.3.1.1 and 4.5.3.1.3 less the angle brackets.
+    static let byteCountMax = 254
+    private static let localByteCountMax = 64
+    private static let labelByteCountMax = 63
+
+    static func isValid(_ text: String) -> Bool {
+        guard text.utf8.count <= byteCountMax else { return false }
+        let parts = Array(text.utf8).split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return false }
+        return isLocal(parts[0]) && isDomain(parts[1])
+    }
+
+    private static func isLocal(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard bytes.count <= localByteCountMax else { return false }
+        return bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+            .allSatisfy { !$0.isEmpty && $0.allSatisfy { isAlphanumeric($0) || atomMarks.contains($0) } }
+    }
+
+    private static func isDomain(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let labels = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard labels.count > 1 || String(decoding: bytes, as: UTF8.self).lowercased() == "localhost" else {
+            return false
+        }
+        return labels.allSatisfy { label in
+            guard let first = label.first, let last = label.last, label.count <= labelByteCountMax else { return false }
+            return isAlphanumeric(first) && isAlphanumeric(last)
+                && label.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
+        }
+    }
+
+    private static let atomMarks = Set("!#$%&'*+-/=?^_`{|}~".utf8)
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+}

@@ -1,0 +1,98 @@
+import Contracts
+import Idempotency
+import RPC
+
+/// The rules of `user.UserService`.
+struct UserHandlers: Sendable {
+    static let pageSizeStandard = 100
+    static let pageSizeMax = 1_000
+
+    let repository: any UserRepository
+    let tokens: Tokens
+    let passwords: PasswordCheck
+    let clock: UserClock
+    /// False with `DISABLE_AUTH=true`.
+    var needsToken = true
+
+    func auth(_ request: User_User, _ context: RequestContext) async throws -> User_Token {
+        try UserRules.checkLogin(request)
+        let user = try await passwords.user(email: request.email, password: request.password, context) {
+            // Longer ones belong to nobody, and are not worth the store's time.
+            guard request.email.utf8.count <= EmailAddress.byteCountMax else { return nil }
+            return try await repository.user(email: request.email, deadline: context.deadline)
+        }
+        guard let user else { throw UserError.wrongCredentials }
+        var response = User_Token()
+        response.token = try await tokens.sign(user)
+        response.valid = true
+        return response
+    }
+
+    /// Does not repeat the token: who asks has it.
+    func validateToken(_ request: User_Token, _ context: RequestContext) async throws -> User_Token {
+        try await tokens.check(request.token)
+        var response = User_Token()
+        response.valid = true
+        return response
+    }
+
+    func get(_ request: User_User, _ context: RequestContext) async throws -> User_Response {
+        try await checkCaller(context)
+        try UserRules.checkNoNUL(request)
+        guard !request.id.isEmpty else { throw UserError.invalid("id must not be empty") }
+        guard request.id.utf8.count <= UserRules.idByteCountMax,
+            let user = try await repository.user(id: request.id, deadline: context.deadline)
+        else { throw UserError.unknownUser }
+        var response = User_Response()
+        response.user = Self.shown(user)
+        return response
+    }
+
+    /// A page size above the maximum is taken for the maximum: the caller goes on with the next page as always.
+    func getAll(_ request: User_Request, _ context: RequestContext) async throws -> User_Response {
+        try await checkCaller(context)
+        guard request.pageSize >= 0 else { throw UserError.invalid("page_size must not be negative") }
+        let size = request.pageSize == 0 ? Self.pageSizeStandard : min(Int(request.pageSize), Self.pageSizeMax)
+        let after = request.pageToken.isEmpty ? nil : try PageToken.position(request.pageToken)
+        // One more than asked for tells whether there is another page.
+        let users = try await repository.page(after: after, limit: size + 1, deadline: context.deadline)
+        var response = User_Response()
+        response.users = users.prefix(size).map(Self.shown)
+        if users.count > size {
+            let last = users[size - 1]
+            response.nextPageToken = PageToken.text(
+                UserPosition(createdAtMicroseconds: last.createdAtMicroseconds, id: last.id))
+        }
+        return response
+    }
+
+    private func checkCaller(_ context: RequestContext) async throws {
+        guard needsToken else { return }
+        try await tokens.check(context.metadata.bearerToken ?? "")
+    }
+
+    /// A user as callers see it: without password, hash or token.
+    static func shown(_ user: StoredUser) -> User_User {
+        var shown = User_User()
+        shown.id = user.id
+        shown.name = user.name
+        shown.company = user.company
+        shown.email = user.email
+        return shown
+    }
+}
+
+extension UserHandlers {
+    /// What the service's server offers: everything under both of its names.
+    func routes() -> [RPCRoute] {
+        [nil, UserMethods.alias].flatMap { service in
+            [
+                RPCRoute(UserMethods.create, as: service, handler: create),
+                RPCRoute(UserMethods.get, as: service, handler: get),
+                RPCRoute(UserMethods.getAll, as: service, handler: getAll),
+                RPCRoute(UserMethods.auth, as: service, handler: auth),
+                RPCRoute(UserMethods.validateToken, as: service, handler: validateToken),
+            ]
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import Contracts
+
+/// What a request must hold. All rules are about the request alone, so that they tell nothing about who exists.
+enum UserRules {
+    static let nameLengthMax = 200
+    static let companyLengthMax = 200
+    /// bcrypt reads no more than 72.
+    static let passwordByteCounts = 8...72
+    /// Longer ids belong to nobody; nobody asks the store for them.
+    static let idByteCountMax = 64
+
+    /// The rules for a new user. The id is not looked at: the service makes ids.
+    static func checkNew(_ user: User_User) throws(UserError) {
+        try checkNoNUL(user)
+        guard user.name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
+            throw .invalid("name must not be empty")
+        }
+        try checkLine(user.name, "name", nameLengthMax)
+        try checkLine(user.company, "company", companyLengthMax)
+        guard EmailAddress.isValid(user.email) else {
+            throw .invalid("email must be an address, such as ada@example.com")
+        }
+        guard passwordByteCounts.contains(user.password.utf8.count) else {
+            throw .invalid(
+                "password must have \(passwordByteCounts.lowerBound) to \(passwordByteCounts.upperBound) bytes")
+        }
+    }
+
+    /// The rules for a login: looser, for users whom other programs stored can log in too.
+    static func checkLogin(_ user: User_User) throws(UserError) {
+        try checkNoNUL(user)
+        guard user.password.utf8.count <= BcryptWorker.passwordBytesMax else { throw .invalid("password is too long") }
+    }
+
+    /// A NUL would end a text early for C libraries, and PostgreSQL stores none.
+    static func checkNoNUL(_ user: User_User) throws(UserError) {
+        let fields = [
+            ("id", user.id), ("name", user.name), ("company", user.company), ("email", user.email),
+            ("password", user.password), ("token", user.token),
+        ]
+        for (name, text) in fields where text.utf8.contains(0) { throw .invalid("\(name) must not hold a NUL") }
+    }
+
+    /// Names go into mails, where a line's end would begin another header.
+    private static func checkLine(_ text: String, _ field: String, _ limit: Int) throws(UserError) {
+        // No character has less than one byte, so that the long way is seldom gone.
+        guard text.utf8.count <= limit || text.unicodeScalars.count <= limit else {
+            throw .invalid("\(field) must have at most \(limit) characters")
+        }
+        let isLine = text.unicodeScalars.allSatisfy {
+            switch $0.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: false
+            default: true
+            }
+        }
+        guard isLine else { throw .invalid("\(field) must not hold control characters") }
+    }
+}

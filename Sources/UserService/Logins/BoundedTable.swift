@@ -1,0 +1,52 @@
+/// Records by key in a fixed amount of memory. A key has a few places where it may be; when all are taken, the record
+/// that would be forgotten first makes room.
+///
+/// Keys must be hashes that strangers can't foresee, so that nobody can fill the places of another's key on purpose.
+struct BoundedTable<Record: Sendable>: Sendable {
+    /// Places for one key.
+    private static var ways: Int { 8 }
+
+    private struct Slot {
+        var key: UInt64
+        var record: Record
+        var forgetAt: ContinuousClock.Instant
+    }
+
+    private var slots: [Slot?]
+    private let bucketCount: Int
+
+    /// - Parameter capacity: records, rounded up to a multiple of 8.
+    init(capacity: Int) {
+        bucketCount = max(1, (capacity + Self.ways - 1) / Self.ways)
+        slots = Array(repeating: nil, count: bucketCount * Self.ways)
+    }
+
+    /// The key's record, unless its time is over.
+    func record(of key: UInt64, now: ContinuousClock.Instant) -> Record? {
+        for index in places(key) {
+            if let slot = slots[index], slot.key == key { return slot.forgetAt > now ? slot.record : nil }
+        }
+        return nil
+    }
+
+    /// Keeps a record until `forgetAt`, or until others need its place more.
+    mutating func set(_ record: Record, of key: UInt64, forgetAt: ContinuousClock.Instant) {
+        let places = places(key)
+        let own = places.first { slots[$0]?.key == key } ?? places.first { slots[$0] == nil }
+        let oldest = places.min { left, right in
+            guard let left = slots[left], let right = slots[right] else { return false }
+            return left.forgetAt < right.forgetAt
+        }
+        guard let chosen = own ?? oldest else { return }
+        slots[chosen] = Slot(key: key, record: record, forgetAt: forgetAt)
+    }
+
+    mutating func remove(_ key: UInt64) {
+        for index in places(key) where slots[index]?.key == key { slots[index] = nil }
+    }
+
+    private func places(_ key: UInt64) -> Range<Int> {
+        let first = Int(key % UInt64(bucketCount)) * Self.ways
+        return first..<(first + Self.ways)
+    }
+}

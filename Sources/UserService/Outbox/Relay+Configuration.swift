@@ -1,0 +1,25 @@
+extension Relay {
+    /// The relay's bounds.
+    struct Configuration: Sendable {
+        /// Events claimed at once.
+        var batchSize = 64
+        /// Deliveries at a time.
+        var deliveriesMax = 16
+        /// For one delivery. A batch that hangs all through takes batchSize / deliveriesMax of these, 40 s.
+        var deliveryTimeout: Duration = .seconds(10)
+        /// For one question to the store.
+        var storeTimeout: Duration = .seconds(5)
+        /// How long claimed events are ours: longer than any batch takes, so that no other replica delivers them too.
+        var lease: Duration = .seconds(60)
+        /// How often to look for events that are due, where nothing wakes us.
+        var pollInterval: Duration = .seconds(1)
+        /// After the store failed.
+        var pause: Duration = .seconds(1)
+        /// How often to count what waits, for the gauges.
+        var statisticsInterval: Duration = .seconds(10)
+        var policy = RelayPolicy()
+
+        /// Of an error text that is kept with an event.
+        static let errorLengthMax = 300
+    }
+}

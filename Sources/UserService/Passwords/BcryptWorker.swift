@@ -1,0 +1,75 @@
+import CCrypt
+import Storage
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// libxcrypt's bcrypt with the 32 KiB that it works in. Lives on one thread of ``PasswordHasher``'s pool, and blocks it for
+/// tens of milliseconds a call.
+///
+/// Source: crypt(3), crypt_gensalt(3), crypt(5) of libxcrypt.
+final class BcryptWorker: PooledConnection {
+    /// Added to the thread's nice value. Calls that need no hashing then find a processor even while every hashing thread
+    /// works, and hashing takes what is left.
+    private static let niceness: Int32 = 10
+    /// Longer ones are refused by the library; its bound counts the NUL at the end.
+    static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
+
+    private let data: UnsafeMutablePointer<crypt_data>
+
+    /// Call it on the thread that will hash: it lowers that thread's priority.
+    init() {
+        // The library asks for zeros before the first call; it erases what it worked with by itself.
+        data = .allocate(capacity: 1)
+        data.initialize(to: crypt_data())
+        // With 0 for "the caller", Linux means the thread (setpriority(2), "C library/kernel differences"). Elsewhere it
+        // is the whole process, which would gain nothing.
+        #if canImport(Glibc)
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+        #elseif canImport(Musl)
+        _ = setpriority(PRIO_PROCESS, 0, Self.niceness)
+        #endif
+    }
+
+    deinit {
+        data.deallocate()
+    }
+
+    /// Hashes with a new salt of the system's randomness.
+    ///
+    /// - Parameter password: without NUL, at most ``passwordBytesMax`` bytes; bytes after the 72nd do not count.
+    /// - Throws: `StorageError` when the system gives no randomness.
+    func hash(_ password: String, cost: Int = BcryptHash.cost) throws(StorageError) -> BcryptHash {
+        let setting = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CRYPT_GENSALT_OUTPUT_SIZE)) {
+            buffer -> String? in
+            let made: UnsafeMutablePointer<CChar>? =
+                crypt_gensalt_rn("$2b$", UInt(cost), nil, 0, buffer.baseAddress, Int32(buffer.count))
+            return made.map { String(cString: $0) }
+        }
+        guard let setting, let hash = BcryptHash(crypt(password, setting)) else {
+            throw StorageError(.other, "the password could not be hashed")
+        }
+        return hash
+    }
+
+    /// Whether `hash` was made from `password`; compared in constant time.
+    func matches(_ password: String, _ hash: BcryptHash) -> Bool {
+        let made = Array(crypt(password, hash.text).utf8)
+        let stored = Array(hash.text.utf8)
+        guard made.count == stored.count else { return false }
+        var difference: UInt8 = 0
+        for index in made.indices { difference |= made[index] ^ stored[index] }
+        return difference == 0
+    }
+
+    /// - Returns: what begins with `*` when the library refuses, which no hash does.
+    private func crypt(_ password: String, _ setting: String) -> String {
+        let output: UnsafeMutablePointer<CChar>? = crypt_r(password, setting, data)
+        return output.map { String(cString: $0) } ?? "*0"
+    }
+}

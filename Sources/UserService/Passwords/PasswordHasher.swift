@@ -1,0 +1,99 @@
+import Logging
+import RPC
+import Storage
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Hashes passwords on threads of its own, of low priority and behind a bounded queue: a flood of logins slows logins
+/// and sign-ups, and nothing else.
+///
+/// The threads run between `start` and `shutdown` of ``pool``.
+final class PasswordHasher: Sendable {
+    /// What comparing a password with a stored hash says.
+    enum Verdict: Sendable {
+        case matches
+        case differs
+        /// What is stored is no hash; nobody can log in with it.
+        case malformed
+    }
+
+    /// Calls that may wait for each thread. At 20 to 60 ms a hash the last of them waits for 1 to 4 s, less than callers do.
+    static let queuedPerThread = 64
+    /// When to come back after the queue was full.
+    static let retryAfterSeconds = 1
+
+    /// Compared with where there is no user: a hash of no password that anybody knows, of the cost of all others.
+    private static let nobody = "$2b$10$/74NI6b0YeA8CLDmVDm4QeoMoGVzM.pq3b14uaCqZJlMrk/cZbHXK"
+
+    let pool: ConnectionPool<BcryptWorker>
+    private let nobody: BcryptHash?
+    private let runs = Atomic(0)
+
+    /// Starts nothing yet.
+    ///
+    /// - Parameter threads: hashes at the same time; one for each processor, as they yield to everything else.
+    init(threads: Int = PasswordHasher.threadsStandard, queuedPerThread: Int = queuedPerThread, logger: Logger) {
+        var configuration = PoolConfiguration(name: "passwords", threads: threads)
+        configuration.queueCapacity = queuedPerThread * threads
+        pool = ConnectionPool(configuration, logger: logger) { BcryptWorker() }
+        nobody = BcryptHash(Self.nobody)
+    }
+
+    static var threadsStandard: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// Times that a password was put through bcrypt, for a metric.
+    var runCount: Int { runs.load(ordering: .relaxed) }
+
+    /// The hash to store for a new password.
+    ///
+    /// - Parameter password: 1 to 72 bytes without NUL.
+    /// - Throws: RESOURCE_EXHAUSTED when too many wait, DEADLINE_EXCEEDED, UNAVAILABLE while stopping.
+    func hash(_ password: String, deadline: Deadline) async throws -> String {
+        try await run(deadline) { try $0.hash(password).text }
+    }
+
+    /// Compares a password with what is stored for its user.
+    ///
+    /// It takes as long where there is no user or a malformed hash as it does for a hash of ``BcryptHash/cost``; only a
+    /// hash of another cost, which this service never makes, takes another time.
+    /// - Parameters:
+    ///   - password: without NUL. Bytes after the 72nd do not count, as everywhere with bcrypt.
+    ///   - stored: `nil` where there is no user.
+    /// - Throws: as ``hash(_:deadline:)``.
+    func compare(_ password: String, with stored: String?, deadline: Deadline) async throws -> Verdict {
+        let hash = stored.flatMap(BcryptHash.init)
+        guard let compared = hash ?? nobody else { return .malformed }
+        let matches = try await run(deadline) { $0.matches(password, compared) }
+        if hash == nil { return stored == nil ? .differs : .malformed }
+        return matches ? .matches : .differs
+    }
+
+    private func run<Value: Sendable>(
+        _ deadline: Deadline, _ body: @escaping @Sendable (BcryptWorker) throws -> Value
+    ) async throws -> Value {
+        do throws(any Error) {
+            return try await pool.run(deadline: deadline) { [self] worker in
+                runs.add(1, ordering: .relaxed)
+                return try body(worker)
+            }
+        } catch {
+            // The pool speaks of a store, and this is none.
+            switch (error as? StorageError)?.kind {
+            case .overloaded:
+                throw Status(
+                    .resourceExhausted,
+                    "too many passwords wait to be checked; try again in \(Self.retryAfterSeconds) s",
+                    metadata: ["retry-after": "\(Self.retryAfterSeconds)"])
+            case .connectionLost: throw Status(.unavailable, "passwords can't be checked now")
+            default: throw error
+            }
+        }
+    }
+}
