@@ -67,6 +67,7 @@ static inline void shippy_bson_each_document(
 
 /* The document's size in bytes. */
 static inline uint32_t shippy_bson_size(const bson_t *document) { return document->len; }
+
 /* 0 where the field is missing or no date. Milliseconds since 1970. */
 static inline int64_t shippy_bson_date(const bson_t *document, const char *name) {
     bson_iter_t iterator;
