@@ -1,0 +1,217 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Who signed up gets one welcome mail: not none, whatever fails on the way, and not two.
+@Suite("The welcome mail", .serialized, .timeLimit(.minutes(3)))
+struct MailTests {
+    /// User service, email service and mail server.
+    private struct Post {
+        let folder: TemporaryFolder
+        let smtp: SMTPServer
+        var email: Program
+        var user: Program
+
+        init(_ folder: TemporaryFolder, userStore: String? = nil, emailStore: String? = nil) async throws {
+            self.folder = folder
+            smtp = try await SMTPServer()
+            email = try Program.service(
+                "email", store: emailStore ?? "sqlite:" + folder.file("email.db"),
+                environment: ["SMTP_URL": "smtp://127.0.0.1:\(smtp.port)", "SMTP_TIMEOUT": "2"])
+            user = try Program.service(
+                "user", store: userStore ?? "sqlite:" + folder.file("user.db"), calls: ["email": email],
+                environment: ["JWT_SECRET": Harbor.jwtSecret])
+        }
+
+        /// The addresses that got a mail, each once for each mail; twins are told by their Message-ID.
+        var recipients: [String] { smtp.mails.flatMap(\.recipients).sorted() }
+
+        func eventuallyDelivered(_ addresses: [String], within limit: Duration = .seconds(60)) async throws {
+            try await eventually("the mails, \(recipients.count) of \(addresses.count)", within: limit) {
+                Set(recipients).isSuperset(of: addresses)
+            }
+            #expect(recipients == addresses.sorted())
+        }
+    }
+
+    /// Signs people up at a user service, a few at a time.
+    ///
+    /// - Returns: the addresses that were acknowledged.
+    private func signUp(
+        _ count: Int, at user: Program, prefix: String = "person", parallel: Int = 8
+    ) async throws -> [String] {
+        let gateway = try Program.gateway(to: ["user": user])
+        let run = try await gateway.start()
+        let caller = Caller(port: gateway.port)
+        let signedUp = try await withThrowingTaskGroup(of: [String].self) { tasks in
+            for lane in 0..<parallel {
+                tasks.addTask {
+                    var signedUp: [String] = []
+                    for index in stride(from: lane, to: count, by: parallel) {
+                        let address = "\(prefix)\(index)@example.com"
+                        // Who is not answered well has no right to a mail, nor a duty to have none.
+                        if try await caller.signUp(address).status == 200 { signedUp.append(address) }
+                    }
+                    return signedUp
+                }
+            }
+            return try await tasks.reduce(into: []) { $0 += $1 }
+        }
+        _ = try await run.stop()
+        return signedUp
+    }
+
+    @Test("it comes, to the person, in their name, and a repeat of the sign-up brings no second")
+    func arrives() async throws {
+        let post = try await Post(try TemporaryFolder())
+        let email = try await post.email.startReady()
+        let user = try await post.user.startReady()
+        let addresses = try await signUp(3, at: post.user)
+        #expect(addresses.count == 3)
+        try await post.eventuallyDelivered(addresses)
+        let mail = try #require(post.smtp.mails.first)
+        #expect(mail.text.contains("Ewan") && mail.html.contains("Ewan"))
+        #expect(mail.defects.isEmpty)
+        #expect(try await user.stop() == 0)
+        #expect(try await email.stop() == 0)
+    }
+
+    @Test("sign-ups go on while the email service is away, and the mails come when it is back")
+    func emailServiceAway() async throws {
+        let post = try await Post(try TemporaryFolder())
+        let user = try await post.user.startReady()
+        let addresses = try await signUp(5, at: post.user)
+        #expect(addresses.count == 5)
+        let email = try await post.email.startReady()
+        try await post.eventuallyDelivered(addresses)
+        #expect(try await user.stop() == 0)
+        #expect(try await email.stop() == 0)
+    }
+
+    @Test("a user service that is killed between storing a user and telling of them tells afterwards")
+    func userServiceKilled() async throws {
+        let post = try await Post(try TemporaryFolder())
+        var user = try await post.user.startReady()
+        let addresses = try await signUp(4, at: post.user)
+        try await user.crash()
+        let email = try await post.email.startReady()
+        #expect(post.recipients.isEmpty)
+        user = try await post.user.startReady()
+        try await post.eventuallyDelivered(addresses)
+        #expect(try await user.stop() == 0)
+        #expect(try await email.stop() == 0)
+    }
+
+    @Test("an email service that is killed again and again loses no mail, and sends twins only of what it was killed at")
+    func emailServiceKilled() async throws {
+        let post = try await Post(try TemporaryFolder())
+        // Yes is said late, so that the service is often killed between a mail's data and the server's yes.
+        try post.smtp.misbehave([.linger: "30"])
+        let user = try await post.user.startReady()
+        var email = try await post.email.startReady()
+        let signingUp = Task { try await signUp(60, at: post.user) }
+        let kills = 4
+        for _ in 0..<kills {
+            let before = post.smtp.mails.count
+            try await eventually("more mails") { post.smtp.mails.count >= before + 3 }
+            try await email.crash()
+            email = try await post.email.startReady()
+        }
+        let addresses = try await signingUp.value
+        #expect(addresses.count == 60)
+        try await eventually("all mails", within: .seconds(90)) {
+            Set(post.recipients).isSuperset(of: addresses)
+        }
+        // A mail server knows a twin by its Message-ID.
+        let mails = post.smtp.mails
+        #expect(Set(mails.map(\.message_id)).count == addresses.count)
+        #expect(Set(mails.map { "\($0.message_id) \($0.recipients)" }).count == addresses.count)
+        #expect(try await user.stop() == 0)
+        #expect(try await email.stop() == 0)
+    }
+
+    @Test("a mail server that refuses for now, hangs or hangs up gets the mail until it takes it")
+    func mailServerMoody() async throws {
+        let post = try await Post(try TemporaryFolder())
+        let user = try await post.user.startReady()
+        let email = try await post.email.startReady()
+        var addresses: [String] = []
+        for (name, mood) in [
+            ("busy", [.recipient: "451 come back later"]), ("full", [.data: "452 no room"]), ("hanging", [.data: "hang"]),
+        ] as [(String, [SMTPServer.Step: String])] {
+            try post.smtp.misbehave(mood)
+            let connections = post.smtp.connectionCount
+            addresses += try await signUp(2, at: post.user, prefix: name)
+            try await eventually("a try") { post.smtp.connectionCount > connections }
+            try post.smtp.misbehave([:])
+            try await post.eventuallyDelivered(addresses)
+        }
+        #expect(try await user.stop() == 0)
+        #expect(try await email.stop() == 0)
+    }
+
+    @Test("a mail that the server will never take is given up, others go on, and the reason is in the mail's state")
+    func refusedForGood() async throws {
+        let post = try await Post(try TemporaryFolder())
+        let user = try await post.user.startReady()
+        let email = try await post.email.startReady()
+        try post.smtp.misbehave([.recipient: "550 no such user here"])
+        #expect(try await signUp(1, at: post.user, prefix: "refused").count == 1)
+        try await eventually("the failure") {
+            try await Web.get(post.email.adminPort, "/metrics").body.contains("email_failed_total 1")
+        }
+        try post.smtp.misbehave([:])
+        try await post.eventuallyDelivered(try await signUp(1, at: post.user, prefix: "taken"))
+        #expect(try await user.stop() == 0)
+        #expect(try await email.stop() == 0)
+    }
+
+    @Test("a PostgreSQL that is killed and comes back under load costs no acknowledged sign-up its user or its mail")
+    func postgresRestarted() async throws {
+        let postgres = try await PostgresServer()
+        let mongo = try await MongoServer.shared.value
+        let post = try await Post(
+            try TemporaryFolder(), userStore: try await postgres.newDatabaseURI(), emailStore: mongo.uri())
+        let user = try await post.user.startReady()
+        let email = try await post.email.startReady()
+        let signingUp = Task { try await signUp(120, at: post.user) }
+        for _ in 0..<2 {
+            let before = post.smtp.mails.count
+            try await eventually("more mails") { post.smtp.mails.count >= before + 5 }
+            postgres.kill()
+            try await postgres.start()
+        }
+        let addresses = try await signingUp.value
+        try await eventually("all mails", within: .seconds(90)) { Set(post.recipients).isSuperset(of: addresses) }
+        // Some got no answer and are stored all the same: they may have a mail, but not two.
+        #expect(Set(post.recipients).count == post.recipients.count)
+        #expect(try await user.stop() == 0)
+        #expect(try await email.stop() == 0)
+    }
+
+    @Test("a thousand sign-ups at two user services bring a thousand mails by two email services")
+    func thousand() async throws {
+        let postgres = try await PostgresServer.shared.value
+        let mongo = try await MongoServer.shared.value
+        let (users, emails) = (try await postgres.newDatabaseURI(), mongo.uri())
+        let post = try await Post(try TemporaryFolder(), userStore: users, emailStore: emails)
+        let otherEmail = try Program.service("email", store: emails, environment: post.email.environment)
+        let otherUser = try Program.service(
+            "user", store: users, calls: ["email": otherEmail], environment: ["JWT_SECRET": Harbor.jwtSecret])
+        let programs = [post.email, otherEmail, post.user, otherUser]
+        // Together, so that they also meet at the schema.
+        let runs = try await withThrowingTaskGroup(of: ProcessRun.self) { tasks in
+            for program in programs { tasks.addTask { try await program.startReady() } }
+            return try await tasks.reduce(into: []) { $0.append($1) }
+        }
+        async let first = signUp(500, at: post.user, prefix: "first", parallel: 4)
+        async let second = signUp(500, at: otherUser, prefix: "second", parallel: 4)
+        let addresses = try await first + second
+        #expect(addresses.count == 1_000)
+        try await post.eventuallyDelivered(addresses, within: .seconds(120))
+        for run in runs {
+            let status = try await run.stop()
+            #expect(status == 0)
+        }
+    }
+}
