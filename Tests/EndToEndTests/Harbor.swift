@@ -30,7 +30,7 @@ struct Harbor {
             let mongo = try await MongoServer.shared.value
             let postgres = try await PostgresServer.shared.value
             return Stores(
-                vessel: mongo.uri(), email: mongo.uri(), user: try await postgres.newDatabaseURI(),
+                vessel: mongo.uri(), email: mongo.uri(), user: try await postgres.database(),
                 consignment: mongo.uri(), userEnvironment: ["JWT_SECRET": jwtSecret])
         }
     }

@@ -134,6 +134,7 @@ import Testing
         try await withPostgres(uri, threads: 2, migrations: Items.migrations) { store in
             try await Items.put(store, 1, "before")
             server.signalBackends(SIGSTOP, andPostmaster: true)
+            defer { server.signalBackends(SIGCONT, andPostmaster: true) }
             let clock = ContinuousClock()
             for _ in 0..<2 {
                 let took = await clock.measure {
@@ -156,6 +157,7 @@ import Testing
         try await withPostgres(uri, threads: 2, migrations: Items.migrations) { store in
             try await Items.put(store, 1, "before")
             server.signalBackends(SIGSTOP)
+            defer { server.signalBackends(SIGCONT) }
             let error = await #expect(throws: StorageError.self) {
                 try await store.run(deadline: .after(.milliseconds(300))) { _ = try $0.run(Items.count) }
             }
@@ -167,7 +169,6 @@ import Testing
                 }
                 return count == 1
             }
-            server.signalBackends(SIGCONT)
         }
     }
 }

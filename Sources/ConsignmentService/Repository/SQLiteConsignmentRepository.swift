@@ -6,8 +6,7 @@ import Storage
 
 /// Consignments in the embedded store.
 struct SQLiteConsignmentRepository: ConsignmentRepository {
-    /// Expired keys that each keyed create removes, so that they go at the pace at which they came.
-    private static let expiredKeysPerCreate = 8
+    private static let keys = SQLiteIdempotency(answer: "consignment_id")
 
     static let migrations = [
         """
@@ -17,13 +16,7 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
             vessel_id TEXT NOT NULL,
             consignment BLOB NOT NULL
         ) WITHOUT ROWID;
-        CREATE TABLE idempotency_keys (
-            id BLOB NOT NULL PRIMARY KEY,
-            fingerprint BLOB NOT NULL,
-            consignment_id TEXT NOT NULL,
-            created_at INTEGER NOT NULL
-        ) WITHOUT ROWID;
-        CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
+        \(keys.schema)
         """
     ]
 
@@ -45,7 +38,7 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
             let bytes: [UInt8] = try stored.serializedBytes()
             try connection.statement(Self.insert)
                 .bind(1, stored.id).bind(2, userID).bind(3, stored.vesselID).bind(4, bytes).run()
-            if let claim { try Self.keep(claim, stored.id, connection) }
+            if let claim { try Self.keys.keep(claim, answer: Array(stored.id.utf8), connection) }
             return stored
         }
     }
@@ -74,33 +67,13 @@ extension SQLiteConsignmentRepository {
     private static let insert = SQLiteQuery("INSERT INTO consignments VALUES (?1, ?2, ?3, ?4)")
     private static let select = SQLiteQuery(
         "SELECT consignment FROM consignments WHERE id > ?1 ORDER BY id LIMIT ?2")
-    private static let findKey = SQLiteQuery(
-        """
-        SELECT fingerprint, consignment FROM idempotency_keys JOIN consignments ON consignments.id = consignment_id
-        WHERE idempotency_keys.id = ?1 AND created_at >= ?2
-        """)
-    private static let keepKey = SQLiteQuery("INSERT OR REPLACE INTO idempotency_keys VALUES (?1, ?2, ?3, ?4)")
-    private static let removeKeys = SQLiteQuery(
-        """
-        DELETE FROM idempotency_keys WHERE id IN
-        (SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT \(expiredKeysPerCreate))
-        """)
+    private static let find = SQLiteQuery("SELECT consignment FROM consignments WHERE id = ?1")
 
     private static func answer(
         to claim: IdempotencyClaim, _ connection: SQLiteConnection
     ) throws -> Consignment_Consignment? {
-        let oldest = WallClock.seconds - IdempotencyClaim.retentionSeconds
-        let found = try connection.statement(findKey).bind(1, claim.id).bind(2, oldest)
-            .first { (fingerprint: $0.bytes(0), consignment: $0.bytes(1)) }
-        guard let found else { return nil }
-        try claim.checkRepeat(of: found.fingerprint)
-        return try Consignment_Consignment(serializedBytes: found.consignment)
-    }
-
-    private static func keep(_ claim: IdempotencyClaim, _ id: String, _ connection: SQLiteConnection) throws {
-        let now = WallClock.seconds
-        try connection.statement(removeKeys).bind(1, now - IdempotencyClaim.retentionSeconds).run()
-        try connection.statement(keepKey)
-            .bind(1, claim.id).bind(2, claim.fingerprint).bind(3, id).bind(4, now).run()
+        guard let id = try keys.answer(to: claim, connection) else { return nil }
+        let found = try connection.statement(find).bind(1, String(decoding: id, as: UTF8.self)).first { $0.bytes(0) }
+        return try found.map { try Consignment_Consignment(serializedBytes: $0) }
     }
 }

@@ -171,14 +171,14 @@ struct MailTests {
         let postgres = try await PostgresServer()
         let mongo = try await MongoServer.shared.value
         let post = try await Post(
-            try TemporaryFolder(), userStore: try await postgres.newDatabaseURI(), emailStore: mongo.uri())
+            try TemporaryFolder(), userStore: try await postgres.database(), emailStore: mongo.uri())
         let user = try await post.user.startReady()
         let email = try await post.email.startReady()
         let signingUp = Task { try await signUp(120, at: post.user) }
         for _ in 0..<2 {
             let before = post.smtp.mails.count
             try await eventually("more mails") { post.smtp.mails.count >= before + 5 }
-            postgres.kill()
+            try await postgres.kill()
             try await postgres.start()
         }
         let addresses = try await signingUp.value
@@ -193,7 +193,7 @@ struct MailTests {
     func thousand() async throws {
         let postgres = try await PostgresServer.shared.value
         let mongo = try await MongoServer.shared.value
-        let (users, emails) = (try await postgres.newDatabaseURI(), mongo.uri())
+        let (users, emails) = (try await postgres.database(), mongo.uri())
         let post = try await Post(try TemporaryFolder(), userStore: users, emailStore: emails)
         let otherEmail = try Program.service("email", store: emails, environment: post.email.environment)
         let otherUser = try Program.service(
