@@ -53,7 +53,7 @@ function update({ moveFocus }) {
   }
   const isChange = name !== shown;
   shown = name;
-  for (const view of all) find(view).hidden = view !== name;
+  for (const view of all) section(view).hidden = view !== name;
   find("welcome").hidden = !signedOut.includes(name);
   find("navigation").hidden = !session.current;
   find("account").hidden = !session.current;
@@ -61,7 +61,7 @@ function update({ moveFocus }) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const heading = find(name).querySelector("h1");
+  const heading = section(name).querySelector("h1");
   document.title = `${heading.textContent} · Shippy`;
   if (moveFocus) {
     // Reads the new view's name out, and lets the keyboard go on from its top.
@@ -70,6 +70,9 @@ function update({ moveFocus }) {
   }
   entering.get(name)?.();
 }
+
+/** Not `#book` itself: the browser would scroll to it and start the keyboard there, past the way to skip. */
+const section = (name) => find(`${name}-view`);
 
 function allowed(name) {
   if (session.current) return signedIn.includes(name) ? name : "book";
