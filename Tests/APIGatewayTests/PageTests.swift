@@ -173,6 +173,39 @@ struct StaticFilesTests {
         }
     }
 
+    @Test("files say what a browser may do with them, kept ones too; answers of calls are not pages and say nothing")
+    func policy() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("shippy-policy-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try Data("<p>".utf8).write(to: folder.appendingPathComponent("index.html"))
+
+        try await GatewayFixture.run(configure: { $0.staticDirectory = folder.path }) { fixture in
+            let page = try await fixture.fetch("GET", "/")
+            let kept = try await fixture.fetch("GET", "/", headers: ["if-none-match": page.headers["etag"] ?? ""])
+            let head = try await fixture.fetch("HEAD", "/")
+            #expect(page.status == 200 && kept.status == 304 && head.status == 200)
+            for answer in [page, kept, head] {
+                let policy = answer.headers["content-security-policy"] ?? ""
+                let directives = Set(policy.components(separatedBy: "; "))
+                let expected: Set = [
+                    "default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'",
+                    "img-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+                    "require-trusted-types-for 'script'", "trusted-types 'none'",
+                ]
+                #expect(directives == expected)
+                #expect(answer.headers["x-content-type-options"] == "nosniff")
+                #expect(answer.headers["referrer-policy"] == "no-referrer")
+                #expect(answer.headers["cross-origin-opener-policy"] == "same-origin")
+                #expect(answer.headers["permissions-policy"]?.contains("camera=()") == true)
+                // A new version shows at once: kept, but asked for each time.
+                #expect(answer.headers["cache-control"] == "no-cache")
+            }
+            let data = try await fixture.fetch("GET", "/services")
+            #expect(data.headers["content-security-policy"] == nil)
+        }
+    }
+
     @Test("a folder that is not there is an error at the start")
     func missing() async {
         await #expect(throws: StaticFilesError.self) { try await StaticFiles.load(from: "/nowhere/at/all") }

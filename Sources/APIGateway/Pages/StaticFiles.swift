@@ -91,6 +91,7 @@ extension StaticFiles.File {
     func response(to request: HTTPRequest) -> HTTPResponse {
         // Kept by browsers, but asked for each time: a new version shows at once.
         var headers: HTTPHeaders = ["etag": etag, "cache-control": "no-cache"]
+        headers.add(contentsOf: PagePolicy.headers)
         let known = request.headers[canonicalForm: "if-none-match"]
         if known.contains(where: { $0 == "*" || $0 == etag || $0 == "W/\(etag)" }) {
             return HTTPResponse(status: .notModified, headers: headers)

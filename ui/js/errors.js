@@ -1,0 +1,75 @@
+// What went wrong with a call, in words for people.
+
+import { count } from "./format.js";
+
+/** What to say about an error that belongs to no field. */
+export function words(error) {
+  switch (error.kind) {
+    case "offline":
+      return navigator.onLine === false
+        ? "You are offline. Nothing you typed is lost: try again when you are back."
+        : "Shippy can’t be reached. Nothing you typed is lost: check your connection and try again.";
+    case "timeout":
+      return "There was no answer in time. Try again: nothing will be done twice.";
+    case "unreadable":
+      return "The answer was not one of Shippy’s. Try again in a moment.";
+    case "refused":
+      return refusedWords(error);
+    default:
+      // A mistake of this page, not of the person before it.
+      return "Something went wrong in this page. Reload it and try again.";
+  }
+}
+
+function refusedWords(error) {
+  switch (error.status) {
+    case 400:
+    case 404:
+      return sentence(error.detail) || "This can’t be done as it is.";
+    case 401:
+      return "Your session is over. Log in to go on.";
+    case 409:
+      return "This was changed meanwhile. Try again.";
+    case 413:
+      return "This is more than fits in one request. Use fewer containers or shorter texts.";
+    case 429:
+      return error.retryAfterSeconds
+        ? `Too many tries. Wait ${count(error.retryAfterSeconds, "second")}, then try again.`
+        : "Too many tries. Wait a moment, then try again.";
+    case 408:
+    case 499:
+    case 504:
+      return "There was no answer in time. Try again: nothing will be done twice.";
+    case 502:
+    case 503:
+      return "This part of Shippy is not there right now. Try again in a moment: nothing will be done twice.";
+    default:
+      return error.requestId
+        ? `Something went wrong on our side. If it stays, tell us this number: ${error.requestId}`
+        : "Something went wrong on our side. Try again in a moment.";
+  }
+}
+
+/**
+ * The field that a refusal is about, and what it says about it; `null` if it names none of `paths`.
+ *
+ * The gateway writes `request.containers[0].origin: expected a string`, the services `weight must be above 0`.
+ */
+export function fieldProblem(detail, paths) {
+  const text = detail.replace(/^request\./, "");
+  // The longest first: `containers[0].origin` is not about `containers`.
+  for (const path of [...paths].sort((one, other) => other.length - one.length)) {
+    if (!text.startsWith(path)) continue;
+    const rest = text.slice(path.length);
+    if (rest !== "" && !/^[:\s]/.test(rest)) continue;
+    return { path, text: rest.replace(/^:?\s*/, "") };
+  }
+  return null;
+}
+
+/** With a capital letter and a full stop. */
+export function sentence(text) {
+  const trimmed = text.trim();
+  if (trimmed === "") return "";
+  return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
+}

@@ -1,0 +1,128 @@
+// Who is logged in, and until when.
+//
+// The token lives in sessionStorage: it outlasts a reload, not the tab, and no other tab or origin sees it. It is never
+// put into an address.
+
+import { call } from "./api.js";
+
+const storageKey = "shippy.session";
+/** The longest wait that browsers' timers keep. */
+const timerMsMax = 2 ** 31 - 1;
+
+let current = null;
+let timer = null;
+const listeners = [];
+
+export const session = {
+  /** `{ token, endsAt, user: { id, name, email } }`, or `null`. `endsAt` is in milliseconds; `null` if unknown. */
+  get current() {
+    return current;
+  },
+
+  /** `listener(current, reason)` hears of each beginning and end: "begin", "restore", "logout", "over". */
+  onChange(listener) {
+    listeners.push(listener);
+  },
+
+  /** Takes up the session that a reload interrupted, if there is one. */
+  restore() {
+    const kept = load();
+    if (!kept) return;
+    if (isOver(kept)) {
+      store(null);
+      tell("over");
+    } else {
+      current = kept;
+      watch();
+      tell("restore");
+    }
+  },
+
+  begin(token) {
+    const claims = claimsOf(token);
+    const user = typeof claims.user === "object" && claims.user !== null ? claims.user : {};
+    const id = text(claims.sub) || text(user.id);
+    current = { token, endsAt: endOf(claims), user: { id, name: text(user.name), email: text(user.email) } };
+    store(current);
+    watch();
+    tell("begin");
+  },
+
+  /** - `reason`: "logout", or "over" when the token is no longer good. */
+  end(reason) {
+    if (!current) return;
+    current = null;
+    clearTimeout(timer);
+    store(null);
+    tell(reason);
+  },
+};
+
+/** A call in the name of who is logged in. A token that is refused ends the session, and the error goes on. */
+export async function callSignedIn(service, method, request, options = {}) {
+  const token = current?.token ?? null;
+  try {
+    return await call(service, method, request, { ...options, token });
+  } catch (error) {
+    // An answer to an older token says nothing about the one that came after it.
+    if (error.status === 401 && token === current?.token) session.end("over");
+    throw error;
+  }
+}
+
+/** The part of a token that anyone may read. It is shown, never trusted: that is for the services. */
+function claimsOf(token) {
+  try {
+    const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(part), (character) => character.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof claims === "object" && claims !== null ? claims : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Counted from now where the token says how long it is good for: this machine's clock may be wrong. */
+function endOf(claims) {
+  if (!Number.isFinite(claims.exp)) return null;
+  return Number.isFinite(claims.iat) ? Date.now() + (claims.exp - claims.iat) * 1000 : claims.exp * 1000;
+}
+
+const text = (value) => (typeof value === "string" ? value : "");
+const isOver = (kept) => kept.endsAt !== null && Date.now() >= kept.endsAt;
+
+function watch() {
+  clearTimeout(timer);
+  if (!current || current.endsAt === null) return;
+  if (isOver(current)) return session.end("over");
+  timer = setTimeout(watch, Math.min(current.endsAt - Date.now(), timerMsMax));
+}
+
+// Timers sleep with the machine.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") watch();
+});
+
+function tell(reason) {
+  for (const listener of listeners) listener(current, reason);
+}
+
+// Storage may be switched off; the session then ends with the page.
+
+function store(value) {
+  try {
+    if (value) sessionStorage.setItem(storageKey, JSON.stringify(value));
+    else sessionStorage.removeItem(storageKey);
+  } catch {
+    // Kept in memory only.
+  }
+}
+
+function load() {
+  try {
+    const value = JSON.parse(sessionStorage.getItem(storageKey));
+    return typeof value?.token === "string" && typeof value.user === "object" ? value : null;
+  } catch {
+    return null;
+  }
+}
