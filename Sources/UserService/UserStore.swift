@@ -17,6 +17,13 @@ struct UserStore: Sendable {
 
 extension UserStore {
     init(_ settings: Settings, logger: Logger) throws(ConfigurationError) {
-        throw ConfigurationError("DB_HOST: no store yet")
+        do throws(StorageError) {
+            let database = try UserDatabase(variable: settings.variable, logger: logger)
+            self.init(
+                repository: database.repository, outbox: database.outbox, store: database.store,
+                description: database.description, embeddedPath: database.embeddedPath)
+        } catch {
+            throw ConfigurationError("DB_HOST: \(error.message)")
+        }
     }
 }

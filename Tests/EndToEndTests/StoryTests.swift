@@ -44,9 +44,10 @@ struct StoryTests {
         let list = try await caller.rpc("shippy.consignment", "ConsignmentService.Get", "{}", token: token)
         #expect(list.list("consignments").count == 2)
         let containers = list.list("consignments").first?["containers"] as? [[String: Any]]
-        #expect(containers?.map { $0["origin"] as? String } == [
-            "Manchester, United Kingdom", "Derby, United Kingdom", "Sheffield, United Kingdom",
-        ])
+        #expect(
+            containers?.map { $0["origin"] as? String } == [
+                "Manchester, United Kingdom", "Derby, United Kingdom", "Sheffield, United Kingdom",
+            ])
 
         try await Harbor.stop(runs)
         runs = try await harbor.start()

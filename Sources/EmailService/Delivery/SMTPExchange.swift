@@ -99,7 +99,8 @@ extension SMTPExchange {
     static func install(on handle: UnsafeMutableRawPointer) {
         _ = shippy_curl_set_read(handle) { buffer, size, count, context in
             guard let buffer, let exchange = SMTPExchange.from(context) else { return SMTPExchange.abort }
-            return exchange.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: size * count)) ?? SMTPExchange.abort
+            return exchange.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: size * count))
+                ?? SMTPExchange.abort
         }
         // The body of an answer, which SMTP has none of; libcurl would write it to standard output.
         _ = shippy_curl_set_write(handle) { _, size, count, _ in size * count }

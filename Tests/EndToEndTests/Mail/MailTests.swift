@@ -102,7 +102,8 @@ struct MailTests {
         #expect(try await email.stop() == 0)
     }
 
-    @Test("an email service that is killed again and again loses no mail, and sends twins only of what it was killed at")
+    @Test(
+        "an email service that is killed again and again loses no mail, and sends twins only of what it was killed at")
     func emailServiceKilled() async throws {
         let post = try await Post(try TemporaryFolder())
         // Yes is said late, so that the service is often killed between a mail's data and the server's yes.
@@ -137,7 +138,8 @@ struct MailTests {
         let email = try await post.email.startReady()
         var addresses: [String] = []
         for (name, mood) in [
-            ("busy", [.recipient: "451 come back later"]), ("full", [.data: "452 no room"]), ("hanging", [.data: "hang"]),
+            ("busy", [.recipient: "451 come back later"]), ("full", [.data: "452 no room"]),
+            ("hanging", [.data: "hang"]),
         ] as [(String, [SMTPServer.Step: String])] {
             try post.smtp.misbehave(mood)
             let connections = post.smtp.connectionCount
