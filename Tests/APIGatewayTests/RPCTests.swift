@@ -166,6 +166,16 @@ struct RPCTests {
         }
     }
 
+    @Test("space around a header's value is not passed on", arguments: [("Bearer ", "Bearer"), (" \t t \t", "t"), (" ", "")])
+    func trimmed(given: String, passed: String) async throws {
+        try await GatewayFixture.run { fixture in
+            let answer = try await fixture.rpc(
+                #"{"service":"vessel","method":"VesselService.Create"}"#, headers: ["authorization": given])
+            #expect(answer.status == 200)
+            #expect(fixture.services.seen.withLockedValue { $0.metadata["authorization"] } == passed)
+        }
+    }
+
     private func curl(_ arguments: [String]) async throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")

@@ -16,8 +16,9 @@ struct PassedHeaders {
     private(set) var problem: GatewayError?
 
     init(_ headers: HTTPHeaders, ids: RequestIDs) {
-        for (name, value) in headers {
+        for (name, untrimmed) in headers {
             guard let passed = Self.passedName(name) else { continue }
+            let value = Self.trimmed(untrimmed)
             if passed == "x-request-id" {
                 if requestID.isEmpty, Self.isRequestID(value) { requestID = value }
                 continue
@@ -50,6 +51,17 @@ struct PassedHeaders {
             guard (isUpper ? byte | 0x20 : byte) == expected else { return nil }
         }
         return passed
+    }
+
+    /// Space around a value is no part of it (RFC 9110 section 5.5), and HTTP/2 lets none through.
+    private static func trimmed(_ value: String) -> String {
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard let first = value.utf8.first, let last = value.utf8.last, isSpace(first) || isSpace(last) else {
+            return value
+        }
+        let start = value.utf8.drop(while: isSpace)
+        let end = start.lastIndex { !isSpace($0) }.map { start.index(after: $0) } ?? start.startIndex
+        return String(Substring(start[..<end]))
     }
 
     private static func isRequestID(_ value: String) -> Bool {

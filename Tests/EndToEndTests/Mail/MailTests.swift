@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Who signed up gets one welcome mail: not none, whatever fails on the way, and not two.
-@Suite("The welcome mail", .serialized, .timeLimit(.minutes(3)))
+@Suite("The welcome mail", .serialized, .timeLimit(.minutes(5)))
 struct MailTests {
     /// User service, email service and mail server.
     private struct Post {
@@ -17,7 +17,7 @@ struct MailTests {
             smtp = try await SMTPServer()
             email = try Program.service(
                 "email", store: emailStore ?? "sqlite:" + folder.file("email.db"),
-                environment: ["SMTP_URL": "smtp://127.0.0.1:\(smtp.port)", "SMTP_TIMEOUT": "2"])
+                environment: ["SMTP_URL": "smtp://127.0.0.1:\(smtp.port)", "SMTP_TIMEOUT": "4"])
             user = try Program.service(
                 "user", store: userStore ?? "sqlite:" + folder.file("user.db"), calls: ["email": email],
                 environment: ["JWT_SECRET": Harbor.jwtSecret])
@@ -26,7 +26,7 @@ struct MailTests {
         /// The addresses that got a mail, each once for each mail; twins are told by their Message-ID.
         var recipients: [String] { smtp.mails.flatMap(\.recipients).sorted() }
 
-        func eventuallyDelivered(_ addresses: [String], within limit: Duration = .seconds(60)) async throws {
+        func eventuallyDelivered(_ addresses: [String], within limit: Duration = .seconds(100)) async throws {
             try await eventually("the mails, \(recipients.count) of \(addresses.count)", within: limit) {
                 Set(recipients).isSuperset(of: addresses)
             }
@@ -114,13 +114,13 @@ struct MailTests {
         let kills = 4
         for _ in 0..<kills {
             let before = post.smtp.mails.count
-            try await eventually("more mails") { post.smtp.mails.count >= before + 3 }
+            try await eventually("more mails", within: .seconds(100)) { post.smtp.mails.count >= before + 3 }
             try await email.crash()
             email = try await post.email.startReady()
         }
         let addresses = try await signingUp.value
         #expect(addresses.count == 60)
-        try await eventually("all mails", within: .seconds(90)) {
+        try await eventually("all mails", within: .seconds(150)) {
             Set(post.recipients).isSuperset(of: addresses)
         }
         // A mail server knows a twin by its Message-ID.
@@ -159,7 +159,7 @@ struct MailTests {
         let email = try await post.email.startReady()
         try post.smtp.misbehave([.recipient: "550 no such user here"])
         #expect(try await signUp(1, at: post.user, prefix: "refused").count == 1)
-        try await eventually("the failure") {
+        try await eventually("the failure", within: .seconds(60)) {
             try await Web.get(post.email.adminPort, "/metrics").body.contains("email_failed_total 1")
         }
         try post.smtp.misbehave([:])
@@ -179,12 +179,12 @@ struct MailTests {
         let signingUp = Task { try await signUp(120, at: post.user) }
         for _ in 0..<2 {
             let before = post.smtp.mails.count
-            try await eventually("more mails") { post.smtp.mails.count >= before + 5 }
+            try await eventually("more mails", within: .seconds(100)) { post.smtp.mails.count >= before + 5 }
             try await postgres.kill()
             try await postgres.start()
         }
         let addresses = try await signingUp.value
-        try await eventually("all mails", within: .seconds(90)) { Set(post.recipients).isSuperset(of: addresses) }
+        try await eventually("all mails", within: .seconds(150)) { Set(post.recipients).isSuperset(of: addresses) }
         // Some got no answer and are stored all the same: they may have a mail, but not two.
         #expect(Set(post.recipients).count == post.recipients.count)
         #expect(try await user.stop() == 0)
@@ -210,7 +210,7 @@ struct MailTests {
         async let second = signUp(500, at: otherUser, prefix: "second", parallel: 4)
         let addresses = try await first + second
         #expect(addresses.count == 1_000)
-        try await post.eventuallyDelivered(addresses, within: .seconds(120))
+        try await post.eventuallyDelivered(addresses, within: .seconds(200))
         for run in runs {
             let status = try await run.stop()
             #expect(status == 0)
