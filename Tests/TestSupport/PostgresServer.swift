@@ -32,8 +32,7 @@ public final class PostgresServer: Sendable {
         isDurable: Bool = false, certificate: (certificate: String, key: String)? = nil, settings: [String] = [],
         starts: Bool = true
     ) async throws {
-        folder = try TemporaryFolder()
-        ProgramGuardian.removeAtEnd(folder.path)
+        folder = try TemporaryFolder(isStatic: true)
         port = try Ports.free()
         var settings =
             [

@@ -163,8 +163,7 @@ import Testing
 
     @Test("a wait ends when an event is stored, also if that was just before it", arguments: UserStoreKind.allCases)
     func waking(kind: UserStoreKind) async throws {
-        let address = try await EmptyDatabase(kind).address
-        try await withUsers(at: address) { users in
+        try await withUsers(kind) { users in
             let connected = await eventually { users.store.statistics.allSatisfy { $0.connected > 0 } }
             #expect(connected)
             let clock = ContinuousClock()

@@ -32,7 +32,10 @@ struct EmptyDatabase {
 
 /// Lends an empty database of a kind.
 func withUsers(_ kind: UserStoreKind, _ body: (UserDatabase) async throws -> Void) async throws {
-    try await withUsers(at: try await EmptyDatabase(kind).address, body)
+    let database = try await EmptyDatabase(kind)
+    // Its folder goes with it.
+    defer { withExtendedLifetime(database) {} }
+    try await withUsers(at: database.address, body)
 }
 
 /// Lends the users at an address.

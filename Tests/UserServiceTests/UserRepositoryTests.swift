@@ -127,6 +127,7 @@ import Testing
     @Test("what one process stored another finds", arguments: UserStoreKind.allCases)
     func reopening(kind: UserStoreKind) async throws {
         let database = try await EmptyDatabase(kind)
+        defer { withExtendedLifetime(database) {} }
         let user = Sample.user(email: "kept@example.com")
         try await withUsers(at: database.address) { _ = try await $0.repository.add(user, claim: Sample.claim("k")) }
         try await withUsers(at: database.address) { users in
