@@ -138,7 +138,7 @@ let package = Package(
         .target(
             name: "SQLiteStorage",
             dependencies: [
-                "RPC",
+                "Idempotency", "RPC",
                 "Storage",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),

@@ -17,7 +17,7 @@ public final class ProcessRun: Sendable {
         let variables = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
             .merging(environment) { _, own in own }
         pid = try Self.spawn(executable, arguments, variables, output: folder)
-        ProgramGuardian.began(pid)
+        ProgramGuardian.began(pid, output: folder)
     }
 
     deinit {

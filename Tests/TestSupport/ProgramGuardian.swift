@@ -4,7 +4,7 @@ import Synchronization
 /// Ends the programs of tests when the tests' own process is killed or crashes, so that nothing is left behind.
 ///
 /// A shell that waits for the end of a pipe which only this process writes to; then it kills those whose pids are the
-/// names of files in a folder.
+/// names of files in a folder, and removes the folders that these files, and a list beside them, name.
 enum ProgramGuardian {
     private static let folder: String? = {
         let folder = NSTemporaryDirectory() + "shippy-guarded-" + UUID().uuidString
@@ -15,7 +15,12 @@ enum ProgramGuardian {
         let shell = Process()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
         shell.arguments = [
-            "-c", "cat; cd \"$1\" && for pid in *; do kill -9 \"$pid\"; done; rm -rf \"$1\"", "sh", folder,
+            "-c",
+            """
+            cat; cd "$1" && for pid in *; do kill -9 "$pid"; rm -rf "$(cat "$pid")"; done
+            if [ -e .folders ]; then sleep 1; while read -r path; do rm -rf "$path"; done < .folders; fi
+            rm -rf "$1"
+            """, "sh", folder,
         ]
         shell.standardInput = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
         shell.standardOutput = FileHandle.nullDevice
@@ -24,9 +29,17 @@ enum ProgramGuardian {
         return (try? shell.run()) == nil ? nil : folder
     }()
 
-    static func began(_ pid: pid_t) {
+    /// - Parameter output: the program's own folder, to be removed with it.
+    static func began(_ pid: pid_t, output: String) {
         guard let folder else { return }
-        _ = FileManager.default.createFile(atPath: "\(folder)/\(pid)", contents: nil)
+        _ = FileManager.default.createFile(atPath: "\(folder)/\(pid)", contents: Data(output.utf8))
+    }
+
+    /// Removes a folder when this process has ended.
+    static func removeAtEnd(_ path: String) {
+        guard let folder, let list = fopen("\(folder)/.folders", "a") else { return }
+        fputs("\(path)\n", list)
+        fclose(list)
     }
 
     static func ended(_ pid: pid_t) {

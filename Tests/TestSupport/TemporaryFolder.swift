@@ -4,9 +4,11 @@ import Foundation
 public final class TemporaryFolder: Sendable {
     public let path: String
 
-    public init() throws {
+    /// - Parameter isStatic: kept by a static, which nobody releases: then it is removed when the process has ended.
+    public init(isStatic: Bool = false) throws {
         path = NSTemporaryDirectory() + "shippy-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        if isStatic { ProgramGuardian.removeAtEnd(path) }
     }
 
     deinit {

@@ -8,8 +8,7 @@ import Storage
 struct SQLiteVesselRepository: VesselRepository {
     /// Index entries that are looked at before the bands are asked: with any usual fleet the fit is among them.
     static let scanLengthMax = 32
-    /// Expired keys that each keyed create removes, so that they go at the pace at which they came.
-    private static let expiredKeysPerCreate = 8
+    private static let keys = SQLiteIdempotency(answer: "vessel")
 
     static let migrations = [
         """
@@ -24,13 +23,7 @@ struct SQLiteVesselRepository: VesselRepository {
         ) WITHOUT ROWID;
         CREATE UNIQUE INDEX vessels_id ON vessels (id);
         CREATE TABLE vessel_bands (band INTEGER PRIMARY KEY, heaviest INTEGER NOT NULL);
-        CREATE TABLE idempotency_keys (
-            id BLOB NOT NULL PRIMARY KEY,
-            fingerprint BLOB NOT NULL,
-            vessel BLOB NOT NULL,
-            created_at INTEGER NOT NULL
-        ) WITHOUT ROWID;
-        CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
+        \(keys.schema)
         """
     ]
 
@@ -51,11 +44,13 @@ struct SQLiteVesselRepository: VesselRepository {
 
     func create(_ vessel: Vessel_Vessel, claim: IdempotencyClaim?, deadline: Deadline) async throws -> Vessel_Vessel {
         try await store.write(deadline: deadline) { connection in
-            if let claim, let first = try Self.answer(to: claim, connection) { return first }
+            if let claim, let first = try Self.keys.answer(to: claim, connection) {
+                return try Vessel_Vessel(serializedBytes: first)
+            }
             var vessel = vessel
             if vessel.id.isEmpty { vessel.id = Identifier.random() }
             try Self.insert(vessel, connection)
-            if let claim { try Self.keep(claim, vessel, connection) }
+            if let claim { try Self.keys.keep(claim, answer: try vessel.serializedBytes(), connection) }
             return vessel
         }
     }
@@ -119,14 +114,6 @@ extension SQLiteVesselRepository {
     private static let heaviest = SQLiteQuery("SELECT heaviest FROM vessel_bands WHERE band = ?1")
     private static let raise = SQLiteQuery(
         "INSERT INTO vessel_bands VALUES (?1, ?2) ON CONFLICT (band) DO UPDATE SET heaviest = excluded.heaviest")
-    private static let findKey = SQLiteQuery(
-        "SELECT fingerprint, vessel FROM idempotency_keys WHERE id = ?1 AND created_at >= ?2")
-    private static let keepKey = SQLiteQuery("INSERT OR REPLACE INTO idempotency_keys VALUES (?1, ?2, ?3, ?4)")
-    private static let removeKeys = SQLiteQuery(
-        """
-        DELETE FROM idempotency_keys WHERE id IN
-        (SELECT id FROM idempotency_keys WHERE created_at < ?1 ORDER BY created_at LIMIT \(expiredKeysPerCreate))
-        """)
 
     private static func insert(_ vessel: Vessel_Vessel, _ connection: SQLiteConnection) throws {
         do throws(StorageError) {
@@ -143,25 +130,5 @@ extension SQLiteVesselRepository {
             if let stored, stored >= vessel.maxWeight { return }
             try connection.statement(raise).bind(1, band).bind(2, vessel.maxWeight).run()
         }
-    }
-
-    /// What the first call with this key was answered; `nil` when this is the first.
-    private static func answer(to claim: IdempotencyClaim, _ connection: SQLiteConnection) throws -> Vessel_Vessel? {
-        let oldest = WallClock.seconds - IdempotencyClaim.retentionSeconds
-        let found = try connection.statement(findKey).bind(1, claim.id).bind(2, oldest)
-            .first { (fingerprint: $0.bytes(0), vessel: $0.bytes(1)) }
-        guard let found else { return nil }
-        try claim.checkRepeat(of: found.fingerprint)
-        return try Vessel_Vessel(serializedBytes: found.vessel)
-    }
-
-    private static func keep(
-        _ claim: IdempotencyClaim, _ vessel: Vessel_Vessel, _ connection: SQLiteConnection
-    ) throws {
-        let now = WallClock.seconds
-        let bytes: [UInt8] = try vessel.serializedBytes()
-        try connection.statement(removeKeys).bind(1, now - IdempotencyClaim.retentionSeconds).run()
-        try connection.statement(keepKey)
-            .bind(1, claim.id).bind(2, claim.fingerprint).bind(3, bytes).bind(4, now).run()
     }
 }

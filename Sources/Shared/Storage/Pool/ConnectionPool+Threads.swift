@@ -103,10 +103,16 @@ extension ConnectionPool {
             try connection.runBatch {
                 for entry in batch {
                     begun += 1
-                    guard let error = entry.job.execute(connection, now: now) as? StorageError else { continue }
-                    if error.isUnexpected { logger.error("a call to the store failed", metadata: metadata(error)) }
-                    if error.kind == .connectionLost {
+                    let error = entry.job.execute(connection, now: now) as? StorageError
+                    if let error, error.isUnexpected {
+                        logger.error("a call to the store failed", metadata: metadata(error))
+                    }
+                    if let error, error.kind == .connectionLost {
                         lost = error
+                        return
+                    }
+                    guard connection.isUsable else {
+                        lost = StorageError(.connectionLost, error?.message ?? "a call left its connection unusable")
                         return
                     }
                 }

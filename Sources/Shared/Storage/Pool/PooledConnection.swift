@@ -8,6 +8,10 @@ public protocol PooledConnection: SendableMetatype {
     /// No caller has an answer before this returns; when it throws, every call of the batch fails with that error.
     func runBatch(_ jobs: () -> Void) throws
 
+    /// False when a call left the connection in a state in which it can't be used any more, whatever error it ended with:
+    /// the pool then replaces it. Asked after each call.
+    var isUsable: Bool { get }
+
     /// Asks the store for a sign of life. Called after each idle interval; throwing means that the connection is lost.
     func ping() throws
 
@@ -17,6 +21,7 @@ public protocol PooledConnection: SendableMetatype {
 
 extension PooledConnection {
     public func runBatch(_ jobs: () -> Void) throws { jobs() }
+    public var isUsable: Bool { true }
     public func ping() throws {}
     public func close() {}
 }

@@ -30,6 +30,8 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
 
     public var kind: Kind
     public var message: String
+    /// The constraint or column that a `.duplicateKey` is about, as the store calls it, where it says so.
+    public var key: String?
 
     public init(_ kind: Kind, _ message: String) {
         self.kind = kind

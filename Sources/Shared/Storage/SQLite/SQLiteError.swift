@@ -37,5 +37,9 @@ extension StorageError {
             }
         }
         self.init(kind, "\(message) (SQLite code \(code))")
+        // "UNIQUE constraint failed: users.id": the column, or several.
+        if kind == .duplicateKey, let colon = message.lastIndex(of: ":") {
+            key = String(message[message.index(after: colon)...].drop { $0 == " " })
+        }
     }
 }

@@ -91,6 +91,14 @@ public final class SQLiteStatement {
         return try step() ? decode(SQLiteRow(handle)) : nil
     }
 
+    /// What `decode` makes of each row. All are in memory at once: give the query a LIMIT.
+    public func all<Value>(_ decode: (SQLiteRow) -> Value) throws(StorageError) -> [Value] {
+        defer { sqlite3_reset(handle) }
+        var rows: [Value] = []
+        while try step() { rows.append(decode(SQLiteRow(handle))) }
+        return rows
+    }
+
     private func step() throws(StorageError) -> Bool {
         let code = sqlite3_step(handle)
         switch code {

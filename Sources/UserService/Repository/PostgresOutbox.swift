@@ -1,0 +1,141 @@
+import Idempotency
+import PostgresStorage
+import RPC
+import Storage
+
+/// The outbox in PostgreSQL. A claim is a lease in the row: no transaction stays open while an event is delivered.
+extension PostgresUserRepository: Outbox {
+    /// Rows that others are claiming at the same moment are skipped, and nobody waits.
+    private static let claim = PostgresQuery(
+        """
+        WITH due AS (
+            SELECT sequence FROM outbox WHERE state = 'pending' AND due_at <= now()
+            ORDER BY due_at, sequence LIMIT $1 FOR UPDATE SKIP LOCKED
+        )
+        UPDATE outbox SET
+            attempts = attempts + 1, claim_token = $3, due_at = now() + $2::bigint * interval '1 microsecond'
+        FROM due WHERE outbox.sequence = due.sequence
+        RETURNING id, user_id, name, email, company, occurred_at, attempts - 1, outbox.sequence
+        """)
+    private static let delivered = PostgresQuery(
+        """
+        DELETE FROM outbox USING unnest($1::text[], $2::text[]) AS claims (id, token)
+        WHERE outbox.id = claims.id AND claim_token = claims.token AND state = 'pending'
+        """)
+    private static let setBack = PostgresQuery(
+        """
+        UPDATE outbox SET
+            due_at = now() + $3::bigint * interval '1 microsecond', last_error = $4, claim_token = NULL
+        WHERE id = $1 AND claim_token = $2 AND state = 'pending'
+        """)
+    private static let setAside = PostgresQuery(
+        """
+        UPDATE outbox SET state = 'dead', last_error = $3, claim_token = NULL
+        WHERE id = $1 AND claim_token = $2 AND state = 'pending'
+        """)
+    private static let requeue = PostgresQuery(
+        """
+        WITH requeued AS (
+            UPDATE outbox SET state = 'pending', attempts = 0, due_at = now() WHERE state = 'dead' RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM requeued), pg_notify('\(PostgresUserSchema.channel)', '')
+        """)
+    private static let count = PostgresQuery(
+        """
+        SELECT
+            count(*) FILTER (WHERE state = 'pending'),
+            coalesce(extract(epoch FROM now() - min(occurred_at) FILTER (WHERE state = 'pending')), 0)::float8,
+            count(*) FILTER (WHERE state = 'dead')
+        FROM outbox
+        """)
+
+    func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [ClaimedEvent] {
+        let token = Identifier.random()
+        let claimed = try await store.run(deadline: deadline) { connection in
+            try connection.all(
+                Self.claim, .integer(Int64(limit)), .integer(lease.microseconds), .text(token)
+            ) { row throws(StorageError) in
+                (sequence: try row.int64(7), event: try Self.event(row, token))
+            }
+        }
+        // RETURNING answers in no order.
+        return claimed.sorted { $0.sequence < $1.sequence }.map(\.event)
+    }
+
+    func markDelivered(_ claims: [EventClaim], deadline: Deadline) async throws {
+        try await store.run(deadline: deadline) { connection in
+            try connection.run(Self.delivered, .texts(claims.map(\.eventID)), .texts(claims.map(\.token)))
+        }
+    }
+
+    func retry(_ claim: EventClaim, after delay: Duration, error: String, deadline: Deadline) async throws {
+        try await store.run(deadline: deadline) { connection in
+            try connection.run(
+                Self.setBack, .text(claim.eventID), .text(claim.token), .integer(delay.microseconds),
+                .text(OutboxBounds.kept(error)))
+        }
+    }
+
+    func bury(_ claim: EventClaim, error: String, deadline: Deadline) async throws {
+        try await store.run(deadline: deadline) { connection in
+            try connection.run(
+                Self.setAside, .text(claim.eventID), .text(claim.token), .text(OutboxBounds.kept(error)))
+        }
+    }
+
+    func requeueDead(deadline: Deadline) async throws -> Int {
+        let count = try await store.run(deadline: deadline) { connection in
+            try connection.first(Self.requeue) { row throws(StorageError) in try row.int64(0) }
+        }
+        return Int(count ?? 0)
+    }
+
+    func statistics(deadline: Deadline) async throws -> OutboxStatistics {
+        let statistics = try await store.run(deadline: deadline) { connection in
+            try connection.first(Self.count) { row throws(StorageError) in
+                OutboxStatistics(
+                    pending: Int(try row.int64(0)), oldestPendingSeconds: max(0, try row.double(1)),
+                    dead: Int(try row.int64(2)))
+            }
+        }
+        return statistics ?? OutboxStatistics(pending: 0, oldestPendingSeconds: 0, dead: 0)
+    }
+
+    func waitForEvent(timeout: Duration) async throws {
+        let end = Deadline.after(timeout)
+        do {
+            try await store.waitForNotification(timeout: timeout)
+        } catch is StorageError {
+            // Nothing can be heard now, so this is no more than a pause.
+            try await Task.sleep(for: end.remaining)
+        }
+    }
+
+    private static func event(_ row: PostgresRow, _ token: String) throws(StorageError) -> ClaimedEvent {
+        let event = UserCreatedEvent(
+            id: row.string(0), userID: row.string(1), name: row.string(2), email: row.string(3),
+            company: row.string(4), occurredAtMicroseconds: try row.microseconds(5))
+        return ClaimedEvent(
+            event: event, claim: EventClaim(eventID: event.id, token: token), attempts: Int(try row.int64(6)))
+    }
+}
+
+/// What the outboxes have in common.
+enum OutboxBounds {
+    /// Of an error text that is kept with an event.
+    static let errorLengthMax = 500
+
+    /// Without zero bytes, which PostgreSQL's texts can't hold.
+    static func kept(_ error: String) -> String {
+        String(error.prefix(errorLengthMax)).replacing("\0", with: "")
+    }
+}
+
+extension Duration {
+    /// At most about a century, so that a time from now never overflows.
+    var microseconds: Int64 {
+        let limit = 3_000_000_000.0
+        let seconds = Double(components.seconds) + Double(components.attoseconds) / 1e18
+        return Int64(min(max(0, seconds), limit) * 1e6)
+    }
+}
