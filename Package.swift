@@ -301,7 +301,8 @@ let package = Package(
         .testTarget(
             name: "UserServiceTests",
             dependencies: [
-                "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage",
+                "Storage",
                 "TestSupport",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),

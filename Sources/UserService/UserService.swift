@@ -22,7 +22,12 @@ struct UserService: ServiceProgram {
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
         let logger = runtime.logger
-        let users = try UserStore(runtime.settings, logger: logger)
+        let users: UserDatabase
+        do {
+            users = try UserDatabase(variable: runtime.settings.variable, logger: logger)
+        } catch {
+            throw ConfigurationError("DB_HOST: \(error.message)")
+        }
         let secrets = try TokenSecrets(runtime.settings, embeddedStore: users.embeddedPath)
         let requeues = try runtime.settings.boolean(requeuesDeadEvents, "REQUEUE_DEAD_EVENTS")
 

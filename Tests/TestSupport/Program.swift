@@ -66,7 +66,7 @@ public struct Program: Sendable {
 
     /// A crash report takes seconds and megabytes; whoever debugs one switches it on. And libmongoc keeps counters in
     /// shared memory, which stays behind when its process is killed.
-    private static let quiet = ["SWIFT_BACKTRACE": "enable=no", "MONGOC_DISABLE_SHM": "1"]
+    static let quiet = ["SWIFT_BACKTRACE": "enable=no", "MONGOC_DISABLE_SHM": "1"]
 
     /// Starts it and does not wait.
     public func launch(_ moreFlags: [String] = []) throws -> ProcessRun {

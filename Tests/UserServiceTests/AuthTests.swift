@@ -12,12 +12,7 @@ struct AuthTests {
     func sameAnswer() async throws {
         try await withService { service in
             try await service.signUp("ada@example.com")
-            service.users.state.withLock {
-                $0.users.append(
-                    StoredUser(
-                        id: "broken", name: "n", company: "", email: "broken@example.com", passwordHash: "no hash",
-                        createdAtMicroseconds: 0))
-            }
+            try await service.users.insert("broken@example.com", hash: "no hash", id: "broken")
             let tries = [
                 user("ada@example.com", password: "wrong horse"), user("nobody@example.com"),
                 user("broken@example.com"),
@@ -44,13 +39,8 @@ struct AuthTests {
                 try await service.handlers.passwords.hasher.hash("short", deadline: .never),
                 try await service.handlers.passwords.hasher.hash(long, deadline: .never)
             )
-            service.users.state.withLock { state in
-                for (email, hash) in [("short@example.com", short), ("long@example.com", cut)] {
-                    state.users.append(
-                        StoredUser(
-                            id: email, name: "n", company: "", email: email,
-                            passwordHash: hash.replacing("$2b$", with: "$2a$"), createdAtMicroseconds: 0))
-                }
+            for (email, hash) in [("short@example.com", short), ("long@example.com", cut)] {
+                try await service.users.insert(email, hash: hash.replacing("$2b$", with: "$2a$"))
             }
             #expect(try await service.call(UserMethods.auth, user("short@example.com", password: "short")).valid)
             #expect(try await service.call(UserMethods.auth, user("long@example.com", password: long)).valid)
@@ -137,12 +127,12 @@ struct AuthTests {
     func storeFails() async throws {
         try await withService { service in
             try await service.signUp("ada@example.com")
-            service.users.fault.withLock { $0 = StorageError(.connectionLost, "gone") }
+            service.users.fail(StorageError(.connectionLost, "gone"))
             for _ in 0..<20 {
                 let refused = await status { try await service.call(UserMethods.auth, user("ada@example.com")) }
                 #expect(refused.code == .unavailable)
             }
-            service.users.fault.withLock { $0 = nil }
+            service.users.fail(nil)
             #expect(try await service.call(UserMethods.auth, user("ada@example.com")).valid)
         }
     }

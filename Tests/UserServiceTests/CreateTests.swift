@@ -19,8 +19,8 @@ struct CreateTests {
             let first = try await create(service)
             service.clock.advance(.seconds(20 * 3600))
             #expect(try await create(service) == first)
-            #expect(service.users.state.withLock { $0.users.count } == 1)
-            #expect(service.users.state.withLock { $0.events.count } == 1)
+            #expect(try await service.users.everybody.count == 1)
+            #expect(service.users.stories.count == 1)
             #expect(try await service.call(UserMethods.validateToken, .with { $0.token = first.token.token }).valid)
         }
     }
@@ -62,7 +62,7 @@ struct CreateTests {
             }
             #expect(answers.count == 3)
             #expect(answers.allSatisfy { $0 == answers[0] })
-            #expect(service.users.state.withLock { $0.users.count } == 1)
+            #expect(try await service.users.everybody.count == 1)
         }
     }
 
@@ -80,10 +80,11 @@ struct CreateTests {
     func fingerprints() async throws {
         try await withService { service in
             _ = try await create(service, key: "one")
-            service.users.state.withLock { $0.users = [] }
-            _ = try await create(service, user(password: "another horse"), key: "two")
-            let prints = service.users.state.withLock { Set($0.keys.values.map(\.claim.fingerprint)) }
-            #expect(prints.count == 1)
+            let taken = await status { try await create(service, user(password: "another horse"), key: "two") }
+            #expect(taken.code == .alreadyExists)
+            let claims = service.users.state.withLock { $0.claims }
+            #expect(claims.count == 2 && claims[0].id != claims[1].id)
+            #expect(claims[0].fingerprint == claims[1].fingerprint)
         }
     }
 

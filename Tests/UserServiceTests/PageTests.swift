@@ -6,15 +6,16 @@ import Testing
 
 @Suite("Pages of users", .timeLimit(.minutes(1)))
 struct PageTests {
-    private func fill(_ service: ServiceFixture, _ count: Int) {
-        service.users.state.withLock { state in
+    private func fill(_ service: ServiceFixture, _ count: Int) async throws {
+        try await withThrowingTaskGroup { group in
             for index in 0..<count {
-                // Two at a time are of the same microsecond.
-                state.users.append(
-                    StoredUser(
-                        id: "user-\(index)", name: "n", company: "", email: "\(index)@example.com", passwordHash: "",
-                        createdAtMicroseconds: Int64(index / 2) - 3))
+                group.addTask {
+                    // Two at a time are of the same microsecond.
+                    try await service.users.insert(
+                        "\(index)@example.com", id: "user-\(index)", at: Int64(index / 2) - 3)
+                }
             }
+            try await group.waitForAll()
         }
     }
 
@@ -30,7 +31,7 @@ struct PageTests {
     @Test("pages are 100 long, or as long as asked for, at most 1000; together they are everybody, once")
     func pages() async throws {
         try await withService(ServiceWishes(needsToken: false)) { service in
-            fill(service, 2_345)
+            try await fill(service, 2_345)
             #expect(try await page(service).users.count == 100)
             #expect(try await page(service, size: 1).users.map(\.id) == ["user-0"])
             #expect(try await page(service, size: .max).users.count == 1_000)
@@ -49,7 +50,7 @@ struct PageTests {
     @Test("a last page that is full has no successor")
     func lastPage() async throws {
         try await withService(ServiceWishes(needsToken: false)) { service in
-            fill(service, 4)
+            try await fill(service, 4)
             let first = try await page(service, size: 2)
             let second = try await page(service, size: 2, token: first.nextPageToken)
             #expect(second.users.map(\.id) == ["user-2", "user-3"])
@@ -60,7 +61,7 @@ struct PageTests {
     @Test("a negative size and a made-up page token are INVALID_ARGUMENT")
     func wrongPages() async throws {
         try await withService(ServiceWishes(needsToken: false)) { service in
-            fill(service, 4)
+            try await fill(service, 4)
             let good = try await page(service, size: 1).nextPageToken
             let refused = await status { try await page(service, size: -1) }
             #expect(refused.code == .invalidArgument && refused.message.hasPrefix("page_size"))

@@ -15,187 +15,207 @@ struct RelayTests {
 
     @Test("every event arrives once and whole, those from before the start and those from after")
     func delivers() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        for index in 0..<150 { try await users.add("early-\(index)") }
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port) { relay in
-                for index in 0..<50 { try await users.add("late-\(index)") }
-                try await eventually("all delivered") { users.allDelivered }
-                #expect(email.taken.count == 200)
-                #expect(Set(email.taken.map(\.eventID)).count == 200)
-                #expect(email.runningMax <= 16)
-                #expect(relay.metrics.counts == (200, 0, 0))
-                let first = try #require(email.taken.first { $0.name == "early-0" })
-                #expect(first.eventID == "event-early-0" && first.userID == "user-early-0")
-                #expect(first.email == "early-0@example.com" && first.company == "c")
-                #expect(first.occurredAt.seconds == TestClock.epoch / 1_000_000 && first.occurredAt.nanos == 7_000)
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            for index in 0..<150 { try await users.add("early-\(index)") }
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port) { relay in
+                    for index in 0..<50 { try await users.add("late-\(index)") }
+                    try await eventually("all delivered") { try await users.isDrained }
+                    #expect(email.taken.count == 200)
+                    #expect(Set(email.taken.map(\.eventID)).count == 200)
+                    #expect(email.runningMax <= 16)
+                    #expect(relay.metrics.counts == (200, 0, 0))
+                    let first = try #require(email.taken.first { $0.name == "early-0" })
+                    #expect(first.eventID == "event-early-0" && first.userID == "user-early-0")
+                    #expect(first.email == "early-0@example.com" && first.company == "c")
+                    #expect(first.occurredAt.seconds == TestClock.epoch / 1_000_000 && first.occurredAt.nanos == 7_000)
+                }
             }
         }
     }
 
     @Test("with the mail service down events wait, and arrive when it comes; again when it goes and comes back")
     func outage() async throws {
-        let (users, email, log) = (MemoryUsers(), FakeEmail(), LogCapture())
-        let port = try Ports.free()
-        try await withRelay(users, port: port, log: log) { relay in
-            for round in 0..<2 {
-                for index in 0..<20 { try await users.add("\(round)-\(index)") }
-                try await eventually("tries") { relay.metrics.counts.retried >= 40 * (round + 1) }
-                #expect(email.taken.count == 20 * round)
-                try await withEmail(port: port, email) { _ in
-                    try await eventually("all delivered") { users.allDelivered }
-                    #expect(email.taken.count == 20 * (round + 1))
+        try await withWatchedUsers { users in
+            let (email, log) = (FakeEmail(), LogCapture())
+            let port = try Ports.free()
+            try await withRelay(users, port: port, log: log) { relay in
+                for round in 0..<2 {
+                    for index in 0..<20 { try await users.add("\(round)-\(index)") }
+                    try await eventually("tries") { relay.metrics.counts.retried >= 40 * (round + 1) }
+                    #expect(email.taken.count == 20 * round)
+                    try await withEmail(port: port, email) { _ in
+                        try await eventually("all delivered") { try await users.isDrained }
+                        #expect(email.taken.count == 20 * (round + 1))
+                    }
                 }
+                #expect(relay.metrics.counts.buried == 0)
+                // A word when it begins and when it is over, perhaps some while it changes, but not one for every try.
+                let complaints = log.text.components(separatedBy: "can't be delivered").count - 1
+                #expect((2...10).contains(complaints))
             }
-            #expect(relay.metrics.counts.buried == 0)
-            // A word when it begins and when it is over, perhaps some while it changes, but not one for every try.
-            let complaints = log.text.components(separatedBy: "can't be delivered").count - 1
-            #expect((2...10).contains(complaints))
         }
     }
 
     @Test("what is refused is tried again, and its tries and the reason are kept with it")
     func refused() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        email.set(.refuses(Status(.internal, "no luck")), for: "unlucky@example.com")
-        try await users.add("unlucky")
-        try await users.add("lucky")
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port) { _ in
-                try await eventually("five tries") { users.event("unlucky")?.attempts ?? 0 >= 5 }
-                #expect(users.event("unlucky")?.error == "INTERNAL: no luck")
-                #expect(users.event("lucky")?.isDelivered == true)
-                email.set(.takes, for: "unlucky@example.com")
-                try await eventually("all delivered") { users.allDelivered }
-                #expect(email.taken.count == 2)
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            email.set(.refuses(Status(.internal, "no luck")), for: "unlucky@example.com")
+            try await users.add("unlucky")
+            try await users.add("lucky")
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port) { _ in
+                    try await eventually("five tries") { users.story("unlucky")?.retries ?? 0 >= 5 }
+                    #expect(users.story("unlucky")?.lastError == "INTERNAL: no luck")
+                    #expect(users.story("lucky")?.isDelivered == true)
+                    email.set(.takes, for: "unlucky@example.com")
+                    try await eventually("all delivered") { try await users.isDrained }
+                    #expect(email.taken.count == 2)
+                }
             }
         }
     }
 
     @Test("what the mail service will never take is set aside at once, and delivered after a requeue")
     func buried() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        email.set(.refuses(Status(.invalidArgument, "no")), for: "odd@example.com")
-        try await users.add("odd")
-        try await users.add("even")
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port) { relay in
-                try await eventually("a burial") { users.event("odd")?.isDead ?? false }
-                try await eventually("a delivery") { users.event("even")?.isDelivered ?? false }
-                #expect(relay.metrics.counts.buried == 1)
-                #expect(email.tries == 2)
-                email.set(.takes, for: "odd@example.com")
-                #expect(try await users.requeueDead(deadline: .never) == 1)
-                try await eventually("all delivered") { users.allDelivered }
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            email.set(.refuses(Status(.invalidArgument, "no")), for: "odd@example.com")
+            try await users.add("odd")
+            try await users.add("even")
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port) { relay in
+                    try await eventually("a burial") { users.story("odd")?.isDead ?? false }
+                    try await eventually("a delivery") { users.story("even")?.isDelivered ?? false }
+                    #expect(relay.metrics.counts.buried == 1)
+                    #expect(email.tries == 2)
+                    email.set(.takes, for: "odd@example.com")
+                    #expect(try await users.requeueDead(deadline: .never) == 1)
+                    try await eventually("all delivered") { try await users.isDrained }
+                }
             }
         }
     }
 
     @Test("what fails every one of its tries is set aside")
     func triesEnd() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        email.set(.refuses(Status(.unavailable, "busy")))
-        try await users.add("late")
-        var configuration = Relay.Configuration.quick
-        configuration.policy.triesMax = 4
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port, configuration) { _ in
-                try await eventually("a burial") { users.event("late")?.isDead ?? false }
-                #expect(email.tries == 4)
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            email.set(.refuses(Status(.unavailable, "busy")))
+            try await users.add("late")
+            var configuration = Relay.Configuration.quick
+            configuration.policy.triesMax = 4
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port, configuration) { _ in
+                    try await eventually("a burial") { users.story("late")?.isDead ?? false }
+                    #expect(email.tries == 4)
+                }
             }
         }
     }
 
     @Test("a delivery that hangs is given up at its deadline and tried again; others do not wait for ever")
     func hangs() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        email.set(.hangs, for: "slow@example.com")
-        try await users.add("slow")
-        for index in 0..<30 { try await users.add("\(index)") }
-        var configuration = Relay.Configuration.quick
-        configuration.deliveryTimeout = .milliseconds(100)
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port, configuration) { _ in
-                try await eventually("the others") { email.taken.count == 30 }
-                try await eventually("tries") { users.event("slow")?.attempts ?? 0 >= 2 }
-                #expect(users.event("slow")?.error.hasPrefix("DEADLINE_EXCEEDED") == true)
-                email.set(.takes, for: "slow@example.com")
-                try await eventually("all delivered") { users.allDelivered }
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            email.set(.hangs, for: "slow@example.com")
+            try await users.add("slow")
+            for index in 0..<30 { try await users.add("\(index)") }
+            var configuration = Relay.Configuration.quick
+            configuration.deliveryTimeout = .milliseconds(100)
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port, configuration) { _ in
+                    try await eventually("the others") { email.taken.count == 30 }
+                    try await eventually("tries") { users.story("slow")?.retries ?? 0 >= 2 }
+                    #expect(users.story("slow")?.lastError.hasPrefix("DEADLINE_EXCEEDED") == true)
+                    email.set(.takes, for: "slow@example.com")
+                    try await eventually("all delivered") { try await users.isDrained }
+                }
             }
         }
     }
 
     @Test("an event that was taken but could not be marked comes again by the same id once its lease is over")
     func unmarked() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        users.markFault.withLock { $0 = StorageError(.connectionLost, "gone") }
-        try await users.add("twice")
-        var configuration = Relay.Configuration.quick
-        configuration.lease = .milliseconds(100)
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port, configuration) { relay in
-                try await eventually("a second delivery") { email.taken.count >= 2 }
-                #expect(relay.metrics.counts.delivered == 0)
-                users.markFault.withLock { $0 = nil }
-                try await eventually("all delivered") { users.allDelivered }
-                #expect(Set(email.taken.map(\.eventID)) == ["event-twice"])
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            users.failMarking(StorageError(.connectionLost, "gone"))
+            try await users.add("twice")
+            var configuration = Relay.Configuration.quick
+            configuration.lease = .milliseconds(100)
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port, configuration) { relay in
+                    try await eventually("a second delivery") { email.taken.count >= 2 }
+                    #expect(relay.metrics.counts.delivered == 0)
+                    users.failMarking(nil)
+                    try await eventually("all delivered") { try await users.isDrained }
+                    #expect(Set(email.taken.map(\.eventID)) == ["event-twice"])
+                }
             }
         }
     }
 
     @Test("when a relay dies half-way, another delivers what it had claimed, and nothing twice that was marked")
     func crash() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        try await users.add("before")
-        var configuration = Relay.Configuration.quick
-        configuration.lease = .milliseconds(300)
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port, configuration) { relay in
-                try await eventually("a delivery") { users.allDelivered }
-                email.set(.hangs)
-                for index in 0..<40 { try await users.add("\(index)") }
-                try await eventually("deliveries in flight") { email.running == 16 }
-                await relay.crash()
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            try await users.add("before")
+            var configuration = Relay.Configuration.quick
+            configuration.lease = .milliseconds(300)
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port, configuration) { relay in
+                    try await eventually("a delivery") { try await users.isDrained }
+                    email.set(.hangs)
+                    for index in 0..<40 { try await users.add("\(index)") }
+                    try await eventually("deliveries in flight") { email.running == 16 }
+                    await relay.crash()
+                }
+                #expect(email.taken.count == 1)
+                email.set(.takes)
+                try await withRelay(users, port: port, configuration) { _ in
+                    try await eventually("all delivered") { try await users.isDrained }
+                }
+                #expect(email.taken.count { $0.name == "before" } == 1)
+                #expect(Set(email.taken.map(\.eventID)).count == 41)
             }
-            #expect(email.taken.count == 1)
-            email.set(.takes)
-            try await withRelay(users, port: port, configuration) { _ in
-                try await eventually("all delivered") { users.allDelivered }
-            }
-            #expect(email.taken.count { $0.name == "before" } == 1)
-            #expect(Set(email.taken.map(\.eventID)).count == 41)
         }
     }
 
     @Test("a relay that is asked to stop finishes what is in flight and hands the rest of its batch back")
     func stops() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        email.set(.hangs)
-        for index in 0..<40 { try await users.add("\(index)") }
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port) { relay in
-                try await eventually("deliveries in flight") { email.running == 16 }
-                await relay.beginStop()
-                email.set(.takes)
-                await relay.stop()
-                #expect(email.taken.count == 16)
-                #expect(users.state.withLock { $0.events.count(where: \.isDelivered) } == 16)
-                // The others are due at once, not after the lease.
-                let rest = try await users.claim(limit: 100, lease: .seconds(1), deadline: .never)
-                #expect(rest.count == 24)
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            email.set(.hangs)
+            for index in 0..<40 { try await users.add("\(index)") }
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port) { relay in
+                    try await eventually("deliveries in flight") { email.running == 16 }
+                    await relay.beginStop()
+                    email.set(.takes)
+                    await relay.stop()
+                    #expect(email.taken.count == 16)
+                    #expect(users.stories.count(where: \.isDelivered) == 16)
+                    // The others are due at once, not after the lease.
+                    let rest = try await users.claim(limit: 100, lease: .seconds(1), deadline: .never)
+                    #expect(rest.count == 24)
+                }
             }
         }
     }
 
     @Test("two relays at once share the work")
     func two() async throws {
-        let (users, email) = (MemoryUsers(), FakeEmail())
-        for index in 0..<500 { try await users.add("\(index)") }
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port) { _ in
+        try await withWatchedUsers { users in
+            let email = FakeEmail()
+            for index in 0..<500 { try await users.add("\(index)") }
+            try await withEmail(email) { port in
                 try await withRelay(users, port: port) { _ in
-                    try await eventually("all delivered") { users.allDelivered }
-                    #expect(email.taken.count == 500)
+                    try await withRelay(users, port: port) { _ in
+                        try await eventually("all delivered") { try await users.isDrained }
+                        #expect(email.taken.count == 500)
+                    }
                 }
             }
         }
@@ -203,15 +223,17 @@ struct RelayTests {
 
     @Test("a store that fails stops deliveries and no more: they go on when it is back")
     func storeFails() async throws {
-        let (users, email, log) = (MemoryUsers(), FakeEmail(), LogCapture())
-        try await users.add("one")
-        users.fault.withLock { $0 = StorageError(.connectionLost, "gone") }
-        try await withEmail(email) { port in
-            try await withRelay(users, port: port, log: log) { _ in
-                try await eventually("a word about it") { log.text.contains("no events can be claimed") }
-                users.fault.withLock { $0 = nil }
-                try await eventually("all delivered") { users.allDelivered }
-                try await eventually("a word about it") { log.text.contains("can be claimed again") }
+        try await withWatchedUsers { users in
+            let (email, log) = (FakeEmail(), LogCapture())
+            try await users.add("one")
+            users.fail(StorageError(.connectionLost, "gone"))
+            try await withEmail(email) { port in
+                try await withRelay(users, port: port, log: log) { _ in
+                    try await eventually("a word about it") { log.text.contains("no events can be claimed") }
+                    users.fail(nil)
+                    try await eventually("all delivered") { try await users.isDrained }
+                    try await eventually("a word about it") { log.text.contains("can be claimed again") }
+                }
             }
         }
     }

@@ -45,11 +45,13 @@ struct SecrecyTests {
             await hear { try await service.call(UserMethods.validateToken, .with { $0.token = cut }) }
             for _ in 0..<8 { await hear { try await service.call(UserMethods.auth, user(password: Self.guess)) } }
 
-            let hash = try #require(service.users.state.withLock { $0.users.first?.passwordHash })
-            service.users.state.withLock { $0.users[0].passwordHash = "not-a-hash-\(hash)" }
+            let hash = try #require(try await service.users.everybody.first?.passwordHash)
+            try await service.users.insert("broken@example.com", hash: "not-a-hash-\(hash)")
             service.clock.advance(.seconds(1_000))
-            await hear { try await service.call(UserMethods.auth, person) }
-            service.users.fault.withLock { $0 = StorageError(.other, "the query failed at 10.0.0.7") }
+            await hear {
+                try await service.call(UserMethods.auth, user("broken@example.com", password: Self.password))
+            }
+            service.users.fail(StorageError(.other, "the query failed at 10.0.0.7"))
             await hear { try await service.call(UserMethods.auth, person) }
             await hear { try await service.call(UserMethods.create, user("b@example.com", password: Self.password)) }
 
@@ -61,7 +63,7 @@ struct SecrecyTests {
             }
             // Nor do errors tell where the store is.
             #expect(!said.joined().contains("10.0.0.7"))
-            let stored = service.users.state.withLock { "\($0.events)\($0.keys)" }
+            let stored = service.users.state.withLock { "\($0.stories)\($0.claims)" }
             #expect(!stored.contains(Self.password))
         }
     }

@@ -21,10 +21,11 @@ struct UserHandlersTests {
             let login = try await service.call(UserMethods.auth, user("ADA@example.com"))
             #expect(login.valid)
             #expect(try await service.call(UserMethods.validateToken, login).valid)
-            let event = try #require(service.users.state.withLock { $0.events.first?.event })
+            let event = try #require(service.users.stories.first?.event)
             #expect(event.userID == created.user.id && event.email == "ada@example.com" && event.name == "Ada")
             #expect(event.occurredAtMicroseconds == TestClock.epoch)
-            #expect(service.users.state.withLock { $0.users.first?.passwordHash.hasPrefix("$2b$10$") } == true)
+            let stored = try await service.users.everybody
+            #expect(stored.count == 1 && stored[0].passwordHash.hasPrefix("$2b$10$"))
         }
     }
 
@@ -73,7 +74,7 @@ struct UserHandlersTests {
             try await service.signUp("ada@example.com")
             let refused = await status { try await service.call(UserMethods.create, user("Ada@Example.COM")) }
             #expect(refused == Status(.alreadyExists, "a user with this email exists already"))
-            #expect(service.users.state.withLock { $0.events.count } == 1)
+            #expect(service.users.stories.count == 1)
         }
     }
 

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+import Idempotency
 
 /// The time of day, for what is stored and for tokens; tests bring their own.
 struct UserClock: Sendable {
@@ -15,10 +9,5 @@ struct UserClock: Sendable {
 
     @Sendable func seconds() -> Int64 { microseconds() / Self.microsecondsPerSecond }
 
-    static let system = UserClock {
-        var time = timespec()
-        // It fails for unknown clocks and bad pointers only.
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * microsecondsPerSecond + Int64(time.tv_nsec) / 1_000
-    }
+    static let system = UserClock { WallClock.microseconds }
 }

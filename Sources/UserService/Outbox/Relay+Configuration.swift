@@ -16,7 +16,7 @@ extension Relay {
         /// After the store failed.
         var pause: Duration = .seconds(1)
         /// How often to count what waits, for the gauges.
-        var statisticsInterval: Duration = .seconds(10)
+        var statisticsInterval: Duration = .seconds(5)
         var policy = RelayPolicy()
 
         /// Of an error text that is kept with an event.

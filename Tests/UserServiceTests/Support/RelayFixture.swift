@@ -55,7 +55,7 @@ final class RunningRelay: Sendable {
 
 /// Runs a relay from `users` to whatever listens on `port`.
 func withRelay(
-    _ users: MemoryUsers, port: Int, _ configuration: Relay.Configuration = .quick, log: LogCapture = LogCapture(),
+    _ users: WatchedUsers, port: Int, _ configuration: Relay.Configuration = .quick, log: LogCapture = LogCapture(),
     _ body: (RunningRelay) async throws -> Void
 ) async throws {
     let client = RPCClient(
@@ -74,25 +74,4 @@ func withRelay(
     }
     await relay.stop()
     await client.shutdown()
-}
-
-extension MemoryUsers {
-    /// Stores a user whose email is `NAME@example.com`, and the event.
-    @discardableResult
-    func add(_ name: String) async throws -> UserCreatedEvent {
-        let event = UserCreatedEvent(
-            id: "event-\(name)", userID: "user-\(name)", name: name, email: "\(name)@example.com", company: "c",
-            occurredAtMicroseconds: TestClock.epoch + 7)
-        let user = StoredUser(
-            id: event.userID, name: name, company: "c", email: event.email, passwordHash: "",
-            createdAtMicroseconds: event.occurredAtMicroseconds)
-        _ = try await create(user, event: event, claim: nil, deadline: .never)
-        return event
-    }
-
-    func event(_ name: String) -> Event? {
-        state.withLock { $0.events.first { $0.event.name == name } }
-    }
-
-    var allDelivered: Bool { state.withLock { $0.events.allSatisfy(\.isDelivered) } }
 }

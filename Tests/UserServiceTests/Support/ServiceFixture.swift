@@ -13,7 +13,7 @@ struct ServiceFixture: Sendable {
     /// 64 bytes: jwt-kit, which also forges for the tests, asks for as many with SHA-512.
     static let secret = "a secret of tests that nobody will ever want to sign with, truly"
 
-    let users: MemoryUsers
+    let users: WatchedUsers
     let handlers: UserHandlers
     let client: RPCClient
     let port: Int
@@ -49,7 +49,13 @@ struct ServiceWishes {
 func withService(
     _ wishes: ServiceWishes = ServiceWishes(), _ body: (ServiceFixture) async throws -> Void
 ) async throws {
-    let (users, clock, log) = (MemoryUsers(), TestClock(), LogCapture())
+    try await withWatchedUsers { try await withService(of: $0, wishes, body) }
+}
+
+private func withService(
+    of users: WatchedUsers, _ wishes: ServiceWishes, _ body: (ServiceFixture) async throws -> Void
+) async throws {
+    let (clock, log) = (TestClock(), LogCapture())
     let logger = log.logger()
     let hasher = PasswordHasher(threads: wishes.threads, queuedPerThread: wishes.queuedPerThread, logger: logger)
     try hasher.pool.start()
