@@ -39,7 +39,7 @@ def note(kind, value):
 
 def described(content):
     message = email.message_from_bytes(content, policy=email.policy.default)
-    parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+    parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in message.walk() if not part.is_multipart()}
     return {
         "subject": message["subject"],
         "to": message["to"],
@@ -110,7 +110,7 @@ def authenticate(server, session, envelope, mechanism, data):
     note("logins", mechanism)
     if wish := mode("login"):
         return AuthResult(success=False, handled=False, message=wish)
-    user, password = options.login.split(":")
+    user, password = options.login.split(":", 1)
     is_right = data.login.decode() == user and data.password.decode() == password
     return AuthResult(success=is_right, handled=False, auth_data=data)
 
