@@ -117,6 +117,37 @@ struct CrashTests {
         mongo.kill()
     }
 
+    @Test("a service that stood still for longer than its lease does not send what another has sent meanwhile")
+    func stoodStill() async throws {
+        let mongo = try await MongoServer()
+        let server = try await SMTPServer()
+        try server.misbehave([.recipient: "hang"])
+        let store = mongo.uri()
+        // The lease is three of these.
+        let programs = [
+            try await Program.email(store: store, smtp: server.url, environment: ["SMTP_TIMEOUT": "1"]),
+            try await Program.email(store: store, smtp: server.url, environment: ["SMTP_TIMEOUT": "1"]),
+        ]
+        let first = try await programs[0].startReady()
+        try await order(1, of: programs[0])
+        try await eventually("a try") { server.connectionCount == 1 }
+        first.send(SIGSTOP)
+        try server.misbehave([:])
+        let second = try await programs[1].startReady()
+        try await withClient(of: programs[1]) { client in _ = try await client.mail("e0", becomes: .sent) }
+        first.send(SIGCONT)
+        try await first.waitForOutput("lease was lost to another")
+        try await withClient(of: programs[0]) { client in
+            // Whatever it would have sent late, it would have sent by now.
+            try await client.process(event("e1"))
+            try await client.mail("e1", becomes: .sent)
+        }
+        #expect(counts(server.mails) == ["e0": 1, "e1": 1])
+        #expect(try await first.stop() == 0)
+        #expect(try await second.stop() == 0)
+        mongo.kill()
+    }
+
     @Test("a database that dies and comes back in the middle loses no mail and doubles none")
     func mongoRestart() async throws {
         let mongo = try await MongoServer(syncsOnCommit: true)

@@ -80,6 +80,13 @@ struct SMTPTests {
         #expect(mails[2].longest_line <= 78)
     }
 
+    @Test("an address beyond ASCII goes to a server that takes such")
+    func internationalAddress() async throws {
+        let server = try await SMTPServer()
+        #expect(try await send(server.settings(), message(to: "jörg@example.com")) == .sent)
+        #expect(server.mails.first?.recipients == ["jörg@example.com"])
+    }
+
     @Test("a connection serves many mails, and one that the server closed meanwhile costs no try")
     func reuse() async throws {
         let server = try await SMTPServer()
