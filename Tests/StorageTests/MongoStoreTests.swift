@@ -109,6 +109,69 @@ import Testing
         }
     }
 
+    @Test("an update with a deadline says whether there was such a document; a late one is not sent")
+    func updates() async throws {
+        try await withStore { store in
+            try await put(store, 21, "old")
+            let answers = try await store.run(deadline: .never) { connection in
+                let items = connection.collection("items")
+                let isThere = try items.update(
+                    ["_id": 21], ["$set": ["text": "new"]], deadline: .after(.seconds(10)))
+                let isMissing = try !items.update(
+                    ["_id": 22], ["$set": ["text": "new"]], deadline: .after(.seconds(10)))
+                try items.upsert(["_id": 23], ["$set": ["text": "new"]], deadline: .after(.seconds(10)))
+                return isThere && isMissing
+            }
+            #expect(answers)
+            #expect(try await text(store, 21) == "new")
+            #expect(try await text(store, 22) == nil)
+            #expect(try await text(store, 23) == "new")
+            let late = await #expect(throws: StorageError.self) {
+                try await store.run(deadline: .never) {
+                    try $0.collection("items").update(["_id": 21], ["$set": ["text": "x"]], deadline: .after(.zero))
+                }
+            }
+            #expect(late?.kind == .timeout)
+        }
+    }
+
+    @Test("of many that take documents at the same time, each gets its own, in order; then there is none")
+    func takes() async throws {
+        try await withStore { store in
+            for id in 31...40 as ClosedRange<Int32> { try await put(store, id, "free") }
+            let taken = try await withThrowingTaskGroup(of: [Int32].self) { tasks in
+                for _ in 0..<2 {
+                    tasks.addTask {
+                        try await store.run(deadline: .never) { connection in
+                            var mine: [Int32] = []
+                            while let id = try connection.collection("items").findAndUpdate(
+                                ["text": "free"], sort: ["_id": 1],
+                                ["$set": ["text": "taken", "at": .date(milliseconds: 5)]],
+                                deadline: .after(.seconds(10)),
+                                { $0.string("text") == "taken" && $0.date("at") == 5 ? $0.int32("_id") : -1 })
+                            { mine.append(id) }
+                            return mine
+                        }
+                    }
+                }
+                return try await tasks.reduce(into: [Int32]()) { all, mine in
+                    #expect(mine == mine.sorted())
+                    all += mine
+                }
+            }
+            #expect(taken.sorted() == Array(31...40))
+            let counts = try await store.run(deadline: .never) { connection in
+                let items = connection.collection("items")
+                return [
+                    try items.count(["text": "taken"], limit: 100, deadline: .after(.seconds(10))),
+                    try items.count(["text": "taken"], limit: 3, deadline: .never),
+                    try items.count(["text": "none"], limit: 3, deadline: .never),
+                ]
+            }
+            #expect(counts == [10, 3, 0])
+        }
+    }
+
     @Test("a connection that is closed in the middle of a write costs nothing: the driver repeats the write once")
     func closedOnce() async throws {
         try await withStore { store in

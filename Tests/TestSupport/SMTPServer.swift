@@ -33,14 +33,17 @@ public final class SMTPServer: Sendable {
     /// - Parameters:
     ///   - encryption: with a self-signed certificate for localhost and 127.0.0.1, see ``authority``.
     ///   - login: `user:password`, which is then asked of everyone.
+    ///   - name: whom the certificate is for, in place of localhost and 127.0.0.1.
     ///   - isRunning: false leaves the start to ``start()``.
-    public init(_ encryption: Encryption = .none, login: String = "", isRunning: Bool = true) async throws {
+    public init(_ encryption: Encryption = .none, login: String = "", name: String? = nil, isRunning: Bool = true)
+        async throws
+    {
         folder = try TemporaryFolder()
         port = try Ports.free()
         arguments = [
             Self.script, "--port", "\(port)", "--folder", folder.path, "--tls", encryption.rawValue, "--login", login,
         ]
-        if encryption != .none { try await makeCertificate() }
+        if encryption != .none { try await makeCertificate(name.map { "DNS:\($0)" } ?? "DNS:localhost,IP:127.0.0.1") }
         if isRunning { try await start() }
     }
 
@@ -54,7 +57,8 @@ public final class SMTPServer: Sendable {
     /// Ends it at once.
     public func kill() { process.withLock { $0 = nil } }
 
-    /// What it does from now on: a reply in place of the usual one for each step, or `hang`, or for data `drop`.
+    /// What it does from now on: a reply in place of the usual one for each step, or `hang`, or for data `drop`. Whoever
+    /// hangs goes on when it is told something else.
     public func misbehave(_ mode: [Step: String]) throws {
         let named = Dictionary(uniqueKeysWithValues: mode.map { ($0.key.rawValue, $0.value) })
         // Renamed into place, so that the server never reads half of it.
@@ -83,12 +87,12 @@ public final class SMTPServer: Sendable {
         return whole.split(separator: "\n").compactMap { try? JSONDecoder().decode(Value.self, from: Data($0.utf8)) }
     }
 
-    private func makeCertificate() async throws {
+    private func makeCertificate(_ names: String) async throws {
         try await Tool.run(
             "openssl",
             [
                 "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                "/CN=localhost", "-addext", "subjectAltName=\(names)", "-keyout",
                 folder.file("server.key"), "-out", authority,
             ])
     }

@@ -17,6 +17,8 @@ final class SMTPExchange {
     /// The last reply's code; 0 before the first.
     private(set) var replyCode = 0
     private(set) var replyText = ""
+    /// Whether libcurl has begun to take leave, after which replies say nothing any more.
+    private var isLeaving = false
     /// Whether the content was not handed over because its time was over.
     private(set) var isLate = false
 
@@ -51,6 +53,7 @@ final class SMTPExchange {
             ("EHLO ", .hello), ("HELO ", .hello), ("STARTTLS\r\n", .startTLS), ("AUTH ", .login),
             ("MAIL ", .sender), ("RCPT ", .recipient), ("DATA\r\n", .data),
         ]
+        if line.starts(with: "QUIT\r\n".utf8) { isLeaving = true }
         guard let stage = verbs.first(where: { line.starts(with: $0.0.utf8) })?.1 else { return }
         self.stage = stage
         forgetReply()
@@ -59,7 +62,7 @@ final class SMTPExchange {
     /// A line that came: `250-text` or `250 text`.
     fileprivate func received(_ line: UnsafeRawBufferPointer) {
         let digits = line.prefix(3)
-        guard digits.count == 3, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
+        guard !isLeaving, digits.count == 3, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
         replyCode = digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
         replyText = String(decoding: line.prefix(Self.replyLengthMax), as: UTF8.self)
     }

@@ -22,23 +22,24 @@ struct SMTPSettings: Sendable {
     var timeout: Duration = timeoutDefault
     /// `SMTP_CA`: a PEM file with the authorities that may vouch for the server, in place of the system's.
     var authorities: String?
+}
 
+extension SMTPSettings {
     /// Reads `SMTP_URL`, `SMTP_TIMEOUT` and `SMTP_CA`.
     ///
     /// - Returns: `nil` without `SMTP_URL`.
     /// - Throws: what can't be used, in one line without secrets.
     init?(_ settings: Settings) throws(ConfigurationError) {
-        let timeout = try settings.duration(nil, "smtp_timeout", "SMTP_TIMEOUT") ?? Self.timeoutDefault
+        let timeout = try settings.duration(nil, "", "SMTP_TIMEOUT") ?? Self.timeoutDefault
         guard Self.timeoutRange.contains(timeout) else {
             throw ConfigurationError("SMTP_TIMEOUT: must be 1 to 600 seconds")
         }
-        authorities = settings.variable("SMTP_CA")
+        let authorities = settings.variable("SMTP_CA")
         if let authorities, access(authorities, R_OK) != 0 {
             throw ConfigurationError("SMTP_CA: '\(authorities)' can't be read: \(String(cString: strerror(errno)))")
         }
         guard let text = settings.variable("SMTP_URL") else { return nil }
-        address = try SMTPAddress(text)
-        self.timeout = timeout
+        self.init(address: try SMTPAddress(text), timeout: timeout, authorities: authorities)
     }
 
     /// Whom the mails are from: `MAIL_FROM`, as `Name <address>` or `address`.

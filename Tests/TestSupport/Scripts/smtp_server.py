@@ -1,8 +1,8 @@
 """An SMTP server for tests: takes mails and writes each as a line of JSON, and misbehaves as the mode file says.
 
 The mode file holds a JSON object, read anew at each step: a key is a step (greeting, sender, recipient, data, login), its
-value the reply to give in place of the usual one, or "hang", or for data "drop": take the mail, then hang up without a
-reply. "linger" milliseconds keep the yes to a mail back.
+value the reply to give in place of the usual one, or "hang", which lasts until the file says otherwise, or for data
+"drop": take the mail, then hang up without a reply. "linger" milliseconds keep the yes to a mail back.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def note(kind, value):
 
 def described(content):
     message = email.message_from_bytes(content, policy=email.policy.default)
-    parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+    parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in message.walk() if not part.is_multipart()}
     return {
         "subject": message["subject"],
         "to": message["to"],
@@ -58,9 +58,8 @@ def described(content):
 
 async def usual(step):
     """The reply that the mode file wants at a step; empty for the usual one."""
-    wish = mode(step)
-    if wish == "hang":
-        await asyncio.sleep(3600)
+    while (wish := mode(step)) == "hang":
+        await asyncio.sleep(0.02)
     return "" if wish == "drop" else wish
 
 
@@ -110,7 +109,7 @@ def authenticate(server, session, envelope, mechanism, data):
     note("logins", mechanism)
     if wish := mode("login"):
         return AuthResult(success=False, handled=False, message=wish)
-    user, password = options.login.split(":")
+    user, password = options.login.split(":", 1)
     is_right = data.login.decode() == user and data.password.decode() == password
     return AuthResult(success=is_right, handled=False, auth_data=data)
 

@@ -4,7 +4,7 @@ import Storage
 
 /// The operations of one collection: the one owner of its `mongoc_collection_t`, which is destroyed with it.
 ///
-/// Every operation blocks, takes the time that is left of the call along as `maxTimeMS`, and throws ``StorageError``.
+/// Every operation blocks, takes the time that is left of the call along as `maxTimeMS` (but updates), and throws ``StorageError``.
 /// Writes are acknowledged by a majority and repeated once by the driver after a lost connection.
 public final class MongoCollection {
     private let collection: OpaquePointer
@@ -37,7 +37,7 @@ public final class MongoCollection {
     public func upsert(_ filter: BSONFields, _ update: BSONFields, deadline: Deadline) throws(StorageError) {
         let filter = BSONDocument(filter)
         let update = BSONDocument(update)
-        let options = try Self.options(["upsert": true], deadline)
+        let options = try Self.updateOptions(["upsert": true], deadline)
         try checked(
             { reply, error in
                 filter.withPointer { filter in
@@ -81,7 +81,7 @@ public final class MongoCollection {
     public func update(_ filter: BSONFields, _ update: BSONFields, deadline: Deadline) throws(StorageError) -> Bool {
         let filter = BSONDocument(filter)
         let update = BSONDocument(update)
-        let options = try Self.options([:], deadline)
+        let options = try Self.updateOptions([:], deadline)
         return try checked(
             { reply, error in
                 filter.withPointer { filter in
@@ -194,6 +194,14 @@ public final class MongoCollection {
         if let milliseconds = try milliseconds(until: deadline) {
             fields.fields.append(("maxTimeMS", .int64(milliseconds)))
         }
+        return BSONDocument(fields)
+    }
+
+    /// libmongoc would put `maxTimeMS` within the update, where servers refuse it; the socket's timeout must do.
+    private static func updateOptions(
+        _ fields: BSONFields, _ deadline: Deadline
+    ) throws(StorageError) -> BSONDocument {
+        _ = try milliseconds(until: deadline)
         return BSONDocument(fields)
     }
 

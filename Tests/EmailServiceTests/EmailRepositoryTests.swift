@@ -1,0 +1,143 @@
+import RPC
+import TestSupport
+import Testing
+
+@testable import EmailService
+
+@Suite("Stored mails", .timeLimit(.minutes(3)))
+struct EmailRepositoryTests {
+    private static let lease: Duration = .seconds(60)
+
+    @Test("a mail comes back as it was stored, and a repeat changes nothing", arguments: StoreKind.allCases)
+    func stores(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            let mail = newMail("a'b\"$", name: "Jörg 🚢")
+            let first = try await emails.repository.store(mail, deadline: soon)
+            #expect(first.isNew)
+            #expect(first.mail.content == mail && first.mail.status == .pending && first.mail.attempts == 0)
+            let second = try await emails.repository.store(newMail("a'b\"$", name: "Other"), deadline: soon)
+            #expect(!second.isNew)
+            #expect(second.mail == first.mail)
+            #expect(try await emails.repository.mail(eventID: mail.eventID, deadline: soon) == first.mail)
+            #expect(try await emails.repository.mail(eventID: "none", deadline: soon) == nil)
+        }
+    }
+
+    @Test("of many at the same time, one stores", arguments: StoreKind.allCases)
+    func storeRace(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            let new = try await withThrowingTaskGroup(of: Bool.self) { tasks in
+                for _ in 0..<12 {
+                    tasks.addTask { try await emails.repository.store(newMail("same"), deadline: soon).isNew }
+                }
+                return try await tasks.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            #expect(new == 1)
+        }
+    }
+
+    @Test("mails are claimed in the order in which they are due, each by one", arguments: StoreKind.allCases)
+    func claimRace(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            for number in 0..<20 { _ = try await emails.repository.store(newMail("\(number)"), deadline: soon) }
+            let claimed = try await withThrowingTaskGroup(of: [ClaimedMail].self) { tasks in
+                for _ in 0..<4 {
+                    tasks.addTask {
+                        var mine: [ClaimedMail] = []
+                        while let mail = try await emails.repository.claim(lease: Self.lease, deadline: soon) {
+                            mine.append(mail)
+                        }
+                        return mine
+                    }
+                }
+                return try await tasks.reduce(into: []) { $0 += $1 }
+            }
+            #expect(claimed.count == 20)
+            #expect(Set(claimed.map(\.mail.eventID)).count == 20)
+            #expect(Set(claimed.map(\.claim.token)).count == 20)
+            #expect(claimed.allSatisfy { $0.mail.attempts == 1 && $0.mail.status == .pending })
+        }
+    }
+
+    @Test(
+        "a claim that nobody speaks for is due again after its lease, and then worthless", arguments: StoreKind.allCases
+    )
+    func leaseEnds(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            let repository = emails.repository
+            _ = try await repository.store(newMail("m"), deadline: soon)
+            let dead = try #require(try await repository.claim(lease: .milliseconds(300), deadline: soon))
+            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
+            var second: ClaimedMail?
+            try await eventually("the end of the lease") {
+                second = try await repository.claim(lease: Self.lease, deadline: soon)
+                return second != nil
+            }
+            #expect(second?.mail.attempts == 2)
+            #expect(try await !repository.retry(dead.claim, after: .zero, error: "late", deadline: soon))
+            #expect(try await !repository.markFailed(dead.claim, error: "late", deadline: soon))
+            let mail = try #require(try await repository.mail(eventID: "m", deadline: soon))
+            #expect(mail.status == .pending && mail.lastError.isEmpty)
+        }
+    }
+
+    @Test("a mail that is sent stays sent, whoever has claimed it meanwhile", arguments: StoreKind.allCases)
+    func sentIsFinal(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            let repository = emails.repository
+            _ = try await repository.store(newMail("m"), deadline: soon)
+            let claimed = try #require(try await repository.claim(lease: Self.lease, deadline: soon))
+            try await repository.markSent(eventID: "m", deadline: soon)
+            #expect(try await !repository.retry(claimed.claim, after: .zero, error: "x", deadline: soon))
+            #expect(try await !repository.markFailed(claimed.claim, error: "x", deadline: soon))
+            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
+            #expect(try await repository.mail(eventID: "m", deadline: soon)?.status == .sent)
+            #expect(try await repository.store(newMail("m"), deadline: soon).mail.status == .sent)
+        }
+    }
+
+    @Test("a mail that is given back is due after its delay, with its error", arguments: StoreKind.allCases)
+    func retries(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            let repository = emails.repository
+            _ = try await repository.store(newMail("m"), deadline: soon)
+            let first = try #require(try await repository.claim(lease: Self.lease, deadline: soon))
+            #expect(try await repository.retry(first.claim, after: .seconds(60), error: "later", deadline: soon))
+            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
+            #expect(try await repository.mail(eventID: "m", deadline: soon)?.lastError == "later")
+            // What it gave back is no longer its own.
+            #expect(try await !repository.retry(first.claim, after: .zero, error: "x", deadline: soon))
+        }
+    }
+
+    @Test("a mail that failed is never due again", arguments: StoreKind.allCases)
+    func failures(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            let repository = emails.repository
+            _ = try await repository.store(newMail("m"), deadline: soon)
+            let claimed = try #require(try await repository.claim(lease: .zero, deadline: soon))
+            #expect(try await repository.markFailed(claimed.claim, error: "550 no", deadline: soon))
+            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
+            let mail = try #require(try await repository.mail(eventID: "m", deadline: soon))
+            #expect(mail.status == .failed && mail.lastError == "550 no" && mail.attempts == 1)
+        }
+    }
+
+    @Test("what waits is counted, and how long", arguments: StoreKind.allCases)
+    func statistics(kind: StoreKind) async throws {
+        try await withEmails(kind) { emails in
+            let repository = emails.repository
+            #expect(
+                try await repository.statistics(deadline: soon)
+                    == MailStatistics(pending: 0, oldestPendingSeconds: 0))
+            for id in ["a", "b", "c"] { _ = try await repository.store(newMail(id), deadline: soon) }
+            try await repository.markSent(eventID: "b", deadline: soon)
+            try await eventually("an age") {
+                try await repository.statistics(deadline: soon).oldestPendingSeconds > 0
+            }
+            let statistics = try await repository.statistics(deadline: soon)
+            #expect(statistics.pending == 2)
+            #expect(statistics.oldestPendingSeconds < 60)
+        }
+    }
+}
