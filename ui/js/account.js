@@ -50,6 +50,7 @@ function loginForm() {
     fields: Object.values(fields),
     busyText: "Logging in…",
     send: async () => {
+      tellWhy("");
       const answer = await call("auth", "Auth.Auth", {
         email: fields.email.input.value.trim(),
         password: fields.password.input.value,
@@ -81,6 +82,7 @@ function signupForm() {
         email: fields.email.input.value.trim(),
         password: fields.password.input.value,
       };
+      tellWhy("");
       const answer = await call("auth", "Auth.Create", request, { key: keys.for(request) });
       keys.succeeded(request);
       begin(answer.token?.token);
@@ -99,11 +101,16 @@ function begin(token) {
   session.begin(token);
 }
 
-function showNotice() {
+function tellWhy(text) {
+  notice = text;
   for (const element of document.querySelectorAll("[data-notice]")) {
-    element.textContent = notice;
-    element.hidden = notice === "";
+    element.textContent = text;
+    element.hidden = text === "";
   }
+}
+
+function showNotice() {
+  tellWhy(notice);
   if (notice) announce(notice);
 }
 

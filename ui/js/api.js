@@ -8,8 +8,8 @@ const retryAfterSecondsMax = 3_600;
 /** Why a call gave no answer. */
 export class CallError extends Error {
   /**
-   * - `kind`: "refused" (the answer is an error), "offline" (the gateway can't be reached), "timeout", or "unreadable"
-   *   (something else than the gateway answered).
+   * - `kind`: "refused" (the answer is an error), "offline" (the gateway can't be reached), "timeout", "unreadable"
+   *   (something else than the gateway answered) or "stale" (the session ended meanwhile).
    * - `status`: the HTTP status; 0 without an answer.
    * - `detail`: what the service says, in its words.
    * - `service`: who says so, such as "shippy.vessel".
@@ -17,11 +17,6 @@ export class CallError extends Error {
   constructor(kind, { status = 0, detail = "", service = "", retryAfterSeconds = null, requestId = "" } = {}) {
     super(detail || kind);
     Object.assign(this, { kind, status, detail, service, retryAfterSeconds, requestId });
-  }
-
-  /** Whether it may have been done all the same: then a second try needs the same idempotency key. */
-  get isUncertain() {
-    return this.kind !== "refused" || this.status >= 500 || this.status === 408 || this.status === 499;
   }
 }
 

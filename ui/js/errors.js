@@ -2,6 +2,8 @@
 
 import { count } from "./format.js";
 
+const sessionOver = "Your session is over. Log in to go on.";
+
 /** What to say about an error that belongs to no field. */
 export function words(error) {
   switch (error.kind) {
@@ -13,6 +15,8 @@ export function words(error) {
       return "There was no answer in time. Try again: nothing will be done twice.";
     case "unreadable":
       return "The answer was not one of Shippy’s. Try again in a moment.";
+    case "stale":
+      return sessionOver;
     case "refused":
       return refusedWords(error);
     default:
@@ -27,7 +31,7 @@ function refusedWords(error) {
     case 404:
       return sentence(error.detail) || "This can’t be done as it is.";
     case 401:
-      return "Your session is over. Log in to go on.";
+      return sessionOver;
     case 409:
       return "This was changed meanwhile. Try again.";
     case 413:

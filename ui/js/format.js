@@ -32,7 +32,9 @@ export function wholeNumber(text) {
     const isGrouped =
       groups.length > 1 &&
       /^\d{1,3}$/.test(groups[0]) &&
-      groups.slice(1).every((group) => /^\d{3}$/.test(group));
+      // Lakhs and crores come in twos; thousands always in threes.
+      groups.slice(1, -1).every((group) => /^\d{2,3}$/.test(group)) &&
+      /^\d{3}$/.test(groups.at(-1));
     if (isGrouped) return Number(groups.join(""));
   }
   return null;

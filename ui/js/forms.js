@@ -35,6 +35,10 @@ export class Field {
     return !this.#problem.hidden;
   }
 
+  get problemText() {
+    return this.#problem.textContent;
+  }
+
   /** Whether the text is as it must be; says the problem if not. */
   validate() {
     const problem = this.#check(this.input.value);
@@ -122,8 +126,9 @@ export class Form {
   #fail(error) {
     const field = this.#explain(error) ?? this.#fieldOf(error);
     if (field) {
-      this.#say("One field needs another look.");
       field.input.focus();
+      // Where the focus was there already, nothing else would read it out.
+      announce(field.problemText);
       return;
     }
     if (error.kind === undefined) console.error(error);

@@ -28,4 +28,5 @@ showConnection();
 // Before the first view comes up, so that it is the right one.
 session.restore();
 views.start();
+find("loading").hidden = true;
 find("page").hidden = false;

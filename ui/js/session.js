@@ -3,7 +3,7 @@
 // The token lives in sessionStorage: it outlasts a reload, not the tab, and no other tab or origin sees it. It is never
 // put into an address.
 
-import { call } from "./api.js";
+import { call, CallError } from "./api.js";
 
 const storageKey = "shippy.session";
 /** The longest wait that browsers' timers keep. */
@@ -58,14 +58,21 @@ export const session = {
   },
 };
 
-/** A call in the name of who is logged in. A token that is refused ends the session, and the error goes on. */
+/**
+ * A call in the name of who is logged in. A token that is refused ends the session, and the error goes on.
+ *
+ * An answer that arrives after the session's end is for nobody: the next one at the page may be another. It is dropped,
+ * and the idempotency key brings it back if the same person asks again.
+ */
 export async function callSignedIn(service, method, request, options = {}) {
   const token = current?.token ?? null;
   try {
-    return await call(service, method, request, { ...options, token });
+    const answer = await call(service, method, request, { ...options, token });
+    if (token !== (current?.token ?? null)) throw new CallError("stale");
+    return answer;
   } catch (error) {
     // An answer to an older token says nothing about the one that came after it.
-    if (error.status === 401 && token === current?.token) session.end("over");
+    if (error.status === 401 && token === (current?.token ?? null)) session.end("over");
     throw error;
   }
 }

@@ -14,7 +14,7 @@ export const boxesShownMax = columns * rows;
 export function drawShip(place) {
   const load = makeShape("g");
   place.append(
-    makeShape("svg", { viewBox: "0 0 220 110", "aria-hidden": "true", focusable: "false", class: "ship" },
+    makeShape("svg", { viewBox: "-26 10 272 102", "aria-hidden": "true", focusable: "false", class: "ship" },
       makeShape("g", { class: "ship-body" },
         load,
         makeShape("path", { class: "ship-house", d: "M22 66V36h6v-9h14v9h6v30z" }),
@@ -49,7 +49,8 @@ function container(index) {
 }
 
 function waves(level, height) {
-  let path = `M-40 ${level}`;
-  for (let x = -40; x < 260; x += 20) path += `q5 -${height} 10 0t10 0`;
-  return `${path}V112H-40z`;
+  // Wider than what shows, so that there is sea to drift in.
+  let path = `M-60 ${level}`;
+  for (let x = -60; x < 280; x += 20) path += `q5 -${height} 10 0t10 0`;
+  return `${path}V114H-60z`;
 }

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 
 from playwright.sync_api import sync_playwright
@@ -45,6 +46,7 @@ def main(base, folder, parts):
         try:
             walk = Walk(browser, base.rstrip("/"), folder)
             for name in parts or PARTS:
+                began = time.monotonic()
                 print(f"== {name}", flush=True)
                 try:
                     PARTS[name].run(walk)
@@ -55,6 +57,7 @@ def main(base, folder, parts):
                     traceback.print_exc(limit=3)
                     walk.check(f"the part '{name}' can be walked to its end", False, str(error).split("\n")[0])
                     walk.close_all()
+                print(f"== {name}: {time.monotonic() - began:.0f} s", flush=True)
         finally:
             signal.alarm(0)
             browser.close()

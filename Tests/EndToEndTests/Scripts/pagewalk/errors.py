@@ -3,9 +3,12 @@
 import json
 import uuid
 
+from playwright.sync_api import Error
+
 from .kit import PASSWORD, only, refusal
 
 CREATE = "ConsignmentService.Create"
+HOUR_MS = 3_600_000
 TWO = [("cust001", "Leith"), ("cust002", "Hull")]
 
 
@@ -19,6 +22,8 @@ def run(walk):
         waiting(window)
         lost_answer(window)
         session_over(window)
+    with walk.window("errors, logged out meanwhile") as window:
+        ended_meanwhile(window)
     with walk.window("errors, clock") as window:
         window.page.clock.install()
         clock(window)
@@ -242,17 +247,44 @@ def session_over(window):
     window.check("and leads on to where one was going", window.is_shown("#consignments-view"))
 
 
+def ended_meanwhile(window):
+    page = window.page
+    window.sign_up()
+    window.fill_booking("Not for the next one", 700, TWO)
+    held = []
+    with window.answering(only(CREATE, held.append)):
+        window.book()
+        window.says("#book-form button", "Booking…")
+        page.click("#logout")
+        window.wait("#login-view")
+        with page.expect_response("**/rpc"):
+            held[0].continue_()
+    page.wait_for_timeout(200)
+    window.log_in()
+    window.wait("#book-view")
+    window.check("an answer after the logout is shown to nobody", not window.is_shown("#book-result")
+                 and "Not for the next one" not in page.content())
+    window.check("and is no problem of the next one", not window.is_shown("#book-form .form-problem"))
+
+
 def clock(window):
     page = window.page
     window.sign_up()
+    held = []
     window.fill_booking("Slow", 700, TWO)
-    with window.answering(only(CREATE, lambda route: None)):
+    with window.answering(only(CREATE, held.append)):
         window.book()
         window.says("#book-form button", "Booking…")
         page.clock.fast_forward(13_000)
         window.check("an answer that does not come is given up", window.says("#book-form .form-problem", "no answer in time"))
-    page.clock.fast_forward("71:00:00")
+    for route in held:
+        try:
+            route.abort()
+        except Error:
+            # The page has let go of it, as it should.
+            pass
+    page.clock.fast_forward(71 * HOUR_MS)
     window.check("a session lasts as long as its token", window.is_shown("#book-view"))
-    page.clock.fast_forward("01:30:00")
+    page.clock.fast_forward(2 * HOUR_MS)
     window.check("and no longer", window.says("#login-view .notice", "session is over"))
     window.check("the token is gone", window.token() is None)

@@ -45,6 +45,7 @@ class Walk:
             yield window
             window.judge()
         finally:
+            page.unroute_all(behavior="ignoreErrors")
             self.contexts.remove(context)
             context.close()
 
@@ -124,9 +125,8 @@ class Window:
         return self.page.evaluate("document.activeElement.id || document.activeElement.tagName")
 
     def shot(self, name):
-        # Colours that are on their way to others are not what people see in the end.
-        self.page.wait_for_timeout(400)
-        self.page.screenshot(path=f"{self.walk.folder}/{name}.png", full_page=True)
+        # What is still moving is shown as it will be in the end.
+        self.page.screenshot(path=f"{self.walk.folder}/{name}.png", full_page=True, animations="disabled")
 
     def remember_token(self):
         token = self.token()

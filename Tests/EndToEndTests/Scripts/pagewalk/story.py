@@ -193,6 +193,11 @@ def policy(window):
     answer = page.goto(window.walk.base)
     policy_text = answer.headers.get("content-security-policy", "")
     window.check("the policy is sent", "default-src 'none'" in policy_text and "unsafe" not in policy_text, policy_text)
+    preloaded = page.evaluate("[...document.querySelectorAll('[rel=modulepreload], script')].map((one) => one.href ?? one.src)")
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.endsWith('.js'))")
+    window.check("each module is asked for at once, and none in vain",
+                 sorted(set(preloaded) | {script for script in loaded if script.endswith("main.js")}) == sorted(set(loaded)),
+                 set(preloaded) ^ set(loaded))
     page.evaluate("""() => {
         const script = document.createElement("script");
         try { script.textContent = "window.inlineRan = true"; } catch {}
