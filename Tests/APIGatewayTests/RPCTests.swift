@@ -166,7 +166,9 @@ struct RPCTests {
         }
     }
 
-    @Test("space around a header's value is not passed on", arguments: [("Bearer ", "Bearer"), (" \t t \t", "t"), (" ", "")])
+    @Test(
+        "space around a header's value is not passed on",
+        arguments: [("Bearer ", "Bearer"), (" \t t \t", "t"), (" ", "")])
     func trimmed(given: String, passed: String) async throws {
         try await GatewayFixture.run { fixture in
             let answer = try await fixture.rpc(

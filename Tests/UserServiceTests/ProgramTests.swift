@@ -36,7 +36,9 @@ struct ProgramTests {
         }
     }
 
-    @Test("people sign up with the mail service down; killed and started again, the service still owes the mails and pays")
+    @Test(
+        "people sign up with the mail service down; killed and started again, the service still owes the mails and pays"
+    )
     func killed() async throws {
         let (folder, email, emailPort) = (try TemporaryFolder(), FakeEmail(), try Ports.free())
         let program = try await Program.user(
@@ -87,7 +89,8 @@ struct ProgramTests {
     func disabledAuth() async throws {
         let folder = try TemporaryFolder()
         let program = try await Program.user(
-            store: "sqlite:\(folder.file("users.sqlite"))", email: try Ports.free(), environment: ["DISABLE_AUTH": "true"])
+            store: "sqlite:\(folder.file("users.sqlite"))", email: try Ports.free(),
+            environment: ["DISABLE_AUTH": "true"])
         let run = try await program.startReady()
         #expect(run.output.contains("\"level\":\"critical\"") && run.output.contains("DISABLE_AUTH"))
         let users = try await withClient(program) { client in
