@@ -37,6 +37,9 @@ public final class ProcessRun: Sendable {
         return (bundle as NSString).deletingLastPathComponent + "/" + name
     }
 
+    /// The file that holds what it writes to standard output.
+    public var outputFile: String { "\(folder)/stdout" }
+
     /// What it wrote to standard output so far.
     public var output: String { text("stdout") }
     /// What it wrote to standard error so far.

@@ -12,7 +12,7 @@ extension ServiceRuntime {
     /// Whether `DISABLE_AUTH` switches the check of tokens off. Logs it when it does.
     public func isAuthenticationDisabled() throws(ConfigurationError) -> Bool {
         guard try settings.boolean(false, "DISABLE_AUTH") else { return false }
-        logger.warning("DISABLE_AUTH=true: tokens are not checked, everybody is let in. Never in production")
+        logger.critical("DISABLE_AUTH=true: tokens are not checked, everybody is let in. Never in production")
         return true
     }
 }
