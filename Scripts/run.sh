@@ -65,7 +65,10 @@ stop_all() {
             sleep 0.1
             tenths=$((tenths + 1))
         done
-        kill -KILL "$pid" 2>/dev/null && say "${entry%%:*} had to be killed"
+        # Asked once more, as kill also takes one that has ended but was not waited for.
+        if is_alive "$pid"; then
+            kill -KILL "$pid" 2>/dev/null && say "${entry%%:*} had to be killed"
+        fi
         wait "$pid" 2>/dev/null || true
     done
     [ -z "$running" ] || say "all stopped; the data stays in .run/"
