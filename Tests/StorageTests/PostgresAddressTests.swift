@@ -56,6 +56,7 @@ import Testing
             "postgresql://user:se@cret@h:99999999/", "http://secret@x", "postgresql://h/d?nonsense=secret@",
             "postgresql://h:1,i:2,j/d?port=1,2", "postgresql://h/d?connect_timeout=never", "postgresql://h:0/d",
             "postgresql://h/%zz?password=secret@", "sqlite:users.db", "postgresql://h/d?connect_timeout=0",
+            "postgresql://h/d?sslmode=secret",
         ])
     func refused(text: String) throws {
         let error = #expect(throws: StorageError.self) { try PostgresAddress(text) }

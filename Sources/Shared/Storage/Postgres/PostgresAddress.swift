@@ -17,6 +17,11 @@ public struct PostgresAddress: Sendable, Equatable {
     private static let schemes = ["postgresql://", "postgres://"]
     private static let connectTimeoutSecondsDefault = 5
     private static let connectTimeoutSecondsRange = 1...60
+    /// What libpq knows: a slip of the pen here is told at the start and not as a server that can't be reached.
+    private static let choices: [String: Set<String>] = [
+        "sslmode": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
+        "target_session_attrs": ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"],
+    ]
 
     /// One server of the address: parameters that differ between servers.
     struct Target: Sendable, Equatable {
@@ -54,6 +59,12 @@ public struct PostgresAddress: Sendable, Equatable {
         for (keyword, value) in Self.defaults where options[keyword] == nil { options[keyword] = value }
         // Texts are UTF-8 here, whatever the database keeps.
         options["client_encoding"] = "UTF8"
+        for (keyword, values) in Self.choices {
+            guard let value = options[keyword], !values.contains(value) else { continue }
+            throw StorageError(
+                .configuration,
+                "the PostgreSQL URI has a \(keyword) that is none of \(values.sorted().joined(separator: ", "))")
+        }
         guard options.allSatisfy({ !$0.value.utf8.contains(0) }) else {
             throw StorageError(
                 .configuration, "the PostgreSQL address, DB_NAME, DB_USER or DB_PASSWORD holds a zero byte")

@@ -43,13 +43,15 @@ public final class PostgresConnection: PooledConnection {
     /// - Throws: ``StorageError`` of kind `.refused` or `.connectionLost`.
     init(_ address: PostgresAddress, application: String) throws(StorageError) {
         handle = try Self.connect(address, application: application)
-        let settings = [
-            // Servers before 14 have no such setting; they find out when they next write to us.
-            handle.serverVersion >= 140_000
-                ? "SET client_connection_check_interval = \(Self.clientCheckMilliseconds)" : "",
-            "SET idle_in_transaction_session_timeout = \(Self.idleTransactionMilliseconds)",
-        ]
-        _ = try handle.run(settings.joined(separator: ";"), until: .after(Self.pingTimeout))
+        let end = Deadline.after(Self.pingTimeout)
+        _ = try handle.run(
+            "SET idle_in_transaction_session_timeout = \(Self.idleTransactionMilliseconds)", until: end)
+        do throws(StorageError) {
+            _ = try handle.run("SET client_connection_check_interval = \(Self.clientCheckMilliseconds)", until: end)
+        } catch {
+            // Servers before 14, and on some systems, can't look; they find out when they next write to us.
+            if handle.isBroken { throw error }
+        }
     }
 
     private static func connect(

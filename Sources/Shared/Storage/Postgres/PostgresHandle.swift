@@ -71,9 +71,6 @@ final class PostgresHandle {
 
     var isInTransaction: Bool { PQtransactionStatus(connection) != PQTRANS_IDLE }
 
-    /// The server's version as libpq counts it: 150004 for 15.4.
-    var serverVersion: Int32 { PQserverVersion(connection) }
-
     // MARK: Statements
 
     /// Runs SQL without parameters; several statements are allowed, and the last one's answer counts.
