@@ -5,12 +5,13 @@ extension Relay {
         var batchSize = 64
         /// Deliveries at a time.
         var deliveriesMax = 16
-        /// For one delivery. A batch that hangs all through takes batchSize / deliveriesMax of these, 40 s.
-        var deliveryTimeout: Duration = .seconds(10)
+        /// For one delivery. A batch that hangs all through takes batchSize / deliveriesMax of these, 20 s.
+        var deliveryTimeout: Duration = .seconds(5)
         /// For one question to the store.
         var storeTimeout: Duration = .seconds(5)
         /// How long claimed events are ours: longer than any batch takes, so that no other replica delivers them too.
-        var lease: Duration = .seconds(60)
+        /// After a crash they wait for its end.
+        var lease: Duration = .seconds(30)
         /// How often to look for events that are due, where nothing wakes us.
         var pollInterval: Duration = .seconds(1)
         /// After the store failed.

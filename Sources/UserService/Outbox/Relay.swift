@@ -57,11 +57,13 @@ struct Relay: Service {
         await cancelWhenGracefulShutdown { try? await Task.sleep(for: duration) }
     }
 
+    /// Where nobody can wake us, we look again after a while all the same.
     private func waitForEvent() async {
-        let began = ContinuousClock.now
-        await cancelWhenGracefulShutdown { try? await outbox.waitForEvent(timeout: configuration.pollInterval) }
-        // A wait that fails at once must not become a busy loop; one that was woken has an event to show for it.
-        if ContinuousClock.now - began < .milliseconds(1) { await sleep(.milliseconds(5)) }
+        do {
+            try await cancelWhenGracefulShutdown { try await outbox.waitForEvent(timeout: configuration.pollInterval) }
+        } catch {
+            await sleep(configuration.pollInterval)
+        }
     }
 }
 
