@@ -17,6 +17,8 @@ public final class SMTPServer: Sendable {
         case greeting
         case login
         case sender
+        /// The sender of a further mail on a connection.
+        case again
         case recipient
         case data
         /// Milliseconds that it waits before it says yes to a mail.

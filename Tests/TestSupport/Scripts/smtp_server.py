@@ -1,7 +1,7 @@
 """An SMTP server for tests: takes mails and writes each as a line of JSON, and misbehaves as the mode file says.
 
-The mode file holds a JSON object, read anew at each step: a key is a step (greeting, sender, recipient, data, login), its
-value the reply to give in place of the usual one, or "hang", which lasts until the file says otherwise, or for data
+The mode file holds a JSON object, read anew at each step: a key is a step (greeting, login, sender, recipient, data; and
+again, which is sender for a further mail on one connection), its value the reply to give in place of the usual one, or "hang", which lasts until the file says otherwise, or for data
 "drop": take the mail, then hang up without a reply. "linger" milliseconds keep the yes to a mail back.
 """
 
@@ -65,8 +65,9 @@ async def usual(step):
 
 class Handler:
     async def handle_MAIL(self, server, session, envelope, address, mail_options):
-        if wish := await usual("sender"):
+        if wish := await usual("again" if hasattr(session, "had_mail") else "sender"):
             return wish
+        session.had_mail = True
         envelope.mail_from = address
         envelope.mail_options.extend(mail_options)
         return "250 OK"
