@@ -83,8 +83,7 @@ function signupForm() {
         password: fields.password.input.value,
       };
       tellWhy("");
-      const answer = await call("auth", "Auth.Create", request, { key: keys.for(request) });
-      keys.succeeded(request);
+      const answer = await keys.use(request, (key) => call("auth", "Auth.Create", request, { key }));
       begin(answer.token?.token);
     },
     explain: (error) => {

@@ -27,8 +27,8 @@ export function startBooking() {
         weight: wholeNumber(weight.input.value),
         containers: containers.values(session.current?.user.id),
       };
-      const answer = await callSignedIn("consignment", "ConsignmentService.Create", request, { key: keys.for(request) });
-      keys.succeeded(request);
+      const answer = await keys.use(request, (key) =>
+        callSignedIn("consignment", "ConsignmentService.Create", request, { key }));
       showResult({ ...request, ...answer.consignment });
       form.reset();
       containers.reset();

@@ -110,7 +110,7 @@ export class Fit {
   #forget() {
     this.#giveUp();
     this.#asked = "";
-    this.#say("idle", "Enter a weight to see which vessel can carry it.");
+    this.#say("idle", "Enter a weight to see which vessel takes it.");
   }
 }
 

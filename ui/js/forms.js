@@ -73,7 +73,7 @@ export class Form {
   /**
    * - `busyText`: what the button says while waiting.
    * - `send`: makes the call and shows its outcome; an error that it throws is shown here.
-   * - `explain(error)`: may show an error itself; answers whether it did, and the field to go to.
+   * - `explain(error)`: may show an error itself; answers the field where, or `null`.
    */
   constructor(element, { fields, busyText, send, explain = () => null }) {
     this.element = element;

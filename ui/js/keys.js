@@ -2,25 +2,29 @@
 
 /** Forms hold few unfinished contents; the oldest is forgotten beyond this. */
 const keysMax = 20;
+/** Answers that say that nothing was done, and that the same thing may have to be said anew. */
+const refusals = [400, 404, 409, 413];
 
 export class Keys {
   #byContent = new Map();
 
-  /** The key for this request: the same one until it succeeded, whatever was tried in between. */
-  for(request) {
+  /**
+   * Answers what `send(key)` answers. The same request gets the same key until it is answered, whatever was tried in
+   * between; once it is, the same content again is meant to be another one.
+   */
+  async use(request, send) {
     const content = JSON.stringify(request);
-    let key = this.#byContent.get(content);
-    if (!key) {
-      key = uuid();
-      this.#byContent.set(content, key);
-      if (this.#byContent.size > keysMax) this.#byContent.delete(this.#byContent.keys().next().value);
+    const key = this.#byContent.get(content) ?? uuid();
+    this.#byContent.set(content, key);
+    if (this.#byContent.size > keysMax) this.#byContent.delete(this.#byContent.keys().next().value);
+    try {
+      const answer = await send(key);
+      this.#byContent.delete(content);
+      return answer;
+    } catch (error) {
+      if (refusals.includes(error.status)) this.#byContent.delete(content);
+      throw error;
     }
-    return key;
-  }
-
-  /** The request was answered: the same content once more is meant to be another one. */
-  succeeded(request) {
-    this.#byContent.delete(JSON.stringify(request));
   }
 
   clear() {

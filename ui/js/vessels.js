@@ -27,8 +27,8 @@ export function startVessels() {
         max_weight: wholeNumber(fields.weight.input.value),
         available: true,
       };
-      const answer = await callSignedIn("vessel", "VesselService.Create", request, { key: keys.for(request) });
-      keys.succeeded(request);
+      const answer = await keys.use(request, (key) =>
+        callSignedIn("vessel", "VesselService.Create", request, { key }));
       const vessel = { ...request, ...answer.vessel };
       remember(vessel);
       form.reset();

@@ -1,0 +1,67 @@
+import Foundation
+import Testing
+
+/// The house rules of the web page in `ui/` that need no browser.
+@Suite("House rules of the page")
+struct PageRules {
+    @Test("no file is too long to read at a sitting")
+    func fileLength() throws {
+        let files = try Self.files()
+        #expect(files.contains { $0.hasSuffix(".js") } && files.contains { $0.hasSuffix(".css") })
+        for file in files {
+            let lines = try Repository.text(file).split(separator: "\n", omittingEmptySubsequences: false).count - 1
+            #expect(lines <= 300, "\(file): \(lines) lines; cut it into files of one idea each")
+        }
+    }
+
+    @Test(
+        "no script takes text for HTML or code, or keeps anything beyond the tab",
+        arguments: [
+            "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "setHTML", "eval(",
+            "new Function", "localStorage", "indexedDB", "document.cookie", "javascript:", "import(",
+        ])
+    func forbiddenWords(word: String) throws {
+        for file in try Self.files() where file.hasSuffix(".js") {
+            #expect(try !Repository.text(file).contains(word), "\(file): '\(word)' is not for the page")
+        }
+    }
+
+    @Test("nothing is asked of other hosts")
+    func noOtherHosts() throws {
+        // What drawings are called in XML; nobody fetches it.
+        let names = "http://www.w3.org/2000/svg"
+        for file in try Self.files() {
+            let text = try Repository.text(file).replacingOccurrences(of: names, with: "")
+            #expect(!text.contains("http:") && !text.contains("https:") && !text.contains("\"//"), "\(file)")
+        }
+    }
+
+    @Test("the markup holds no script, no style and no handler of its own")
+    func nothingInline() throws {
+        let page = try Repository.text("ui/index.html")
+        #expect(page.matches(of: /<script(?![^>]*\ssrc=)/).isEmpty)
+        #expect(page.matches(of: /<style|\sstyle=|\son[a-z]+=/).isEmpty)
+        for drawing in try Self.files() where drawing.hasSuffix(".svg") {
+            let text = try Repository.text(drawing)
+            #expect(text.matches(of: /<script|<style|\sstyle=|\son[a-z]+=/).isEmpty, "\(drawing)")
+        }
+    }
+
+    @Test("the page names each of its files, and only files that exist")
+    func filesExist() throws {
+        let page = try Repository.text("ui/index.html")
+        var named: Set<String> = []
+        for match in page.matches(of: /(?:href|src)="([^"#][^"]*)"/) { named.insert("ui/\(match.1)") }
+        let files = Set(try Self.files())
+        #expect(named.subtracting(files).isEmpty)
+        // Scripts and styles only: drawings may be named by styles.
+        #expect(files.subtracting(named).filter { $0.hasSuffix(".js") || $0.hasSuffix(".css") }.isEmpty)
+    }
+
+    /// Every file below `ui/`, from the repository's root.
+    private static func files() throws -> [String] {
+        let walk = FileManager.default.enumerator(atPath: Repository.root + "/ui")
+        let names = try #require(walk).compactMap { $0 as? String }
+        return names.filter { ($0 as NSString).pathExtension != "" }.map { "ui/\($0)" }
+    }
+}
