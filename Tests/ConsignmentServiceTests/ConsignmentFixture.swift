@@ -89,8 +89,11 @@ final class Upstreams: Sendable {
     let behaviour = NIOLockedValueBox(Behaviour())
     let seen = NIOLockedValueBox(Seen())
 
+    /// Said once: a token of the next second would be another token.
+    static let expiry = WallClock.seconds + 3_600
+
     /// A token as the user service makes them, but for the signature.
-    static func token(_ user: String, expiry: Int64 = WallClock.seconds + 3_600) -> String {
+    static func token(_ user: String, expiry: Int64 = Upstreams.expiry) -> String {
         let claims = #"{"iss":"shippy.user","sub":"\#(user)","exp":\#(expiry)}"#
         return "eyJhbGciOiJIUzI1NiJ9.\(base64URL(claims)).signature"
     }
