@@ -37,12 +37,14 @@ struct ProgramTests {
     }
 
     @Test(
-        "people sign up with the mail service down; killed and started again, the service still owes the mails and pays"
-    )
-    func killed() async throws {
-        let (folder, email, emailPort) = (try TemporaryFolder(), FakeEmail(), try Ports.free())
+        "people sign up with the mail service down; killed and started again, the service still owes the mails and pays",
+        arguments: UserStoreKind.allCases)
+    func killed(kind: UserStoreKind) async throws {
+        let (database, email, emailPort) = (try await EmptyDatabase(kind), FakeEmail(), try Ports.free())
+        // A database server needs a secret; the embedded store makes and keeps one.
         let program = try await Program.user(
-            store: "sqlite:\(folder.file("users.sqlite"))", email: emailPort, ["--log_level=trace"])
+            store: database.address, email: emailPort, ["--log_level=trace"],
+            environment: kind == .sqlite ? [:] : ["JWT_SECRET": ServiceFixture.secret])
         var run = try await program.startReady()
         let first = try await signUp(program, (0..<5).map { "first-\($0)" })
         try await run.crash()
@@ -60,7 +62,8 @@ struct ProgramTests {
         }
         #expect(isValid)
         #expect(try await run.stop() == 0)
-        for secret in ["correct horse", "$2b$", first[0].token.token, second[0].token.token] {
+        withExtendedLifetime(database) {}
+        for secret in ["correct horse", "$2b$", ServiceFixture.secret, first[0].token.token, second[0].token.token] {
             #expect(!run.output.contains(secret) && !run.errors.contains(secret))
         }
     }
