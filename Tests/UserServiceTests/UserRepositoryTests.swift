@@ -1,5 +1,7 @@
 import Idempotency
+import PostgresStorage
 import RPC
+import SQLiteStorage
 import Storage
 import TestSupport
 import Testing
@@ -213,27 +215,50 @@ import Testing
         }
     }
 
-    @Test("keys are forgotten after a day, a few with each call, and can then be used again")
-    func expiry() async throws {
-        let uri = try await EmptyDatabase(.postgres).address
-        try await withUsers(at: uri) { users in
+    @Test(
+        "keys are forgotten after a day, a few with each call, and can then be used again",
+        arguments: UserStoreKind.allCases)
+    func expiry(kind: UserStoreKind) async throws {
+        try await withUsers(kind) { users in
             for number in 0..<12 {
                 try await users.repository.add(Sample.user(), claim: Sample.claim("old\(number)"))
             }
-            func age(_ hours: Int) async throws {
-                try await PostgresServer.sql(
-                    "UPDATE idempotency_keys SET created_at = now() - interval '\(hours) hours'", at: uri)
-            }
-            try await age(24)
+            try await Self.age(hours: 24, users)
             let kept = try await users.repository.add(Sample.user(), claim: Sample.claim("old11"))
             #expect(kept.isRepeat)
-            try await age(26)
-            #expect(try await users.repository.answer(to: Sample.claim("old11"), deadline: Sample.soon) == nil)
+            try await Self.age(hours: 2, users)
+            let found = try await users.repository.answer(to: Sample.claim("old11"), deadline: Sample.soon)
+            #expect(found == nil)
             let again = try await users.repository.add(Sample.user(), claim: Sample.claim("old11", request: "new"))
             #expect(!again.isRepeat)
             // Eight went, and the one that is used again may have been among them.
-            let left = try await PostgresServer.sql("SELECT count(*) FROM idempotency_keys", at: uri)
-            #expect(["4", "5"].contains(left))
+            let left = try await Self.keyCount(users)
+            #expect(left == 4 || left == 5)
         }
+    }
+
+    private static let age = PostgresQuery(
+        "UPDATE idempotency_keys SET created_at = created_at - $1 * interval '1 hour'")
+    private static let postgresCount = PostgresQuery("SELECT count(*) FROM idempotency_keys")
+    private static let sqliteCount = SQLiteQuery("SELECT count(*) FROM idempotency_keys")
+
+    private static func age(hours: Int64, _ users: UserDatabase) async throws {
+        if let store = users.store as? PostgresStore {
+            try await store.run(deadline: Sample.soon) { try $0.run(age, .integer(hours)) }
+        } else if let store = users.store as? SQLiteStore {
+            try await store.write(deadline: Sample.soon) { connection in
+                try connection.execute("UPDATE idempotency_keys SET created_at = created_at - \(hours) * 3600")
+            }
+        }
+    }
+
+    private static func keyCount(_ users: UserDatabase) async throws -> Int64? {
+        if let store = users.store as? PostgresStore {
+            return try await store.run(deadline: Sample.soon) { connection in
+                try connection.first(postgresCount) { row throws(StorageError) in try row.int64(0) }
+            }
+        }
+        let store = try #require(users.store as? SQLiteStore)
+        return try await store.read(deadline: Sample.soon) { try $0.statement(sqliteCount).first { $0.int64(0) } }
     }
 }
