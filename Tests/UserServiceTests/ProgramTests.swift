@@ -1,4 +1,5 @@
 import Contracts
+import Foundation
 import NIOPosix
 import RPC
 import TestSupport
@@ -37,12 +38,14 @@ struct ProgramTests {
     }
 
     @Test(
-        "people sign up with the mail service down; killed and started again, the service still owes the mails and pays"
-    )
-    func killed() async throws {
-        let (folder, email, emailPort) = (try TemporaryFolder(), FakeEmail(), try Ports.free())
+        "people sign up with the mail service down; killed and started again, the service still owes the mails and pays",
+        arguments: UserStoreKind.allCases)
+    func killed(kind: UserStoreKind) async throws {
+        let (database, email, emailPort) = (try await EmptyDatabase(kind), FakeEmail(), try Ports.free())
+        // A database server needs a secret; the embedded store makes and keeps one.
         let program = try await Program.user(
-            store: "sqlite:\(folder.file("users.sqlite"))", email: emailPort, ["--log_level=trace"])
+            store: database.address, email: emailPort, ["--log_level=trace"],
+            environment: kind == .sqlite ? [:] : ["JWT_SECRET": ServiceFixture.secret])
         var run = try await program.startReady()
         let first = try await signUp(program, (0..<5).map { "first-\($0)" })
         try await run.crash()
@@ -60,7 +63,8 @@ struct ProgramTests {
         }
         #expect(isValid)
         #expect(try await run.stop() == 0)
-        for secret in ["correct horse", "$2b$", first[0].token.token, second[0].token.token] {
+        withExtendedLifetime(database) {}
+        for secret in ["correct horse", "$2b$", ServiceFixture.secret, first[0].token.token, second[0].token.token] {
             #expect(!run.output.contains(secret) && !run.errors.contains(secret))
         }
     }
@@ -84,6 +88,32 @@ struct ProgramTests {
             #expect(run.output.contains("\"count\":\"1\""))
             #expect(try await run.stop() == 0)
         }
+    }
+
+    @Test("the threads that hash yield to all others, and no other thread does, also not those that were started later")
+    func niceness() async throws {
+        // proc(5): after the name in brackets come the 3rd and further fields; the nice value is the 19th.
+        func niceness(_ task: String) throws -> (name: String, nice: Int) {
+            let stat = try String(contentsOfFile: "/proc/\(task)/stat", encoding: .utf8)
+            let parts = stat.split(whereSeparator: { $0 == "(" || $0 == ")" })
+            return (String(parts[1]), try #require(Int(parts[2].split(separator: " ")[16])))
+        }
+        let folder = try TemporaryFolder()
+        let program = try await Program.user(
+            store: "sqlite:\(folder.file("users.sqlite"))", email: try Ports.free())
+        let run = try await program.startReady()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for client in 0..<8 { group.addTask { _ = try await signUp(program, ["a\(client)", "b\(client)"]) } }
+            try await group.waitForAll()
+        }
+        let own = try niceness("\(run.pid)").nice
+        let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(run.pid)/task")
+        let threads = tasks.compactMap { try? niceness("\(run.pid)/task/\($0)") }
+        // Where it may, libdispatch raises some of its own.
+        let yielding = threads.filter { $0.nice > own }
+        #expect(yielding.count == PasswordHasher.threadsStandard)
+        #expect(yielding.allSatisfy { $0.name.hasPrefix("passwords-") && $0.nice == min(19, own + 10) }, "\(yielding)")
+        #expect(try await run.stop() == 0)
     }
 
     @Test("with DISABLE_AUTH=true nobody needs a token, and the log says so loudly")

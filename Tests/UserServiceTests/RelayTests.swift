@@ -13,9 +13,11 @@ struct RelayTests {
         }
     }
 
-    @Test("every event arrives once and whole, those from before the start and those from after")
-    func delivers() async throws {
-        try await withWatchedUsers { users in
+    @Test(
+        "every event arrives once and whole, those from before the start and those from after",
+        arguments: UserStoreKind.allCases)
+    func delivers(kind: UserStoreKind) async throws {
+        try await withWatchedUsers(kind) { users in
             let email = FakeEmail()
             for index in 0..<150 { try await users.add("early-\(index)") }
             try await withEmail(email) { port in
@@ -78,9 +80,11 @@ struct RelayTests {
         }
     }
 
-    @Test("what the mail service will never take is set aside at once, and delivered after a requeue")
-    func buried() async throws {
-        try await withWatchedUsers { users in
+    @Test(
+        "what the mail service will never take is set aside at once, and delivered after a requeue",
+        arguments: UserStoreKind.allCases)
+    func buried(kind: UserStoreKind) async throws {
+        try await withWatchedUsers(kind) { users in
             let email = FakeEmail()
             email.set(.refuses(Status(.invalidArgument, "no")), for: "odd@example.com")
             try await users.add("odd")
@@ -157,9 +161,11 @@ struct RelayTests {
         }
     }
 
-    @Test("when a relay dies half-way, another delivers what it had claimed, and nothing twice that was marked")
-    func crash() async throws {
-        try await withWatchedUsers { users in
+    @Test(
+        "when a relay dies half-way, another delivers what it had claimed, and nothing twice that was marked",
+        arguments: UserStoreKind.allCases)
+    func crash(kind: UserStoreKind) async throws {
+        try await withWatchedUsers(kind) { users in
             let email = FakeEmail()
             try await users.add("before")
             var configuration = Relay.Configuration.quick
@@ -183,9 +189,11 @@ struct RelayTests {
         }
     }
 
-    @Test("a relay that is asked to stop finishes what is in flight and hands the rest of its batch back")
-    func stops() async throws {
-        try await withWatchedUsers { users in
+    @Test(
+        "a relay that is asked to stop finishes what is in flight and hands the rest of its batch back",
+        arguments: UserStoreKind.allCases)
+    func stops(kind: UserStoreKind) async throws {
+        try await withWatchedUsers(kind) { users in
             let email = FakeEmail()
             email.set(.hangs)
             for index in 0..<40 { try await users.add("\(index)") }
@@ -205,9 +213,11 @@ struct RelayTests {
         }
     }
 
-    @Test("two relays at once share the work")
-    func two() async throws {
-        try await withWatchedUsers { users in
+    @Test(
+        "two relays at once share the work",
+        arguments: UserStoreKind.allCases)
+    func two(kind: UserStoreKind) async throws {
+        try await withWatchedUsers(kind) { users in
             let email = FakeEmail()
             for index in 0..<500 { try await users.add("\(index)") }
             try await withEmail(email) { port in

@@ -15,7 +15,8 @@ import Darwin
 /// Source: crypt(3), crypt_gensalt(3), crypt(5) of libxcrypt.
 final class BcryptWorker: PooledConnection {
     /// Added to the thread's nice value. Calls that need no hashing then find a processor even while every hashing thread
-    /// works, and hashing takes what is left.
+    /// works, and hashing takes what is left. A thread inherits it from the one that starts it, so nothing that hashing
+    /// threads call may start threads: they resume handlers, which go on on their event loops.
     private static let niceness: Int32 = 10
     /// Longer ones are refused by the library; its bound counts the NUL at the end.
     static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1

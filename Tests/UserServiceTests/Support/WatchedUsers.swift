@@ -7,7 +7,7 @@ import TestSupport
 
 @testable import UserService
 
-/// The embedded store, watched: it remembers what went through, and fails where a test wants it to.
+/// A real store, watched: it remembers what went through, and fails where a test wants it to.
 final class WatchedUsers: UserRepository, Outbox {
     /// What was said of one event.
     struct Story: Sendable {
@@ -158,7 +158,9 @@ extension WatchedUsers {
     }
 }
 
-/// Lends an empty embedded store.
-func withWatchedUsers(_ body: (WatchedUsers) async throws -> Void) async throws {
-    try await withUsers(.sqlite) { try await body(WatchedUsers($0)) }
+/// Lends an empty store, the embedded one where it makes no difference.
+func withWatchedUsers(
+    _ kind: UserStoreKind = .sqlite, _ body: (WatchedUsers) async throws -> Void
+) async throws {
+    try await withUsers(kind) { try await body(WatchedUsers($0)) }
 }
