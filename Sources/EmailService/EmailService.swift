@@ -8,7 +8,14 @@ import Storage
 @main
 struct EmailService: ServiceProgram {
     static let configuration = CommandConfiguration(
-        commandName: "shippy-email-service", abstract: "The mails: email.EmailService over gRPC, SMTP out.")
+        commandName: "shippy-email-service", abstract: "The mails: email.EmailService over gRPC, SMTP out.",
+        discussion: """
+            SMTP_URL      smtp://user:password@host:port, with ?starttls=required, offered or never; or smtps://…
+                          User and password are percent-encoded. Unset: mails are stored and logged, not sent.
+            SMTP_CA       A PEM file with the authorities that may vouch for the mail server (default: the system's).
+            SMTP_TIMEOUT  How long one mail may take, 1 to 600 seconds (default: 60).
+            MAIL_FROM     The sender, as "Name <address>" (default: \(SMTPSettings.senderDefault)).
+            """)
     static let serviceName = "email"
 
     @OptionGroup var options: ServiceOptions
