@@ -25,8 +25,7 @@ export function remember({ id, name = "", capacity = 0, max_weight = 0 }) {
   store();
 }
 
-session.onChange((current, reason) => {
-  if (reason !== "logout") return;
+session.onForget(() => {
   vessels = [];
   store();
 });

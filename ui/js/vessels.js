@@ -43,9 +43,10 @@ export function startVessels() {
     result.hidden = true;
   });
   onEnter("vessels", showKnown);
-  session.onChange((current, reason) => {
+  session.onChange((current) => {
     if (current) form.clearProblems();
-    if (reason !== "logout") return;
+  });
+  session.onForget(() => {
     form.reset();
     keys.clear();
     result.hidden = true;

@@ -22,6 +22,8 @@ def run(walk):
         session_over(window)
     with walk.window("errors, logged out meanwhile") as window:
         ended_meanwhile(window)
+    with walk.window("errors, next person") as window:
+        next_person(window)
     with walk.window("errors, clock") as window:
         window.page.clock.install()
         clock(window)
@@ -243,6 +245,27 @@ def session_over(window):
     window.log_in()
     window.wait("#consignments-view")
     window.check("and leads on to where one was going", window.is_shown("#consignments-view"))
+
+
+def next_person(window):
+    page = window.page
+    window.sign_up()
+    window.fill_booking("Hers alone", 700, TWO)
+    window.says("#fit-status", "can carry")
+
+    def forget(route):
+        route.continue_(headers={**route.request.headers, "authorization": "Bearer no.longer.good"})
+
+    with window.answering(forget):
+        window.book()
+        window.wait("#login-view")
+    page.reload()
+    window.check("a session that is over stays over", window.is_shown("#login-view"))
+    window.sign_up(name="Somebody Else")
+    window.check("another person finds nothing of the last one's", "Hers alone" not in page.content()
+                 and page.input_value("#book-description") == "")
+    window.go("vessels")
+    window.check("no vessels either", page.locator("#known-vessels li").count() == 0)
 
 
 def ended_meanwhile(window):
