@@ -14,8 +14,8 @@ import { callSignedIn, session } from "./session.js";
 export function startBooking() {
   const keys = new Keys();
   const fit = new Fit();
-  const description = new Field(find("book-description"), { path: "description", check: filled("what you are sending") });
-  const weight = new Field(find("book-weight"), { path: "weight", check: amount("the weight in kilograms", "55000") });
+  const description = new Field(find("book-description"), { check: filled("what you are sending") });
+  const weight = new Field(find("book-weight"), { check: amount("the weight in kilograms", "55000") });
   const result = find("book-result");
 
   const form = new Form(find("book-form"), {

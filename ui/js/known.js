@@ -1,5 +1,5 @@
-// Vessels that this session met. A consignment names its vessel by id only, and there is no call that asks for one by id,
-// so names that went by are remembered.
+// Vessels that this session met. A consignment names its vessel by id only, and there is no call that asks for one by
+// id, so names that went by are remembered.
 
 import { session } from "./session.js";
 
