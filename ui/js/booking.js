@@ -14,8 +14,8 @@ import { callSignedIn, session } from "./session.js";
 export function startBooking() {
   const keys = new Keys();
   const fit = new Fit();
-  const description = new Field(find("book-description"), { path: "description", check: filled("what you are sending") });
-  const weight = new Field(find("book-weight"), { path: "weight", check: amount("the weight in kilograms", "55000") });
+  const description = new Field(find("book-description"), { check: filled("what you are sending") });
+  const weight = new Field(find("book-weight"), { check: amount("the weight in kilograms", "55000") });
   const result = find("book-result");
 
   const form = new Form(find("book-form"), {
@@ -54,22 +54,18 @@ export function startBooking() {
     result.hidden = true;
   });
 
-  let lastUser = session.current?.user.id;
-  session.onChange((current, reason) => {
-    // What was typed outlasts a session that ran out, for the one who typed it.
-    const isOther = current !== null && lastUser !== undefined && lastUser !== current.user.id;
-    if (reason === "logout" || isOther) {
-      form.reset();
-      containers.reset();
-      keys.clear();
-      result.hidden = true;
-    }
-    if (current) {
-      // That the session was over is no news any more.
-      form.clearProblems();
-      lastUser = current.user.id;
-      update();
-    }
+  // What was typed outlasts a session that ran out, for the one who typed it.
+  session.onForget(() => {
+    form.reset();
+    containers.reset();
+    keys.clear();
+    result.hidden = true;
+  });
+  session.onChange((current) => {
+    if (!current) return;
+    // That the session was over is no news any more.
+    form.clearProblems();
+    update();
   });
 
   function showResult(consignment) {

@@ -57,6 +57,8 @@ export class Consignments {
       if (isTurn) this.#toTop();
     } catch (error) {
       if (asking.signal.aborted) return;
+      // A page that the service no longer knows: begin again.
+      if (error.status === 400 && tokens.length > 1) return this.#load([""], { isTurn });
       this.#status.textContent = "";
       this.#problem.textContent = words(error);
       this.#problem.hidden = false;

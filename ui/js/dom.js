@@ -1,5 +1,5 @@
-// The only way this page makes elements. Text goes in as text nodes, so whatever people typed shows as they typed it and
-// is never read as HTML.
+// The only way this page makes elements. Text goes in as text nodes, so whatever people typed shows as they typed it
+// and is never read as HTML.
 
 const svgNamespace = "http://www.w3.org/2000/svg";
 

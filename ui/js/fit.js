@@ -82,7 +82,8 @@ export class Fit {
 
   #fail(error) {
     if (error.status === 404 && error.service.endsWith("vessel")) {
-      this.#say("bad", `No vessel carries ${this.#cargo()}. Split the consignment, or add a larger vessel to the fleet.`);
+      const advice = "Split the consignment, or add a larger vessel to the fleet.";
+      this.#say("bad", `No vessel carries ${this.#cargo()}. ${advice}`);
       return;
     }
     // Asked again when something changes, or when somebody wishes it.

@@ -1,5 +1,5 @@
-// Vessels that this session met. A consignment names its vessel by id only, and there is no call that asks for one by id,
-// so names that went by are remembered.
+// Vessels that this session met. A consignment names its vessel by id only, and there is no call that asks for one by
+// id, so names that went by are remembered.
 
 import { session } from "./session.js";
 
@@ -25,8 +25,7 @@ export function remember({ id, name = "", capacity = 0, max_weight = 0 }) {
   store();
 }
 
-session.onChange((current, reason) => {
-  if (reason !== "logout") return;
+session.onForget(() => {
   vessels = [];
   store();
 });

@@ -6,12 +6,15 @@
 import { call, CallError } from "./api.js";
 
 const storageKey = "shippy.session";
+/** Whose things the page may still hold after a session ran out. */
+const lastUserKey = "shippy.user";
 /** The longest wait that browsers' timers keep. */
 const timerMsMax = 2 ** 31 - 1;
 
 let current = null;
 let timer = null;
 const listeners = [];
+const forgetting = [];
 
 export const session = {
   /** `{ token, endsAt, user: { id, name, email } }`, or `null`. `endsAt` is in milliseconds; `null` if unknown. */
@@ -24,12 +27,17 @@ export const session = {
     listeners.push(listener);
   },
 
+  /** `action` runs when what was typed and seen must go: at a logout, or when another than the last one logs in. */
+  onForget(action) {
+    forgetting.push(action);
+  },
+
   /** Takes up the session that a reload interrupted, if there is one. */
   restore() {
-    const kept = load();
-    if (!kept) return;
+    const kept = load(storageKey);
+    if (typeof kept?.token !== "string" || typeof kept.user?.id !== "string") return;
     if (isOver(kept)) {
-      store(null);
+      store(storageKey, null);
       tell("over");
     } else {
       current = kept;
@@ -42,8 +50,11 @@ export const session = {
     const claims = claimsOf(token);
     const user = typeof claims.user === "object" && claims.user !== null ? claims.user : {};
     const id = text(claims.sub) || text(user.id);
+    const last = load(lastUserKey);
+    if (last !== null && last !== id) forget();
     current = { token, endsAt: endOf(claims), user: { id, name: text(user.name), email: text(user.email) } };
-    store(current);
+    store(storageKey, current);
+    store(lastUserKey, id);
     watch();
     tell("begin");
   },
@@ -53,7 +64,11 @@ export const session = {
     if (!current) return;
     current = null;
     clearTimeout(timer);
-    store(null);
+    store(storageKey, null);
+    if (reason === "logout") {
+      store(lastUserKey, null);
+      forget();
+    }
     tell(reason);
   },
 };
@@ -114,21 +129,24 @@ function tell(reason) {
   for (const listener of listeners) listener(current, reason);
 }
 
+function forget() {
+  for (const action of forgetting) action();
+}
+
 // Storage may be switched off; the session then ends with the page.
 
-function store(value) {
+function store(key, value) {
   try {
-    if (value) sessionStorage.setItem(storageKey, JSON.stringify(value));
-    else sessionStorage.removeItem(storageKey);
+    if (value === null) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, JSON.stringify(value));
   } catch {
     // Kept in memory only.
   }
 }
 
-function load() {
+function load(key) {
   try {
-    const value = JSON.parse(sessionStorage.getItem(storageKey));
-    return typeof value?.token === "string" && typeof value.user === "object" ? value : null;
+    return JSON.parse(sessionStorage.getItem(key));
   } catch {
     return null;
   }

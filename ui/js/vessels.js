@@ -15,7 +15,9 @@ export function startVessels() {
   const fields = {
     name: new Field(find("vessel-name"), { check: name("the vessel’s name") }),
     capacity: new Field(find("vessel-capacity"), { check: amount("how many containers it takes", "500") }),
-    weight: new Field(find("vessel-weight"), { path: "max_weight", check: amount("the weight in kilograms", "200000") }),
+    weight: new Field(find("vessel-weight"), {
+      path: "max_weight", check: amount("the weight in kilograms", "200000"),
+    }),
   };
   const form = new Form(find("vessel-form"), {
     fields: Object.values(fields),
@@ -43,9 +45,10 @@ export function startVessels() {
     result.hidden = true;
   });
   onEnter("vessels", showKnown);
-  session.onChange((current, reason) => {
+  session.onChange((current) => {
     if (current) form.clearProblems();
-    if (reason !== "logout") return;
+  });
+  session.onForget(() => {
     form.reset();
     keys.clear();
     result.hidden = true;

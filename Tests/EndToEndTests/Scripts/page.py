@@ -16,11 +16,13 @@ import traceback
 
 from playwright.sync_api import sync_playwright
 
-from pagewalk import errors, injection, keyboard, looks, story
+from pagewalk import errors, injection, keyboard, looks, sessions, story
 from pagewalk.kit import Walk
 
-DEADLINE_SECONDS = 300
-PARTS = {"story": story, "errors": errors, "injection": injection, "keyboard": keyboard, "looks": looks}
+DEADLINE_SECONDS = 420
+PARTS = {
+    "story": story, "errors": errors, "sessions": sessions, "injection": injection, "keyboard": keyboard,
+    "looks": looks}
 
 
 class Late(Exception):

@@ -51,7 +51,8 @@
     // Within the page, wherever it is scrolled to.
     return box.width > 0 && box.height > 0 && box.bottom + scrollY > 0;
   };
-  const name = (element) => element.id || `${element.tagName.toLowerCase()}.${element.className} ${element.textContent.slice(0, 30)}`;
+  const name = (element) =>
+    element.id || `${element.tagName.toLowerCase()}.${element.className} ${element.textContent.slice(0, 30)}`;
   const seen = [...document.body.querySelectorAll("*")].filter(isSeen);
 
   const judge = (element, problems) => {
@@ -78,7 +79,8 @@
 
   result["the edge of a field shows at 3 to 1"] = seen
     .filter((element) => element.matches("input:not([type=checkbox])"))
-    .map((element) => [element, contrast(parse(getComputedStyle(element).borderTopColor), ground(element.parentElement))])
+    .map((element) => [
+      element, contrast(parse(getComputedStyle(element).borderTopColor), ground(element.parentElement))])
     .filter(([, ratio]) => ratio < 3)
     .map(([element, ratio]) => `${name(element)}: ${ratio.toFixed(2)}`);
 
@@ -114,13 +116,16 @@
       .flatMap((attribute) => (element.getAttribute(attribute) ?? "").split(" ").filter(Boolean))
       .filter((id) => !document.getElementById(id)));
 
-  const count = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility()).length;
+  const count = (selector) =>
+    [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility()).length;
   const parts = { "body header": 1, main: 1, "body footer": 1, h1: 1, "main [tabindex]:not([tabindex='-1'])": 0 };
   result["there is one header, main part, footer and title, and no order of our own"] = Object.entries(parts)
     .filter(([selector, wanted]) => count(selector) !== wanted)
     .map(([selector]) => `${selector}: ${count(selector)}`);
 
-  const levels = seen.filter((element) => element.matches("h1, h2, h3, h4")).map((element) => Number(element.tagName[1]));
+  const levels = seen
+    .filter((element) => element.matches("h1, h2, h3, h4"))
+    .map((element) => Number(element.tagName[1]));
   result["headings skip no level"] = levels.filter((level, index) => index > 0 && level > levels[index - 1] + 1);
 
   result["nothing is styled or scripted inline in the markup"] = [

@@ -1,12 +1,10 @@
-"""What people see when something is wrong: with what they typed, with their session, with the services."""
+"""What people see when something is wrong with what they typed, or with the services."""
 
-import json
 import uuid
 
 from .kit import PASSWORD, only, refusal
 
 CREATE = "ConsignmentService.Create"
-HOUR_MS = 3_600_000
 TWO = [("cust001", "Leith"), ("cust002", "Hull")]
 
 
@@ -19,12 +17,6 @@ def run(walk):
         services(window)
         waiting(window)
         lost_answer(window)
-        session_over(window)
-    with walk.window("errors, logged out meanwhile") as window:
-        ended_meanwhile(window)
-    with walk.window("errors, clock") as window:
-        window.page.clock.install()
-        clock(window)
 
 
 def problem(window, field):
@@ -208,77 +200,5 @@ def lost_answer(window):
         window.book()
         window.wait("#book-result")
         stored = [c for c in window.all_consignments() if c["description"] == description]
-        window.check("the same once more on purpose is another one", len(stored) == 2 and keys[2] != keys[1], len(stored))
-
-
-def session_over(window):
-    page = window.page
-    window.fill_booking("Kept", 700, TWO)
-
-    def forget(route):
-        route.continue_(headers={**route.request.headers, "authorization": "Bearer no.longer.good"})
-
-    with window.answering(only(CREATE, forget)):
-        window.book()
-        window.wait("#login-view")
-    window.check("a session that is over says so", "session is over" in window.text("#login-view .notice"))
-    window.check("and forgets the token", window.token() is None)
-    window.shot("errors-session-over")
-    window.log_in()
-    window.wait("#book-view")
-    window.check("what was typed is still there", page.input_value("#book-description") == "Kept"
-                 and page.locator("fieldset").nth(1).get_by_label("Origin").input_value() == "Hull")
-    window.check("and no old problem with it", not window.is_shown("#book-form .form-problem"))
-    window.book()
-    window.wait("#book-result")
-    window.check("and can be booked", "Kept" in window.text("#book-result"))
-    # A token that the services no longer take, found at a reload.
-    kept = json.loads(page.evaluate("sessionStorage.getItem('shippy.session')"))
-    kept["token"] = "no.longer.good"
-    page.evaluate("text => sessionStorage.setItem('shippy.session', text)", json.dumps(kept))
-    page.goto(f"{window.walk.base}/#consignments")
-    page.reload()
-    window.wait("#login-view")
-    window.check("a bad token from before asks for a login", "session is over" in window.text("#login-view .notice"))
-    window.log_in()
-    window.wait("#consignments-view")
-    window.check("and leads on to where one was going", window.is_shown("#consignments-view"))
-
-
-def ended_meanwhile(window):
-    page = window.page
-    window.sign_up()
-    window.fill_booking("Not for the next one", 700, TWO)
-    held = []
-    with window.answering(only(CREATE, held.append)):
-        window.book()
-        window.says("#book-form button", "Booking…")
-        page.click("#logout")
-        window.wait("#login-view")
-        with page.expect_response("**/rpc"):
-            held[0].continue_()
-    page.wait_for_timeout(200)
-    window.log_in()
-    window.wait("#book-view")
-    window.check("an answer after the logout is shown to nobody", not window.is_shown("#book-result")
-                 and "Not for the next one" not in page.content())
-    window.check("and is no problem of the next one", not window.is_shown("#book-form .form-problem"))
-
-
-def clock(window):
-    page = window.page
-    window.sign_up()
-    held = []
-    window.fill_booking("Slow", 700, TWO)
-    with window.answering(only(CREATE, held.append)):
-        window.book()
-        window.says("#book-form button", "Booking…")
-        page.clock.fast_forward(13_000)
-        window.check("an answer that does not come is given up", window.says("#book-form .form-problem", "no answer in time"))
-        for route in held:
-            route.abort()
-    page.clock.fast_forward(71 * HOUR_MS)
-    window.check("a session lasts as long as its token", window.is_shown("#book-view"))
-    page.clock.fast_forward(2 * HOUR_MS)
-    window.check("and no longer", window.says("#login-view .notice", "session is over"))
-    window.check("the token is gone", window.token() is None)
+        window.check("the same once more on purpose is another one",
+                     len(stored) == 2 and keys[2] != keys[1], len(stored))

@@ -1,12 +1,12 @@
-"""Every view in every mode: contrast, names, landmarks, room on a phone, motion; with screenshots for people to look at."""
+"""Every view in every mode: contrast, names, landmarks, room on a phone, motion; with screenshots for a look."""
 
 import os
 
-from .kit import PASSWORD, only
+from .kit import PASSWORD, SERIES, only
 
-MODES = [(scheme, width, height) for width, height in [(1280, 860), (375, 740), (320, 640)] for scheme in ("light", "dark")]
+SIZES = [(1280, 860), (375, 740), (320, 640)]
+MODES = [(scheme, width, height) for width, height in SIZES for scheme in ("light", "dark")]
 CONTROLS = {"button", "link", "textbox", "checkbox", "combobox", "DisclosureTriangle", "navigation", "table", "form"}
-SERIES = [("cust001", "Manchester, United Kingdom"), ("cust002", "Derby, United Kingdom"), ("cust005", "Sheffield, United Kingdom")]
 
 with open(os.path.join(os.path.dirname(__file__), "audit.js"), encoding="utf-8") as file:
     AUDIT = file.read()
