@@ -14,7 +14,7 @@ struct LoginGuardTests {
     /// Seconds to wait; 0 when the try was let through, and failed.
     private func fail(_ guardian: LoginGuard, _ email: String = "ada@example.com", peer: String = "1.2.3.4:5") -> Int {
         do {
-            _ = try guardian.begin(email: email, peer: peer)
+            guardian.failed(try guardian.begin(email: email, peer: peer))
             return 0
         } catch .tooManyTries(let seconds) {
             return seconds
@@ -66,11 +66,32 @@ struct LoginGuardTests {
         #expect(fail(guardian) == 1)
     }
 
-    @Test("tries at the same time are counted before any has an answer")
-    func concurrent() {
+    @Test("tries under way are bounded: many while none has failed, then what is left of the free ones, then one")
+    func concurrent() throws {
         let guardian = makeGuard()
-        let through = (0..<48).count { _ in fail(guardian) == 0 }
-        #expect(through == 4)
+        func begin(_ count: Int) -> [LoginGuard.Attempt] {
+            (0..<count).compactMap { _ in try? guardian.begin(email: "ada@example.com", peer: "p:1") }
+        }
+        let first = begin(100)
+        #expect(first.count == 64)
+        for attempt in first { guardian.succeeded(attempt) }
+        for expected in [64, 3, 2, 1] {
+            let through = begin(100)
+            #expect(through.count == expected)
+            for attempt in through.dropFirst() { guardian.withdraw(attempt) }
+            if let attempt = through.first { guardian.failed(attempt) }
+        }
+        #expect(begin(100).isEmpty)
+        clock.advance(.seconds(1))
+        #expect(begin(100).count == 1)
+    }
+
+    @Test("guesses that came all at once make the account wait for the longest time")
+    func burst() throws {
+        let guardian = makeGuard()
+        let all = try (0..<64).map { _ in try guardian.begin(email: "ada@example.com", peer: "p:1") }
+        for attempt in all { guardian.failed(attempt) }
+        #expect(fail(guardian) == 30)
     }
 
     @Test("accounts do not hold each other up, and case makes no other account")

@@ -26,8 +26,10 @@ struct PasswordCheck: Sendable {
                 guardian.succeeded(attempt)
                 return user
             case .differs:
+                guardian.failed(attempt)
                 return nil
             case .malformed:
+                guardian.failed(attempt)
                 logger.error(
                     "what is stored as a user's password hash is none; nobody can log in with it",
                     metadata: ["user": "\(user?.id ?? "")"])

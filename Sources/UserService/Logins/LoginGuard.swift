@@ -3,18 +3,19 @@ import Synchronization
 
 /// Refuses logins that come too soon after failed ones, before anything is looked up or hashed.
 ///
-/// It treats emails that belong to nobody like all others, so that its answers tell nothing. A try counts as failed from
-/// its beginning until it turns out otherwise: many at once can't slip through. Tries that are refused here do not count:
-/// who comes too early does not wait longer. Memory only; each replica counts for itself, and a restart forgets.
+/// It treats emails that belong to nobody like all others, so that its answers tell nothing. Tries that are under way are
+/// bounded too, so that many at once can't slip through. Tries that are refused here do not count: who comes too early
+/// does not wait longer. Memory only; each replica counts for itself, and a restart forgets.
 final class LoginGuard: Sendable {
-    /// A try that was let through. Without another word it stays a failed one.
+    /// A try that was let through, to be ended by one of ``succeeded(_:)``, ``failed(_:)`` and ``withdraw(_:)``.
     struct Attempt: Sendable {
         fileprivate let account: UInt64
         fileprivate let address: UInt64
     }
 
     private struct Account {
-        var failures: Int
+        var failures = 0
+        var underWay = 0
         var waitsUntil: ContinuousClock.Instant
     }
 
@@ -63,34 +64,52 @@ final class LoginGuard: Sendable {
 
     /// The password was right: the account's failures are forgotten.
     func succeeded(_ attempt: Attempt) {
-        let now = now()
-        state.withLock {
-            $0.accounts.remove(attempt.account)
-            forgive(attempt, now, &$0)
+        end(attempt) { account, now in
+            account.failures = 0
+            account.waitsUntil = now
+        }
+    }
+
+    /// The password was wrong.
+    func failed(_ attempt: Attempt) {
+        end(attempt, forgivesAddress: false) { [limits] account, now in
+            account.failures += 1
+            account.waitsUntil = now + limits.wait(after: account.failures)
         }
     }
 
     /// The password was not compared, because something went wrong: the try never was.
     func withdraw(_ attempt: Attempt) {
+        end(attempt) { _, _ in }
+    }
+
+    private func end(
+        _ attempt: Attempt, forgivesAddress: Bool = true, _ change: (inout Account, ContinuousClock.Instant) -> Void
+    ) {
         let now = now()
-        state.withLock {
-            forgive(attempt, now, &$0)
-            guard var account = $0.accounts.record(of: attempt.account, now: now) else { return }
-            account.failures -= 1
-            account.waitsUntil = now
-            $0.accounts.set(account, of: attempt.account, forgetAt: now + limits.forgetAfter)
+        state.withLock { state in
+            if forgivesAddress { forgive(attempt, now, &state) }
+            // It may have been forgotten meanwhile.
+            var account = state.accounts.record(of: attempt.account, now: now) ?? Account(waitsUntil: now)
+            account.underWay = max(0, account.underWay - 1)
+            change(&account, now)
+            if account.failures == 0, account.underWay == 0 {
+                state.accounts.remove(attempt.account)
+            } else {
+                state.accounts.set(account, of: attempt.account, forgetAt: now + limits.forgetAfter)
+            }
         }
     }
 
     /// - Returns: how long to wait; `nil` when the try may go on, and is then counted.
     private func begin(_ attempt: Attempt, _ now: ContinuousClock.Instant, _ state: inout State) -> Duration? {
-        var account = state.accounts.record(of: attempt.account, now: now) ?? Account(failures: 0, waitsUntil: now)
+        var account = state.accounts.record(of: attempt.account, now: now) ?? Account(waitsUntil: now)
         if account.waitsUntil > now { return account.waitsUntil - now }
+        guard account.underWay < limits.atOnce(after: account.failures) else { return limits.waitFirst }
         let failures = failures(of: attempt.address, now, state)
         if failures >= limits.addressBurst { return limits.addressWait }
         set(failures + 1, attempt.address, now, &state)
-        account.failures += 1
-        account.waitsUntil = now + limits.wait(after: account.failures)
+        account.underWay += 1
         state.accounts.set(account, of: attempt.account, forgetAt: now + limits.forgetAfter)
         return nil
     }

@@ -9,7 +9,10 @@
 struct LoginLimits: Sendable {
     /// Failures of an account that cost nothing: slips of the finger.
     var freeFailures = 3
-    /// The wait after the first failure that is not free.
+    /// Logins of one account at the same time while none has failed: programs share accounts. Once one has failed,
+    /// those that are left of the free ones, and then one at a time.
+    var atOnceMax = 64
+    /// The wait after the first failure that is not free, and where too many are under way.
     var waitFirst: Duration = .seconds(1)
     var waitMax: Duration = .seconds(30)
     /// After so long without a failure, an account's are forgotten.
@@ -24,6 +27,11 @@ struct LoginLimits: Sendable {
     /// How long an address waits that has used its budget up.
     var addressWait: Duration = .seconds(1)
     var addressesMax = 4_096
+
+    /// Tries of an account that may be under way after so many failures.
+    func atOnce(after failures: Int) -> Int {
+        failures == 0 ? atOnceMax : max(1, freeFailures + 1 - failures)
+    }
 
     /// How long an account waits after so many failures.
     func wait(after failures: Int) -> Duration {
