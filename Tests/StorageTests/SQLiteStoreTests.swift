@@ -45,6 +45,20 @@ import Testing
         try await store.read(deadline: .never) { try $0.statement(Self.find).bind(1, id).first { $0.string(0) } }
     }
 
+    @Test("what is made is for its owner alone")
+    func isPrivate() async throws {
+        try await withStore { store in
+            try await put(store, 1, "secret")
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            #expect(files.count >= 2)
+            for file in files {
+                let mode =
+                    try FileManager.default.attributesOfItem(atPath: folder.file(file))[.posixPermissions] as? Int
+                #expect(mode == 0o600, "\(file)")
+            }
+        }
+    }
+
     @Test("what was written is read at once, and after the store was opened again")
     func survivesReopening() async throws {
         try await withStore { store in

@@ -62,6 +62,7 @@ final class SQLiteFile: Sendable {
 
     private func openPrepared() throws -> DatabaseQueue {
         try makeFolder()
+        makePrivate()
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration(isWriter: true))
             try queue.writeWithoutTransaction { try migrate($0) }
@@ -69,6 +70,14 @@ final class SQLiteFile: Sendable {
         } catch {
             throw StorageError(opening: error, path: path)
         }
+    }
+
+    /// Makes a file that is missing, for its owner alone: what is in it may be others' secrets. SQLite gives the files
+    /// beside it the same mode. One that is there keeps its mode, and is not opened here: closing it would take SQLite's
+    /// locks from it (fcntl(2)). What goes wrong SQLite meets again, and tells.
+    private func makePrivate() {
+        let descriptor = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     private func configuration(isWriter: Bool) -> Configuration {
