@@ -33,7 +33,7 @@ export function startAccount() {
     keys.clear();
     for (const form of forms) form.reset();
     notice = {
-      over: "Your session is over. Log in to go on: what you typed is still there.",
+      over: `Your session is over. Log in to go on${isSomethingTyped() ? ": what you typed is still there" : ""}.`,
       logout: "You are logged out.",
     }[reason] ?? "";
     showAccount(current);
@@ -98,6 +98,10 @@ function signupForm() {
 function begin(token) {
   if (typeof token !== "string" || token === "") throw new CallError("unreadable");
   session.begin(token);
+}
+
+function isSomethingTyped() {
+  return [...document.querySelectorAll("main input:not([type=checkbox])")].some((input) => input.value !== "");
 }
 
 function tellWhy(text) {

@@ -21,6 +21,7 @@ export function startBooking() {
   const form = new Form(find("book-form"), {
     fields: [],
     busyText: "Booking…",
+    comfort: "Nothing will be booked twice.",
     send: async () => {
       const request = {
         description: description.input.value.trim(),

@@ -2,17 +2,24 @@
 
 import { count } from "./format.js";
 
+const lateAnswer = "There was no answer in time. Try again.";
 const sessionOver = "Your session is over. Log in to go on.";
+
+/** Whether what was asked for may have been done all the same, its answer lost on the way. */
+export function isUncertain(error) {
+  const mayBeDone = error.status === 408 || error.status === 499 || error.status >= 500;
+  return ["offline", "timeout", "unreadable"].includes(error.kind) || mayBeDone;
+}
 
 /** What to say about an error that belongs to no field. */
 export function words(error) {
   switch (error.kind) {
     case "offline":
       return navigator.onLine === false
-        ? "You are offline. Nothing you typed is lost: try again when you are back."
-        : "Shippy can’t be reached. Nothing you typed is lost: check your connection and try again.";
+        ? "You are offline. Try again when you are back."
+        : "Shippy can’t be reached. Check your connection and try again.";
     case "timeout":
-      return "There was no answer in time. Try again: nothing will be done twice.";
+      return lateAnswer;
     case "unreadable":
       return "The answer was not one of Shippy’s. Try again in a moment.";
     case "stale":
@@ -43,13 +50,13 @@ function refusedWords(error) {
     case 408:
     case 499:
     case 504:
-      return "There was no answer in time. Try again: nothing will be done twice.";
+      return lateAnswer;
     case 502:
     case 503:
-      return "This part of Shippy is not there right now. Try again in a moment: nothing will be done twice.";
+      return "This part of Shippy is not there right now. Try again in a moment.";
     default:
       return error.requestId
-        ? `Something went wrong on our side. If it stays, tell us this number: ${error.requestId}`
+        ? `Something went wrong on our side (number ${error.requestId}). Try again in a moment.`
         : "Something went wrong on our side. Try again in a moment.";
   }
 }

@@ -88,7 +88,7 @@ export class Fit {
     }
     // Asked again when something changes, or when somebody wishes it.
     this.#asked = "";
-    this.#say("bad", `The fleet can’t be asked right now. ${words(error)}`);
+    this.#say("bad", error.status === 429 ? words(error) : "The fleet can’t be asked right now.");
     this.#again.hidden = false;
   }
 

@@ -1,7 +1,7 @@
 // What all forms have in common: checks before sending, problems beside their fields, progress while waiting.
 
 import { announce } from "./announce.js";
-import { fieldProblem, sentence, words } from "./errors.js";
+import { fieldProblem, isUncertain, sentence, words } from "./errors.js";
 import { make } from "./dom.js";
 import { count } from "./format.js";
 
@@ -68,19 +68,22 @@ export class Form {
   #problem;
   #send;
   #explain;
+  #comfort;
   isBusy = false;
 
   /**
    * - `busyText`: what the button says while waiting.
    * - `send`: makes the call and shows its outcome; an error that it throws is shown here.
    * - `explain(error)`: may show an error itself; answers the field where, or `null`.
+   * - `comfort`: what may be said to those who fear that a second try does it twice.
    */
-  constructor(element, { fields, busyText, send, explain = () => null }) {
+  constructor(element, { fields, busyText, send, explain = () => null, comfort = "" }) {
     this.element = element;
     this.fields = fields;
     this.#busyText = busyText;
     this.#send = send;
     this.#explain = explain;
+    this.#comfort = comfort;
     this.#button = element.querySelector("button[type=submit]");
     this.#restingText = this.#button.textContent;
     this.#problem = make("p", { class: "form-problem", role: "alert", hidden: true });
@@ -132,7 +135,7 @@ export class Form {
       return;
     }
     if (error.kind === undefined) console.error(error);
-    this.#say(words(error));
+    this.#say(isUncertain(error) ? `${words(error)} ${this.#comfort}`.trim() : words(error));
   }
 
   /** The field that a refusal names, with what is said about it beside it. */

@@ -22,6 +22,7 @@ export function startVessels() {
   const form = new Form(find("vessel-form"), {
     fields: Object.values(fields),
     busyText: "Adding…",
+    comfort: "No vessel will be added twice.",
     send: async () => {
       const request = {
         name: fields.name.input.value.trim(),

@@ -119,6 +119,7 @@ def services(window):
             window.book()
             window.check(f"a failing service says: {words}", window.says("#book-form .form-problem", words),
                          window.text("#book-form .form-problem"))
+    window.check("people hear that a second try is safe", "booked twice" in window.text("#book-form .form-problem"))
     window.check("nothing typed is lost", page.input_value("#book-description") == "Careful")
     with window.answering(only("VesselService.FindAvailable", refusal(503, "gone", "shippy.vessel"))):
         page.fill("#book-weight", "501")

@@ -34,7 +34,9 @@ def session_over(window):
     with window.answering(only(CREATE, forget)):
         window.book()
         window.wait("#login-view")
-    window.check("a session that is over says so", "session is over" in window.text("#login-view .notice"))
+    window.check("a session that is over says so",
+                 "session is over" in window.text("#login-view .notice")
+                 and "is still there" in window.text("#login-view .notice"))
     window.check("and forgets the token", window.token() is None)
     window.shot("errors-session-over")
     window.log_in()
@@ -52,7 +54,8 @@ def session_over(window):
     page.goto(f"{window.walk.base}/#consignments")
     page.reload()
     window.wait("#login-view")
-    window.check("a bad token from before asks for a login", "session is over" in window.text("#login-view .notice"))
+    window.check("a bad token from before asks for a login, and promises nothing",
+                 window.text("#login-view .notice") == "Your session is over. Log in to go on.")
     window.log_in()
     window.wait("#consignments-view")
     window.check("and leads on to where one was going", window.is_shown("#consignments-view"))
