@@ -148,6 +148,13 @@ let package = Package(
             path: "Sources/Shared/Storage/SQLite"
         ),
         .target(
+            name: "DocumentStorage",
+            dependencies: [
+                "MongoStorage", "SQLiteStorage", "Storage", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Shared/Storage/Document"
+        ),
+        .target(
             name: "Runtime",
             dependencies: [
                 "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage",
@@ -171,7 +178,8 @@ let package = Package(
         .executableTarget(
             name: "VesselService",
             dependencies: [
-                "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "Contracts", "DocumentStorage", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
+                "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -193,7 +201,9 @@ let package = Package(
         .executableTarget(
             name: "EmailService",
             dependencies: [
-                "CCurl", "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "CCurl", "Contracts", "DocumentStorage", "Idempotency", "MongoStorage", "RPC", "Runtime",
+                "SQLiteStorage",
+                "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -204,7 +214,8 @@ let package = Package(
         .executableTarget(
             name: "ConsignmentService",
             dependencies: [
-                "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "Contracts", "DocumentStorage", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
+                "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

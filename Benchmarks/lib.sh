@@ -80,3 +80,54 @@ http() {
     p50=$(awk '$1 == "50%" { print $2 }' "$work/wrk.out")
     p99=$(awk '$1 == "99%" { print $2 }' "$work/wrk.out")
 }
+
+# measure LABEL PORT CONNECTIONS PATH BODY GATEWAY_PID [SERVICE_PID...]: prints a row, the services in one column each;
+# leaves rate and g (CPU of the gateway).
+measure() {
+    local label=$1 port=$2 connections=$3 path=$4 body=$5 pid i=0
+    shift 5
+    local pids_seen=("$@") before=()
+    for pid in "${pids_seen[@]}"; do before+=("$(cpu_us "$pid")"); done
+    http "$port" "$connections" "$seconds" "$path" "$body"
+    printf '%-34s %5s %9s %9s %9s' "$label" "$connections" "$rate" "$p50" "$p99"
+    g=
+    for pid in "${pids_seen[@]}"; do
+        cpu=$(per_call "${before[$i]}" "$(cpu_us "$pid")" "$calls")
+        g=${g:-$cpu}
+        printf ' %12s' "$cpu"
+        i=$((i + 1))
+    done
+    printf '\n'
+}
+
+# ask PORT SERVICE METHOD REQUEST [TOKEN]: one call through a gateway; prints the answer.
+ask() {
+    curl -sS "http://127.0.0.1:$1/rpc" -H 'Content-Type: application/json' ${5:+-H "Authorization: Bearer $5"} \
+        -d "{\"service\":\"$2\",\"method\":\"$3\",\"request\":$4}"
+}
+
+# sign_up PORT EMAIL: prints the token of a new user.
+sign_up() {
+    ask "$1" user UserService.Create "{\"name\":\"Bench\",\"email\":\"$2\",\"password\":\"correct horse\"}" |
+        sed 's/.*"token":"\([^"]*\)".*/\1/'
+}
+
+# start_postgres: a durable cluster of its own; sets postgres_uri. Its server refuses to run as root.
+start_postgres() {
+    local tools owner=() port
+    tools=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+    [ -x "$tools/postgres" ] || { echo "bench: PostgreSQL is missing; install it with: apt-get install postgresql-15" >&2; exit 1; }
+    mkdir -p "$work/postgres"
+    if [ "$(id -u)" = 0 ]; then
+        owner=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+        chown nobody:nogroup "$work/postgres"
+        chmod 711 "$work"
+    fi
+    "${owner[@]}" "$tools/initdb" -D "$work/postgres/data" -U shippy --auth=trust --locale=C --encoding=UTF8 >/dev/null
+    port=$(free_port)
+    start postgres "${owner[@]}" "$tools/postgres" -D "$work/postgres/data" -p "$port" -c listen_addresses=127.0.0.1 \
+        -c unix_socket_directories=
+    wait_port "$port"
+    until "$tools/pg_isready" -q -h 127.0.0.1 -p "$port"; do sleep 0.05; done
+    postgres_uri="postgresql://shippy@127.0.0.1:$port/postgres"
+}

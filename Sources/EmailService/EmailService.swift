@@ -43,7 +43,10 @@ struct EmailService: ServiceProgram {
             stored = { mail in
                 logger.notice(
                     "a mail is stored and not sent",
-                    metadata: ["event": "\(mail.eventID)", "user": "\(mail.content.userID)"])
+                    metadata: [
+                        "event": "\(mail.eventID)", "to": "\(mail.content.recipient)",
+                        "subject": "\(mail.content.subject)",
+                    ])
             }
         }
         let handlers = EmailHandlers(repository: emails.repository, stored: stored)

@@ -1,44 +1,25 @@
+import DocumentStorage
 import Logging
 import MongoStorage
-import SQLiteStorage
 import Storage
 
 /// The store that `DB_HOST` names, and the vessels in it.
-struct VesselStore: Sendable {
-    /// What `DB_HOST` means when it is not set.
-    static let defaultAddress = "localhost:27017"
-    private static let embeddedPrefix = "sqlite:"
+typealias VesselStore = DocumentStore<any VesselRepository>
 
-    let repository: any VesselRepository
-    /// To start, to wait for and to stop.
-    let store: any Store
-    /// What and where it is, for logs; without credentials.
-    let description: String
-
+extension VesselStore {
     /// Connects to nothing yet.
     ///
     /// - Parameters:
-    ///   - address: `sqlite:PATH`, `host:port` of MongoDB, a `mongodb://` URI, or `nil` for ``defaultAddress``.
+    ///   - address: `DB_HOST`; `nil` where it is not set.
     ///   - threads: calls to MongoDB at the same time.
     /// - Throws: `StorageError` of kind `.configuration`, whose text may be shown.
     init(
         address: String?, threads: Int = MongoStore.threadCountDefault, logger: Logger
     ) throws(StorageError) {
-        let address = address ?? Self.defaultAddress
-        if address.hasPrefix(Self.embeddedPrefix) {
-            let path = String(address.dropFirst(Self.embeddedPrefix.count))
-            let store = try SQLiteStore(
-                path: path, name: "vessels", migrations: SQLiteVesselRepository.migrations, logger: logger)
-            self.store = store
-            repository = SQLiteVesselRepository(store: store)
-            description = "SQLite, \(path)"
-        } else {
-            let mongo = try MongoAddress(address)
-            let store = try MongoStore(
-                mongo, name: "vessels", threads: threads, logger: logger, prepare: MongoVesselRepository.prepare)
-            self.store = store
-            repository = MongoVesselRepository(store: store)
-            description = "MongoDB, \(mongo.hosts)/\(mongo.database)"
-        }
+        let choices = Choices(
+            name: "vessels", migrations: SQLiteVesselRepository.migrations,
+            embedded: { SQLiteVesselRepository(store: $0) }, prepare: MongoVesselRepository.prepare,
+            mongo: { MongoVesselRepository(store: $0) })
+        try self.init(address: address, threads: threads, choices, logger: logger)
     }
 }

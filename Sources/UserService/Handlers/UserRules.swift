@@ -43,8 +43,7 @@ enum UserRules {
 
     /// Names go into mails, where a line's end would begin another header.
     private static func checkLine(_ text: String, _ field: String, _ limit: Int) throws(UserError) {
-        // No character has less than one byte, so that the long way is seldom gone.
-        guard text.utf8.count <= limit || text.unicodeScalars.count <= limit else {
+        guard text.hasAtMost(limit) else {
             throw .invalid("\(field) must have at most \(limit) characters")
         }
         let isLine = text.unicodeScalars.allSatisfy {
