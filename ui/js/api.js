@@ -42,7 +42,8 @@ export async function call(service, method, request, { token = null, key = null,
     response = await fetch("/rpc", {
       method: "POST",
       headers,
-      body: JSON.stringify({ service: `shippy.${service}`, method, request }),
+      // Without a namespace: the gateway knows services by their short names whatever its own is.
+      body: JSON.stringify({ service, method, request }),
       cache: "no-store",
       credentials: "omit",
       redirect: "error",
