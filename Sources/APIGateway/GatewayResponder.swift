@@ -57,10 +57,21 @@ final class GatewayResponder: HTTPResponder {
 
     /// What every answer carries.
     private static func complete(_ response: inout HTTPResponse) {
-        response.headers.reserveCapacity(response.headers.count + 4)
-        CORS.add(to: &response.headers)
-        response.headers.add(name: "x-content-type-options", value: "nosniff")
+        if response.shared == nil { response.shared = always }
     }
+
+    private static let always = SharedHeaders(headersOfAll)
+    /// For answers in JSON, which nearly all are.
+    private static let alwaysJSON: SharedHeaders = {
+        var headers = headersOfAll
+        headers.add(name: "content-type", value: "application/json")
+        return SharedHeaders(headers)
+    }()
+    private static let headersOfAll: HTTPHeaders = {
+        var headers = CORS.headers
+        headers.add(name: "x-content-type-options", value: "nosniff")
+        return headers
+    }()
 
     // MARK: Paths
 
@@ -170,6 +181,6 @@ final class GatewayResponder: HTTPResponder {
     }
 
     private static func json(_ body: ByteBuffer, status: HTTPResponseStatus = .ok) -> HTTPResponse {
-        HTTPResponse(status: status, headers: ["content-type": "application/json"], body: body)
+        HTTPResponse(status: status, shared: alwaysJSON, body: body)
     }
 }

@@ -44,7 +44,7 @@ struct EmailService: ServiceProgram {
                 logger.notice(
                     "a mail is stored and not sent",
                     metadata: [
-                        "event": "\(mail.eventID)", "to": "\(mail.content.recipient)",
+                        "event": "\(mail.eventID)", "user": "\(mail.content.userID)",
                         "subject": "\(mail.content.subject)",
                     ])
             }

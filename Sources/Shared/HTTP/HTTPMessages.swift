@@ -30,11 +30,17 @@ public struct HTTPRequest: Sendable {
 public struct HTTPResponse: Sendable {
     public var status: HTTPResponseStatus
     public var headers: HTTPHeaders
+    /// Further headers, which cost next to nothing.
+    public var shared: SharedHeaders?
     public var body: ByteBuffer
 
-    public init(status: HTTPResponseStatus, headers: HTTPHeaders = [:], body: ByteBuffer = ByteBuffer()) {
+    public init(
+        status: HTTPResponseStatus, headers: HTTPHeaders = [:], shared: SharedHeaders? = nil,
+        body: ByteBuffer = ByteBuffer()
+    ) {
         self.status = status
         self.headers = headers
+        self.shared = shared
         self.body = body
     }
 }

@@ -29,6 +29,7 @@ enum ResponseWriter {
             buffer.writeString(value)
             buffer.writeStaticString("\r\n")
         }
+        if let shared = response.shared { buffer.writeImmutableBuffer(shared.lines) }
         // RFC 9110 section 8.6: 1xx and 204 have no length, and a 304 would have to tell that of the 200.
         let hasLength = response.status != .noContent && response.status != .notModified
         if hasLength {
@@ -63,7 +64,7 @@ enum ResponseWriter {
 
     /// A header that could end its own line is left out: nothing a responder echoes may split a response. So is what
     /// the writer says itself.
-    private static func isWritable(name: String, value: String) -> Bool {
+    static func isWritable(name: String, value: String) -> Bool {
         for byte in value.utf8 where byte < 0x20 && byte != 0x09 || byte == 0x7f { return false }
         for byte in name.utf8 where byte <= 0x20 || byte == 0x7f || byte == UInt8(ascii: ":") { return false }
         switch name.utf8.count {

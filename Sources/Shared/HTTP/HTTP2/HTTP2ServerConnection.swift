@@ -103,6 +103,9 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
             for (name, value) in response.headers where Self.isWritable(name, value) {
                 fields.add(name.lowercased(), value)
             }
+            if let shared = response.shared {
+                for field in shared.fields { fields.add(field.name, field.value) }
+            }
             // RFC 9110 section 8.6, as over HTTP/1.
             if response.status != .noContent, response.status != .notModified {
                 fields.add("content-length", String(response.body.readableBytes), neverIndexed: true)
