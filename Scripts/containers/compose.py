@@ -1,0 +1,142 @@
+"""Brings up docker-compose.yml with podman alone, as far as that file goes: for machines without Docker, and without the
+systemd that podman's own health checks need.
+
+compose.py up | down | logs SERVICE        The variables of .env come from the environment.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+import yaml
+
+PROJECT = "shippy-try"
+UNDERSTOOD = {
+    "image", "build", "command", "environment", "healthcheck", "depends_on", "read_only", "cap_drop", "security_opt",
+    "restart", "stop_grace_period", "ports", "volumes", "tmpfs", "sysctls",
+}
+
+
+def podman(*arguments, check=True):
+    done = subprocess.run(["podman", *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if check and done.returncode != 0:
+        sys.exit(f"compose: podman {' '.join(arguments[:3])} … failed: {done.stdout.strip()}")
+    return done
+
+
+def filled_in(text):
+    """Variables as Docker Compose fills them in, before the text is read as YAML; `$$` is left for later."""
+
+    def value(match):
+        name, operator, rest = match.group(1), match.group(2), match.group(3)
+        if found := os.environ.get(name):
+            return found
+        if operator == ":?":
+            sys.exit(f"compose: {name}: {rest}")
+        return rest or ""
+
+    return re.sub(r"(?<!\$)\$\{(\w+)(?:(:[-?])([^}]*))?\}", value, text)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        compose = yaml.safe_load(filled_in(file.read()))
+    for name, service in compose["services"].items():
+        if unknown := set(service) - UNDERSTOOD:
+            sys.exit(f"compose: {name}: {', '.join(sorted(unknown))} is not understood here")
+    return compose["services"]
+
+
+def words(value):
+    return [str(word).replace("$$", "$") for word in value]
+
+
+def run_arguments(name, service):
+    yield from ("--detach", "--name", f"{PROJECT}-{name}", "--network", PROJECT, "--network-alias", name)
+    yield from ("--stop-timeout", str(service.get("stop_grace_period", "10s")).rstrip("s"))
+    if service.get("read_only"):
+        # podman would mount a writable /tmp, /run and /var/tmp by itself; Docker does not.
+        yield from ("--read-only", "--read-only-tmpfs=false")
+    for flag in ("cap_drop", "security_opt"):
+        for value in service.get(flag, []):
+            yield from (f"--{flag.replace('_', '-')}", value.replace(":true", ""))
+    for key, value in service.get("sysctls", {}).items():
+        yield from ("--sysctl", f"{key}={value}")
+    for key, value in service.get("environment", {}).items():
+        yield from ("--env", f"{key}={value}")
+    for value in service.get("tmpfs", []):
+        yield from ("--tmpfs", f"{value}:mode=1777")
+    for value in service.get("volumes", []):
+        yield from ("--volume", f"{PROJECT}-{value}")
+    for value in service.get("ports", []):
+        yield from ("--publish", value)
+
+
+def start(name, service):
+    image = f"localhost/{service['image']}"
+    podman("run", *run_arguments(name, service), image, *words(service.get("command", [])))
+
+
+def wait_healthy(name, service):
+    check = service.get("healthcheck")
+    if not check:
+        return
+    interval, retries = int(check["interval"].rstrip("s")), check["retries"]
+    deadline = time.monotonic() + interval * retries
+    while time.monotonic() < deadline:
+        if podman("exec", f"{PROJECT}-{name}", *words(check["test"][1:]), check=False).returncode == 0:
+            print(f"compose: {name} is healthy", flush=True)
+            return
+        time.sleep(0.5)
+    log = podman("logs", "--tail", "20", f"{PROJECT}-{name}", check=False).stdout
+    sys.exit(f"compose: {name} is not healthy after {interval * retries} s; its log ends with\n{log}")
+
+
+def up(services):
+    podman("network", "create", PROJECT)
+    started = []
+    while len(started) < len(services):
+        ready = [name for name in services if name not in started and set(services[name].get("depends_on", {})) <= set(started)]
+        if not ready:
+            sys.exit("compose: some services depend on each other in a circle")
+        for name in ready:
+            for needed, how in services[name].get("depends_on", {}).items():
+                if how["condition"] == "service_healthy":
+                    wait_healthy(needed, services[needed])
+            start(name, services[name])
+            started.append(name)
+    for name in started:
+        wait_healthy(name, services[name])
+
+
+def down(services):
+    """Callers before those they call, each with the time that it is given."""
+    for name in reversed(services):
+        podman("stop", f"{PROJECT}-{name}", check=False)
+    for name in services:
+        podman("rm", "--force", "--volumes", f"{PROJECT}-{name}", check=False)
+        for volume in services[name].get("volumes", []):
+            podman("volume", "rm", "--force", f"{PROJECT}-{volume.partition(':')[0]}", check=False)
+    podman("network", "rm", "--force", PROJECT, check=False)
+
+
+def main():
+    services = read("docker-compose.yml")
+    match sys.argv[1:]:
+        case ["up"]:
+            up(services)
+        case ["down"]:
+            order = []
+            while len(order) < len(services):
+                order += [name for name in services if name not in order and set(services[name].get("depends_on", {})) <= set(order)]
+            down({name: services[name] for name in order})
+        case ["logs", name]:
+            print(podman("logs", f"{PROJECT}-{name}").stdout)
+        case _:
+            sys.exit("compose: say up, down or logs SERVICE")
+
+
+if __name__ == "__main__":
+    main()
