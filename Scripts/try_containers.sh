@@ -111,11 +111,13 @@ cp Scripts/containers/standin.sh Scripts/containers/mongosh "$here/standins/"
 grep -E '^(SecantusDB|aiosmtpd)' Scripts/test-requirements.txt >"$here/standins/requirements.txt"
 "$python" -m pip install --quiet --disable-pip-version-check --target "$here/standins/python" \
     -r "$here/standins/requirements.txt" || fail "pip could not install the stand-ins"
+# shellcheck disable=SC2086 # flags are words
+podman build --quiet $flags --tag localhost/standin --file Scripts/containers/Dockerfile.standins \
+    "$here/standins" >>"$here/build.log" 2>&1 || { tail -n 20 "$here/build.log" >&2; fail "no stand-ins"; }
 for image in $(sed -n 's/^    image: \([a-z].*\)/\1/p' docker-compose.yml); do
     played=${image##*/}
-    podman build --quiet $flags --build-arg PLAYS="${played%%:*}" --tag "localhost/$image" \
-        --file Scripts/containers/Dockerfile.standins "$here/standins" >>"$here/build.log" 2>&1 ||
-        { tail -n 20 "$here/build.log" >&2; fail "no stand-in for $image"; }
+    printf 'FROM localhost/standin\nENV PLAYS=%s\n' "${played%%:*}" |
+        podman build --quiet --format docker --tag "localhost/$image" --file - "$here/standins" >>"$here/build.log"
 done
 
 say "bringing docker-compose.yml up"

@@ -96,25 +96,35 @@ def wait_healthy(name, service):
 
 def up(services):
     podman("network", "create", PROJECT)
-    started = []
+    started, healthy = [], set()
     while len(started) < len(services):
         ready = [name for name in services if name not in started and set(services[name].get("depends_on", {})) <= set(started)]
         if not ready:
             sys.exit("compose: some services depend on each other in a circle")
         for name in ready:
             for needed, how in services[name].get("depends_on", {}).items():
-                if how["condition"] == "service_healthy":
+                if how["condition"] == "service_healthy" and needed not in healthy:
                     wait_healthy(needed, services[needed])
+                    healthy.add(needed)
             start(name, services[name])
             started.append(name)
-    for name in started:
-        wait_healthy(name, services[name])
+    for name in services:
+        if name not in healthy:
+            wait_healthy(name, services[name])
+
+
+def stopped_badly(name):
+    """A program ends with 0 when it is asked to; what stands in for others may do as it likes."""
+    done = podman("inspect", "--format", "{{.State.ExitCode}}", f"{PROJECT}-{name}", check=False)
+    return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() != "0" else None
 
 
 def down(services):
     """Callers before those they call, each with the time that it is given."""
     for name in reversed(services):
         podman("stop", f"{PROJECT}-{name}", check=False)
+        if status := stopped_badly(name):
+            print(f"compose: {name} ended with status {status}", flush=True)
     for name in services:
         podman("rm", "--force", "--volumes", f"{PROJECT}-{name}", check=False)
         for volume in services[name].get("volumes", []):
