@@ -134,11 +134,16 @@ done
 say "the welcome mail arrived"
 curl -sf localhost:8081/ | grep -q '<title>' || fail "nginx does not serve the page"
 curl -sf localhost:8081/rpc -H 'Content-Type: application/json' \
-    -d '{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 1}}' | grep -q vessel001 ||
+    -d '{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 300}}' | grep -q vessel001 ||
     fail "nginx does not pass calls on"
 say "the page and its calls work behind nginx"
-for service in vessel user consignment email api; do
+for service in vessel user consignment email api ui; do
     podman inspect --format '{{.Name}}: user {{.Config.User}}, read-only {{.HostConfig.ReadonlyRootfs}}, capabilities {{.EffectiveCaps}}' \
         "shippy-try-$service"
 done
+say "bringing the series' manifests up, with only the images changed"
+"$python" Scripts/containers/compose.py series
+curl -sf localhost:8082/rpc -H 'Content-Type: application/json' \
+    -d '{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 300}}' | grep -q vessel001 ||
+    fail "the series' manifests do not bring Shippy up"
 say "all well"

@@ -2,8 +2,10 @@
 systemd that podman's own health checks need.
 
 compose.py up | down | logs SERVICE        The variables of .env come from the environment.
+compose.py series                           deployments/series as well, beside the same databases, the gateway at port 8082
 """
 
+import glob
 import os
 import re
 import subprocess
@@ -113,6 +115,29 @@ def up(services):
             wait_healthy(name, services[name])
 
 
+def series(services):
+    """The containers as the manifests describe them: image, command and variables. All but the image's tag is as written."""
+    network = f"{PROJECT}-series"
+    podman("network", "create", network)
+    for name in ("mongo", "postgres"):
+        podman("network", "connect", "--alias", name, network, f"{PROJECT}-{name}")
+    for path in sorted(glob.glob("deployments/series/*.yaml")):
+        with open(path, encoding="utf-8") as file:
+            deployment = next(yaml.safe_load_all(file))
+        name = deployment["metadata"]["name"]
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
+        image = container["image"].rpartition(":")[0] + ":" + os.environ["TAG"]
+        arguments = ["--detach", "--name", f"{network}-{name}", "--network", network, "--network-alias", name]
+        for variable in container.get("env", []):
+            # What would come from a Secret comes from the environment.
+            value = variable.get("value") or os.environ[variable["valueFrom"]["secretKeyRef"]["key"]]
+            arguments += ["--env", f"{variable['name']}={value}"]
+        if name == "api":
+            arguments += ["--publish", "127.0.0.1:8082:8080"]
+        podman("run", *arguments, f"localhost/{image}", *container["command"])
+        wait_healthy(f"series-{name}", services[name])
+
+
 def stopped_badly(name):
     """A program ends with 0 when it is asked to; what stands in for others may do as it likes."""
     done = podman("inspect", "--format", "{{.State.ExitCode}}", f"{PROJECT}-{name}", check=False)
@@ -121,15 +146,18 @@ def stopped_badly(name):
 
 def down(services):
     """Callers before those they call, each with the time that it is given."""
+    for container in podman("ps", "--all", "--quiet", "--filter", f"name={PROJECT}-series-").stdout.split():
+        podman("rm", "--force", container, check=False)
     for name in reversed(services):
         podman("stop", f"{PROJECT}-{name}", check=False)
-        if status := stopped_badly(name):
+        if "build" in services[name] and (status := stopped_badly(name)):
             print(f"compose: {name} ended with status {status}", flush=True)
     for name in services:
         podman("rm", "--force", "--volumes", f"{PROJECT}-{name}", check=False)
         for volume in services[name].get("volumes", []):
             podman("volume", "rm", "--force", f"{PROJECT}-{volume.partition(':')[0]}", check=False)
-    podman("network", "rm", "--force", PROJECT, check=False)
+    for network in (f"{PROJECT}-series", PROJECT):
+        podman("network", "rm", "--force", network, check=False)
 
 
 def main():
@@ -142,6 +170,8 @@ def main():
             while len(order) < len(services):
                 order += [name for name in services if name not in order and set(services[name].get("depends_on", {})) <= set(order)]
             down({name: services[name] for name in order})
+        case ["series"]:
+            series(services)
         case ["logs", name]:
             print(podman("logs", f"{PROJECT}-{name}").stdout)
         case _:
