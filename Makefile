@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize lint format bench proto clean images push deploy manifests try-containers
+.PHONY: help run test test-sanitize lint format bench proto clean images push deploy manifests try-containers try-rollout
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -46,6 +46,9 @@ deploy: ## Applies an overlay and waits for the rollout (OVERLAY=local TAG=… R
 
 try-containers: ## Builds the images with podman, runs docker-compose.yml and the README's tour, removes it all (as root)
 	@Scripts/try_containers.sh
+
+try-rollout: ## Counts the calls that a scale-up, a kill and a rolling update cost, with containers (as root)
+	@Scripts/try_rollout.sh
 
 clean: ## Removes what was built; the data in .run/ stays
 	@rm -rf .build

@@ -121,6 +121,7 @@ def series(services):
     podman("network", "create", network)
     for name in ("mongo", "postgres"):
         podman("network", "connect", "--alias", name, network, f"{PROJECT}-{name}")
+    started = []
     for path in sorted(glob.glob("deployments/series/*.yaml")):
         with open(path, encoding="utf-8") as file:
             deployment = next(yaml.safe_load_all(file))
@@ -135,6 +136,9 @@ def series(services):
         if name == "api":
             arguments += ["--publish", "127.0.0.1:8082:8080"]
         podman("run", *arguments, f"localhost/{image}", *container["command"])
+        started.append(name)
+    # The gateway came first, by the alphabet: the order does not matter.
+    for name in started:
         wait_healthy(f"series-{name}", services[name])
 
 
