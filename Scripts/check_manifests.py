@@ -10,6 +10,8 @@ import yaml
 
 KUBERNETES = "1.36"
 
+# DRAIN_TIMEOUT in deployments/base/kustomization.yaml.
+DRAIN_SECONDS = 20
 # What the program itself allows for stopping beyond its drain timeout.
 STOP_GRACE_SECONDS = 10
 
@@ -32,7 +34,8 @@ def check(objects):
     """All findings about objects that are applied together, as texts."""
     findings = []
     for thing in objects:
-        findings += [f"{title(thing)}: {text}" for text in [*schema(thing), *pod_rules(thing), *autoscaling(thing, objects)]]
+        texts = [*schema(thing), *pod_rules(thing), *autoscaling(thing, objects)]
+        findings += [f"{title(thing)}: {text}" for text in texts]
     for service in of_kind(objects, "Service"):
         findings += [f"{title(service)}: {text}" for text in service_rules(service, objects)]
     findings += [*unknown_references(objects), *one_sided_permissions(objects)]
@@ -119,8 +122,8 @@ def stopping(spec):
          for container in spec["containers"]))
     if seconds == 0:
         yield "callers get no time to notice that a pod goes (preStop)"
-    is_program = any(container["image"].partition(":")[0].endswith(("-service", "-gateway")) for container in spec["containers"])
-    needed = seconds + (20 + STOP_GRACE_SECONDS if is_program else 0)
+    is_ours = any("./shippy-" in (container.get("command") or [""])[0] for container in spec["containers"])
+    needed = seconds + (DRAIN_SECONDS + STOP_GRACE_SECONDS if is_ours else 0)
     if spec.get("terminationGracePeriodSeconds", 30) < needed:
         yield f"is killed before it has drained: terminationGracePeriodSeconds is below {needed}"
 
@@ -174,7 +177,8 @@ def unknown_references(objects):
     is_canary = not of_kind(objects, "Service")
     for workload in of_kind(objects, *WORKLOADS):
         spec = pod_spec(workload)
-        wanted = {("ConfigMap", volume["configMap"]["name"]) for volume in spec.get("volumes", []) if "configMap" in volume}
+        wanted = {("ConfigMap", volume["configMap"]["name"])
+                  for volume in spec.get("volumes", []) if "configMap" in volume}
         for container in spec["containers"]:
             wanted |= {("ConfigMap", one["configMapRef"]["name"])
                        for one in container.get("envFrom", []) if "configMapRef" in one}
