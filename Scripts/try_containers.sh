@@ -4,7 +4,7 @@
 #
 # No image is pulled: the base image is made by debootstrap, and stand-ins take the databases' places. PREBUILT=FOLDER takes
 # programs from there instead of compiling them in a container. Images, containers and settings are podman's in
-# .build/containers alone; nothing else on the machine is touched. KEEP=1 keeps the base image for the next time.
+# .build/containers alone, and nothing of it stays. KEEP=1 keeps the images for the next time.
 set -eu
 cd "$(dirname "$0")/.."
 name=try-containers

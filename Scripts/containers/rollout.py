@@ -1,5 +1,6 @@
-"""Several vessel services behind one name, under steady load through the gateway: started before their database, scaled up,
-one killed, all replaced one by one. Prints what failed in each phase; nothing may, and no Create may be done twice.
+"""Several vessel services behind one name, under steady load through the gateway: started before their database, scaled
+up, killed, all replaced one by one. Prints what failed in each phase. No call that may be repeated may fail, and no Create
+may be done twice.
 
 rollout.py run | down        The images are there already (Scripts/try_rollout.sh).
 """
@@ -20,8 +21,9 @@ import pymongo
 NETWORK = "shippy-roll"
 PORT = 8083
 SHARE_SECONDS = 10
-FINDERS, CREATORS = 4, 2
-FIND_PAUSE_SECONDS, CREATE_PAUSE_SECONDS = 0.02, 0.1
+KILLS = 3
+FINDERS, CREATORS = 4, 4
+FIND_PAUSE_SECONDS, CREATE_PAUSE_SECONDS = 0.02, 0.02
 UNKNOWN = "no answer"
 
 
@@ -41,13 +43,20 @@ def start_vessel(name):
     start(name, "vessel", "vessel-service", "./shippy-vessel-service", "--seed", options=("--env", "DB_HOST=mongo:27017"))
 
 
+def start_ready(name):
+    start_vessel(name)
+    wait(f"readiness of {name}", lambda: status_of(name, "/readyz") == 200, 20)
+    return name
+
+
 def start_mongo():
     podman("run", "--detach", "--name", f"{NETWORK}-mongo", "--network", NETWORK, "--network-alias", "mongo",
            "localhost/mongo:8.0")
 
 
 def address(name):
-    return podman("inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{NETWORK}").IPAddress}}}}', f"{NETWORK}-{name}")
+    template = f'{{{{(index .NetworkSettings.Networks "{NETWORK}").IPAddress}}}}'
+    return podman("inspect", "--format", template, f"{NETWORK}-{name}")
 
 
 def status_of(name, path):
@@ -139,8 +148,9 @@ class Load:
     def report(self):
         for phase, outcomes in self.outcomes.items():
             good = sum(count for (_, outcome), count in outcomes.items() if outcome == 200)
-            bad = ", ".join(f"{count} × {kind}: {outcome}" for (kind, outcome), count in outcomes.items() if outcome != 200)
-            print(f"rollout: {phase}: {good} calls answered, slowest {self.slowest[phase] * 1000:.0f} ms; failed: {bad or 'none'}")
+            bad = [f"{count} × {kind}: {outcome}" for (kind, outcome), count in outcomes.items() if outcome != 200]
+            slowest = f"slowest {self.slowest[phase] * 1000:.0f} ms"
+            print(f"rollout: {phase}: {good} calls answered, {slowest}; failed: {', '.join(bad) or 'none'}")
 
     def failed(self, *kinds):
         return sum(count for outcomes in self.outcomes.values() for (kind, outcome), count in outcomes.items()
@@ -175,16 +185,23 @@ def run():
     names = ["vessel-1", "vessel-2", "vessel-3"]
     wait("readiness of three", lambda: all(status_of(name, "/readyz") == 200 for name in names), 20)
     begun = time.monotonic()
-    seconds = wait("a fair share for each", lambda: min(share(names).values()) > 0.2, SHARE_SECONDS + 2)
-    print(f"rollout: each of three has its share {time.monotonic() - begun:.1f} s after they were ready, on old connections", flush=True)
+    wait("a fair share for each", lambda: min(share(names).values()) > 0.2, SHARE_SECONDS + 2)
+    seconds = time.monotonic() - begun
+    print(f"rollout: each of three has its share {seconds:.1f} s after they were ready, on old connections", flush=True)
 
-    load.phase = "one killed by -9"
-    podman("kill", "--signal", "KILL", f"{NETWORK}-vessel-2")
-    time.sleep(8)
+    load.phase = f"{KILLS} killed by -9, each replaced afterwards"
+    number = len(names)
+    for _ in range(KILLS):
+        podman("kill", "--signal", "KILL", f"{NETWORK}-{names.pop(0)}")
+        time.sleep(2)
+        number += 1
+        names.append(start_ready(f"vessel-{number}"))
+        time.sleep(2)
     load.phase = "all replaced one by one"
-    for old, new in (("vessel-1", "vessel-4"), ("vessel-3", "vessel-5")):
-        start_vessel(new)
-        wait(f"readiness of {new}", lambda: status_of(new, "/readyz") == 200, 20)
+    for old in names:
+        number += 1
+        start_ready(f"vessel-{number}")
+        # As a cluster does it but for the pause before: SIGTERM, while the name still leads here.
         podman("stop", "--time", "35", f"{NETWORK}-{old}")
         if (status := podman("inspect", "--format", "{{.State.ExitCode}}", f"{NETWORK}-{old}")) != "0":
             sys.exit(f"rollout: {old} ended with status {status}")
