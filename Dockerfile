@@ -1,4 +1,5 @@
-# All images of Shippy, one target each: vessel-service, user-service, consignment-service, email-service, api-gateway, ui.
+# All images of Shippy, one target each: vessel-service, user-service, consignment-service, email-service,
+# api-gateway, ui.
 #
 #   docker build --target vessel-service --tag shippy/vessel-service:0.1.0 .
 #
@@ -68,7 +69,8 @@ CMD ["./shippy-vessel-service"]
 
 FROM runtime-mongo AS consignment-service
 COPY --from=programs /programs/shippy-consignment-service ./
-LABEL org.opencontainers.image.title="consignment-service" org.opencontainers.image.description="Shippy's bookings, over gRPC"
+LABEL org.opencontainers.image.title="consignment-service" \
+    org.opencontainers.image.description="Shippy's bookings, over gRPC"
 CMD ["./shippy-consignment-service"]
 
 FROM runtime-mongo AS email-service
@@ -88,7 +90,8 @@ RUN apt-get update -q && \
     rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
 USER 10001:10001
 COPY --from=programs /programs/shippy-user-service ./
-LABEL org.opencontainers.image.title="user-service" org.opencontainers.image.description="Shippy's people and tokens, over gRPC"
+LABEL org.opencontainers.image.title="user-service" \
+    org.opencontainers.image.description="Shippy's people and tokens, over gRPC"
 CMD ["./shippy-user-service"]
 
 FROM runtime AS api-gateway

@@ -42,6 +42,10 @@ def check(objects):
     return findings
 
 
+def schema_only(objects):
+    return [f"{title(thing)}: {text}" for thing in objects for text in schema(thing)]
+
+
 def title(thing):
     return f"{thing.get('kind')} {thing.get('metadata', {}).get('name')}"
 
@@ -221,7 +225,7 @@ def main(arguments):
     rules = check
     if arguments[:1] == ["--schema-only"]:
         arguments = arguments[1:]
-        rules = lambda objects: [f"{title(thing)}: {text}" for thing in objects for text in schema(thing)]
+        rules = schema_only
     for argument in arguments:
         name, _, path = argument.partition("=")
         with open(path, encoding="utf-8") as file:

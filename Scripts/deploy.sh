@@ -1,14 +1,15 @@
 #!/bin/sh
-# Applies an overlay with images of one tag and waits until the rollout is through: OVERLAY=gke TAG=… REGISTRY=… deploy.sh.
-# With DRY_RUN=1 it only prints what it would apply.
+# Applies an overlay with images of one tag and waits until the rollout is through: OVERLAY=gke TAG=… REGISTRY=…
+# deploy.sh. With DRY_RUN=1 it only prints what it would apply.
 set -eu
 cd "$(dirname "$0")/.."
 name=deploy
 . Scripts/lib.sh
 . Scripts/version.sh
 
-[ -n "${OVERLAY:-}" ] || fail "say which overlay: make deploy OVERLAY=local (one of $(ls deployments/overlays | tr '\n' ' '))"
-[ -d "deployments/overlays/$OVERLAY" ] || fail "there is no overlay $OVERLAY in deployments/overlays"
+known=$(ls deployments/overlays | tr '\n' ' ')
+[ -n "${OVERLAY:-}" ] || fail "say which overlay, one of $known: make deploy OVERLAY=local"
+[ -d "deployments/overlays/$OVERLAY" ] || fail "there is no overlay $OVERLAY; there are $known"
 case $TAG in
     latest | unknown) fail "TAG=$TAG says nothing; a rollback needs tags that differ" ;;
     *-dirty) say "the sources have changes that are not committed; the tag says so: $TAG" >&2 ;;
@@ -35,7 +36,8 @@ kubectl --namespace shippy get secret shippy >/dev/null 2>&1 ||
 kubectl apply -k "$out"
 
 # Only what the overlay holds: a canary is one Deployment.
-deployments=$(kubectl kustomize "$out" | awk '$1 == "kind:" { kind = $2 } $1 == "name:" && kind == "Deployment" && /^  name:/ { print $2 }')
+deployments=$(kubectl kustomize "$out" |
+    awk '/^kind: / { kind = $2 } /^  name: / && kind == "Deployment" { print $2 }')
 for deployment in $deployments; do
     kubectl --namespace shippy rollout status --timeout="${ROLLOUT_TIMEOUT:-10m}" "deployment/$deployment" || {
         say "$deployment did not get through. What is wrong: kubectl -n shippy describe deployment $deployment" >&2

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Puts an empty source file where Package.swift wants sources, so that the dependencies can be built before our own code is
-# there (see Dockerfile). With --missing only where there is nothing yet: a build of the programs needs no tests, but their
-# folders.
+# Puts an empty source file where Package.swift wants sources, so that the dependencies can be built before our own
+# code is there (see Dockerfile). With --missing only where there is nothing yet: a build of the programs needs no
+# tests, but their folders.
 set -eu
 cd "$(dirname "$0")/.."
 

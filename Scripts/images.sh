@@ -18,7 +18,8 @@ case "${1:-}" in
         ;;
     push)
         for image in $images; do
-            "$builder" push "$(image_name "$image")" || fail "$(image_name "$image") could not be pushed; is it built, are you logged in?"
+            "$builder" push "$(image_name "$image")" ||
+                fail "$(image_name "$image") could not be pushed; is it built, are you logged in?"
         done
         ;;
     *) fail "say build or push" ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the Secrets that the manifests name, with random values, where they are missing. What is there stays as it is, so
-# running it again is safe. SMTP_URL is taken from the environment. NAMESPACE is shippy by default.
+# Makes the Secrets that the manifests name, with random values, where they are missing. What is there stays as it is,
+# so running it again is safe. SMTP_URL is taken from the environment. NAMESPACE is shippy by default.
 set -eu
 cd "$(dirname "$0")/.."
 name=secrets

@@ -96,27 +96,34 @@ def wait_healthy(name, service):
     sys.exit(f"compose: {name} is not healthy after {interval * retries} s; its log ends with\n{log}")
 
 
-def up(services):
-    podman("network", "create", PROJECT)
-    started, healthy = [], set()
-    while len(started) < len(services):
-        ready = [name for name in services if name not in started and set(services[name].get("depends_on", {})) <= set(started)]
+def in_order(services):
+    """Their names, each after those that it depends on."""
+    order = []
+    while len(order) < len(services):
+        ready = [name for name, service in services.items()
+                 if name not in order and set(service.get("depends_on", {})) <= set(order)]
         if not ready:
             sys.exit("compose: some services depend on each other in a circle")
-        for name in ready:
-            for needed, how in services[name].get("depends_on", {}).items():
-                if how["condition"] == "service_healthy" and needed not in healthy:
-                    wait_healthy(needed, services[needed])
-                    healthy.add(needed)
-            start(name, services[name])
-            started.append(name)
+        order += ready
+    return order
+
+
+def up(services):
+    podman("network", "create", PROJECT)
+    healthy = set()
+    for name in in_order(services):
+        for needed, how in services[name].get("depends_on", {}).items():
+            if how["condition"] == "service_healthy" and needed not in healthy:
+                wait_healthy(needed, services[needed])
+                healthy.add(needed)
+        start(name, services[name])
     for name in services:
         if name not in healthy:
             wait_healthy(name, services[name])
 
 
 def series(services):
-    """The containers as the manifests describe them: image, command and variables. All but the image's tag is as written."""
+    """Containers as the manifests describe them: image, command and variables. All but the image's tag is as written."""
     network = f"{PROJECT}-series"
     podman("network", "create", network)
     for name in ("mongo", "postgres"):
@@ -170,10 +177,7 @@ def main():
         case ["up"]:
             up(services)
         case ["down"]:
-            order = []
-            while len(order) < len(services):
-                order += [name for name in services if name not in order and set(services[name].get("depends_on", {})) <= set(order)]
-            down({name: services[name] for name in order})
+            down({name: services[name] for name in in_order(services)})
         case ["series"]:
             series(services)
         case ["logs", name]:

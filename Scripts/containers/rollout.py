@@ -35,8 +35,8 @@ def podman(*arguments, check=True):
 
 
 def start(name, alias, image, *command, options=()):
-    podman("run", "--detach", "--name", f"{NETWORK}-{name}", "--network", NETWORK, "--network-alias", alias, "--read-only",
-           "--cap-drop", "ALL", *options, f"localhost/shippy/{image}:{os.environ['TAG']}", *command)
+    podman("run", "--detach", "--name", f"{NETWORK}-{name}", "--network", NETWORK, "--network-alias", alias,
+           "--read-only", "--cap-drop", "ALL", *options, f"localhost/shippy/{image}:{os.environ['TAG']}", *command)
 
 
 def start_vessel(name):
@@ -212,7 +212,8 @@ def run():
     vessels = pymongo.MongoClient(f"mongodb://{address('mongo')}:27017/?directConnection=true")["shippy"]["vessels"]
     stored = collections.Counter(one["name"] for one in vessels.find({}, {"name": 1}) if "-" in one["name"])
     twice = [name for name, count in stored.items() if count > 1]
-    lost = [name for name in [*load.plain, *(name for name in load.tries if name.startswith("keyed"))] if not stored[name]]
+    answered = [*load.plain, *(name for name in load.tries if name.startswith("keyed"))]
+    lost = [name for name in answered if not stored[name]]
     again = sum(1 for count in load.tries.values() if count > 1)
     print(f"rollout: {len(stored)} vessels created, {again} of them sent again with their key; done twice: {len(twice)}, "
           f"answered and not stored: {len(lost)}")
