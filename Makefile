@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize lint format bench proto clean
+.PHONY: help run test test-sanitize lint format bench proto clean images push deploy manifests try-containers try-rollout
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -31,6 +31,24 @@ bench: ## Measures: calls per second, processor time per call, latency, memory
 proto: ## Generates the messages from Protos/
 	@Scripts/install.sh test
 	@Scripts/proto.sh
+
+images: ## Builds the images (REGISTRY=shippy TAG=…)
+	@Scripts/images.sh build
+
+push: ## Pushes them to REGISTRY
+	@Scripts/images.sh push
+
+manifests: ## Renders every overlay of deployments/ to .build/manifests and checks it
+	@Scripts/manifests.sh
+
+deploy: ## Applies an overlay and waits for the rollout (OVERLAY=local TAG=… REGISTRY=…)
+	@Scripts/deploy.sh
+
+try-containers: ## Builds the images with podman, runs docker-compose.yml and the README's tour, removes it all (as root)
+	@Scripts/try_containers.sh
+
+try-rollout: ## Counts the calls that a scale-up, a kill and a rolling update cost, with containers (as root)
+	@Scripts/try_rollout.sh
 
 clean: ## Removes what was built; the data in .run/ stays
 	@rm -rf .build

@@ -1,0 +1,242 @@
+"""Checks rendered manifests: each object strictly against Kubernetes' schemas, and all of them against the house rules.
+
+check_manifests.py [--schema-only] NAME=FILE...   prints a line for each finding and ends with status 1 if there is one.
+"""
+
+import sys
+
+import kubernetes_validate
+import yaml
+
+KUBERNETES = "1.36"
+
+# DRAIN_TIMEOUT in deployments/base/kustomization.yaml.
+DRAIN_SECONDS = 20
+# What the program itself allows for stopping beyond its drain timeout.
+STOP_GRACE_SECONDS = 10
+
+WORKLOADS = {"Deployment", "StatefulSet", "Job"}
+
+# The operators' kinds: their schemas are not Kubernetes', so only what we use of them is known here.
+OPERATOR_KINDS = {
+    ("postgresql.cnpg.io/v1", "Cluster"): {
+        "needed": {"instances", "storage"},
+        "known": {"instances", "imageName", "minSyncReplicas", "maxSyncReplicas", "storage", "bootstrap", "resources"},
+    },
+    ("mongodbcommunity.mongodb.com/v1", "MongoDBCommunity"): {
+        "needed": {"type", "members", "version", "security", "users"},
+        "known": {"type", "members", "version", "security", "users", "statefulSet"},
+    },
+}
+
+
+def check(objects):
+    """All findings about objects that are applied together, as texts."""
+    findings = []
+    for thing in objects:
+        texts = [*schema(thing), *pod_rules(thing), *autoscaling(thing, objects)]
+        findings += [f"{title(thing)}: {text}" for text in texts]
+    for service in of_kind(objects, "Service"):
+        findings += [f"{title(service)}: {text}" for text in service_rules(service, objects)]
+    findings += [*unknown_references(objects), *one_sided_permissions(objects)]
+    return findings
+
+
+def schema_only(objects):
+    return [f"{title(thing)}: {text}" for thing in objects for text in schema(thing)]
+
+
+def title(thing):
+    return f"{thing.get('kind')} {thing.get('metadata', {}).get('name')}"
+
+
+def of_kind(objects, *kinds):
+    return [thing for thing in objects if thing.get("kind") in kinds]
+
+
+def schema(thing):
+    if rules := OPERATOR_KINDS.get((thing.get("apiVersion"), thing.get("kind"))):
+        fields = set(thing.get("spec", {}))
+        yield from (f"spec.{name} is missing" for name in sorted(rules["needed"] - fields))
+        yield from (f"spec.{name} is unknown" for name in sorted(fields - rules["known"]))
+        return
+    try:
+        kubernetes_validate.validate(thing, KUBERNETES, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        yield f"{'.'.join(str(part) for part in error.path)}: {error.message}"
+    except kubernetes_validate.SchemaNotFoundError:
+        yield f"Kubernetes {KUBERNETES} has no {thing.get('apiVersion')} {thing.get('kind')}"
+
+
+def pod_spec(workload):
+    return workload["spec"]["template"]["spec"]
+
+
+def pod_labels(workload):
+    return workload["spec"]["template"]["metadata"].get("labels", {})
+
+
+def pod_rules(thing):
+    if thing.get("kind") not in WORKLOADS:
+        return
+    spec = pod_spec(thing)
+    confinement = spec.get("securityContext", {})
+    if confinement.get("runAsNonRoot") is not True or not confinement.get("runAsUser"):
+        yield "runs as root, or as a user without a number (runAsNonRoot, runAsUser)"
+    if confinement.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        yield "has no seccomp profile (RuntimeDefault)"
+    if spec.get("automountServiceAccountToken") is not False:
+        yield "gets a token for the cluster's API that it has no use for (automountServiceAccountToken)"
+    if not spec.get("serviceAccountName"):
+        yield "has no ServiceAccount of its own"
+    for container in spec.get("initContainers", []) + spec["containers"]:
+        for text in container_rules(container, is_server=thing["kind"] != "Job"):
+            yield f"container {container['name']}: {text}"
+    if thing["kind"] == "Deployment":
+        yield from stopping(spec)
+        if "topologySpreadConstraints" not in spec:
+            yield "has no topologySpreadConstraints"
+
+
+def container_rules(container, is_server):
+    limits = container.get("resources", {})
+    for part in ("requests", "limits"):
+        for what in ("cpu", "memory"):
+            if not limits.get(part, {}).get(what):
+                yield f"no {part} of {what}"
+    confinement = container.get("securityContext", {})
+    if confinement.get("readOnlyRootFilesystem") is not True:
+        yield "its root filesystem can be written (readOnlyRootFilesystem)"
+    if confinement.get("allowPrivilegeEscalation") is not False:
+        yield "it may get more privileges (allowPrivilegeEscalation)"
+    if confinement.get("capabilities", {}).get("drop") != ["ALL"]:
+        yield "it keeps capabilities (drop: [ALL])"
+    if is_server:
+        yield from (f"no {probe}" for probe in ("readinessProbe", "livenessProbe") if not container.get(probe))
+    image = container.get("image", "")
+    tag = image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[2]
+    if "@sha256:" not in image and tag in ("", "latest"):
+        yield f"the image {image} has no tag of its own"
+
+
+def stopping(spec):
+    """Kubernetes must wait for the pause before SIGTERM and for what the program then does."""
+    seconds = max(
+        (container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+         for container in spec["containers"]))
+    if seconds == 0:
+        yield "callers get no time to notice that a pod goes (preStop)"
+    is_ours = any("./shippy-" in (container.get("command") or [""])[0] for container in spec["containers"])
+    needed = seconds + (DRAIN_SECONDS + STOP_GRACE_SECONDS if is_ours else 0)
+    if spec.get("terminationGracePeriodSeconds", 30) < needed:
+        yield f"is killed before it has drained: terminationGracePeriodSeconds is below {needed}"
+
+
+def autoscaling(thing, objects):
+    if thing.get("kind") != "HorizontalPodAutoscaler":
+        return
+    target = thing["spec"]["scaleTargetRef"]
+    found = [one for one in of_kind(objects, target["kind"]) if one["metadata"]["name"] == target["name"]]
+    if not found:
+        yield f"there is no {target['kind']} {target['name']}"
+        return
+    if "replicas" in found[0]["spec"]:
+        yield f"{title(found[0])} says replicas, so each apply undoes the scaling"
+    labels = pod_labels(found[0])
+    if not any(selects(budget["spec"].get("selector"), labels) for budget in of_kind(objects, "PodDisruptionBudget")):
+        yield "no PodDisruptionBudget keeps its pods while nodes are drained"
+
+
+def selects(selector, labels):
+    wanted = (selector or {}).get("matchLabels", {})
+    return bool(wanted) and wanted.items() <= labels.items()
+
+
+def service_rules(service, objects):
+    """It has pods, they have its port, and a NetworkPolicy of theirs admits callers to it."""
+    selector = service["spec"].get("selector", {})
+    workloads = [one for one in of_kind(objects, *WORKLOADS) if selector.items() <= pod_labels(one).items()]
+    if not workloads:
+        yield "it selects no pods"
+        return
+    labels = pod_labels(workloads[0])
+    named = {port["name"]: port["containerPort"] for container in pod_spec(workloads[0])["containers"]
+             for port in container.get("ports", [])}
+    for port in service["spec"]["ports"]:
+        target = port.get("targetPort", port["port"])
+        number = named.get(target, target)
+        if number not in named.values():
+            yield f"its pods have no port {target}"
+        policies = [one for one in of_kind(objects, "NetworkPolicy") if selects(one["spec"]["podSelector"], labels)]
+        admitted = {rule_port["port"] for policy in policies for rule in policy["spec"].get("ingress", [])
+                    for rule_port in rule.get("ports", [])}
+        if number not in admitted:
+            yield f"no NetworkPolicy of its pods admits callers to port {number}"
+
+
+def unknown_references(objects):
+    """ConfigMaps and ServiceAccounts that a pod needs and nobody made. Secrets are in no file on purpose."""
+    names = {(one["kind"], one["metadata"]["name"]) for one in objects}
+    # A canary stands beside an overlay that has these already.
+    is_canary = not of_kind(objects, "Service")
+    for workload in of_kind(objects, *WORKLOADS):
+        spec = pod_spec(workload)
+        wanted = {("ConfigMap", volume["configMap"]["name"])
+                  for volume in spec.get("volumes", []) if "configMap" in volume}
+        for container in spec["containers"]:
+            wanted |= {("ConfigMap", one["configMapRef"]["name"])
+                       for one in container.get("envFrom", []) if "configMapRef" in one}
+        if not is_canary:
+            wanted.add(("ServiceAccount", spec.get("serviceAccountName")))
+        for kind, name in sorted(wanted - names, key=str):
+            yield f"{title(workload)}: there is no {kind} {name}"
+
+
+def one_sided_permissions(objects):
+    """Who may call must be admitted, and who is admitted must be allowed to call."""
+    calls, admissions, open_to_all = set(), set(), set()
+    for policy in of_kind(objects, "NetworkPolicy"):
+        own = label(policy["spec"]["podSelector"])
+        open_to_all |= {(own, port["port"]) for rule in policy["spec"].get("ingress", []) if "from" not in rule
+                        for port in rule.get("ports", [])}
+        for direction, peers, pairs in (("egress", "to", calls), ("ingress", "from", admissions)):
+            for rule in policy["spec"].get(direction, []):
+                for peer in rule.get(peers, []):
+                    other = label(peer.get("podSelector"))
+                    if own is None or other is None or "namespaceSelector" in peer:
+                        continue
+                    both = (own, other) if direction == "egress" else (other, own)
+                    pairs.update((*both, port["port"]) for port in rule.get("ports", []))
+    for caller, callee, port in sorted(calls - admissions):
+        if (callee, port) in open_to_all:
+            continue
+        yield f"NetworkPolicy: {caller} may call {callee}:{port}, which does not admit it"
+    for caller, callee, port in sorted(admissions - calls):
+        yield f"NetworkPolicy: {callee}:{port} admits {caller}, which may not call it"
+
+
+def label(selector):
+    labels = (selector or {}).get("matchLabels", {})
+    return next(iter(labels.values()), None)
+
+
+def main(arguments):
+    status = 0
+    rules = check
+    if arguments[:1] == ["--schema-only"]:
+        arguments = arguments[1:]
+        rules = schema_only
+    for argument in arguments:
+        name, _, path = argument.partition("=")
+        with open(path, encoding="utf-8") as file:
+            objects = [thing for thing in yaml.safe_load_all(file) if thing]
+        findings = rules(objects) if objects else ["renders nothing"]
+        for text in findings:
+            print(f"{name}: {text}", file=sys.stderr)
+        status = status or bool(findings)
+        print(f"{name}: {len(objects)} objects, {len(findings) or 'no'} findings")
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

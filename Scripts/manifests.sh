@@ -1,0 +1,28 @@
+#!/bin/sh
+# Renders every overlay to .build/manifests and checks what comes out; breaks it on purpose first, to see that the
+# checks see it. Needs kubectl, but no cluster.
+set -eu
+cd "$(dirname "$0")/.."
+name=manifests
+. Scripts/lib.sh
+
+command -v kubectl >/dev/null || fail "kubectl is missing; get it from https://kubernetes.io/docs/tasks/tools"
+python=${PYTHON:-$venv/bin/python3}
+[ -x "$python" ] || Scripts/install.sh test
+
+out=.build/manifests
+rm -rf "$out"
+mkdir -p "$out"
+rendered=
+for overlay in deployments/overlays/*/; do
+    overlay=$(basename "$overlay")
+    kubectl kustomize "deployments/overlays/$overlay" >"$out/$overlay.yaml" ||
+        fail "the overlay $overlay does not render"
+    rendered="$rendered $overlay=$out/$overlay.yaml"
+done
+"$python" Scripts/test_check_manifests.py "$out" || fail "a check does not see what it should"
+# shellcheck disable=SC2086 # one word for each overlay
+"$python" Scripts/check_manifests.py $rendered || fail "the manifests break rules; see above"
+"$python" Scripts/check_manifests.py --schema-only $(printf 'series=%s ' deployments/series/*.yaml) ||
+    fail "the series' manifests are not valid"
+say "all overlays are in $out"

@@ -1,0 +1,172 @@
+"""Proves that check_manifests.py sees each break that it is there for: takes a good overlay, breaks one thing, and looks
+for the finding.
+
+test_check_manifests.py FOLDER   FOLDER has gke.yaml and operators.yaml as rendered.
+"""
+
+import copy
+import sys
+
+import yaml
+
+from check_manifests import check
+
+
+def find(objects, kind, name):
+    return next(one for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
+
+
+def pod(objects, kind="Deployment", name="vessel"):
+    return find(objects, kind, name)["spec"]["template"]["spec"]
+
+
+def container(objects, kind="Deployment", name="vessel"):
+    return pod(objects, kind, name)["containers"][0]
+
+
+def remove(objects, kind, name):
+    objects.remove(find(objects, kind, name))
+
+
+def lose(mapping, *path):
+    for key in path[:-1]:
+        mapping = mapping[key]
+    del mapping[path[-1]]
+
+
+def put(mapping, value, *path):
+    for key in path[:-1]:
+        mapping = mapping[key]
+    mapping[path[-1]] = value
+
+
+# What is done to the overlay `gke`, and a part of the finding that must come of it.
+BREAKS = [
+    ("an unknown field", lambda o: put(container(o), True, "privileged"), "Additional properties"),
+    (
+        "a value of the wrong type",
+        lambda o: put(find(o, "HorizontalPodAutoscaler", "api"), "3", "spec", "minReplicas"),
+        "minReplicas",
+    ),
+    (
+        "a kind that does not exist any more",
+        lambda o: put(find(o, "PodDisruptionBudget", "api"), "policy/v1beta1", "apiVersion"),
+        "has no policy/v1beta1",
+    ),
+    ("no readiness probe", lambda o: lose(container(o), "readinessProbe"), "no readinessProbe"),
+    ("no liveness probe", lambda o: lose(container(o, "StatefulSet", "mongo"), "livenessProbe"), "no livenessProbe"),
+    ("no memory limit", lambda o: lose(container(o), "resources", "limits", "memory"), "no limits of memory"),
+    (
+        "no processor request",
+        lambda o: lose(container(o, "Job", "mongo-init"), "resources", "requests", "cpu"),
+        "no requests of cpu",
+    ),
+    ("root", lambda o: lose(pod(o), "securityContext", "runAsNonRoot"), "runs as root"),
+    ("user 0", lambda o: put(pod(o), 0, "securityContext", "runAsUser"), "runs as root"),
+    ("no seccomp profile", lambda o: lose(pod(o), "securityContext", "seccompProfile"), "seccomp"),
+    (
+        "a writable root filesystem",
+        lambda o: put(container(o), False, "securityContext", "readOnlyRootFilesystem"),
+        "can be written",
+    ),
+    ("capabilities", lambda o: lose(container(o), "securityContext", "capabilities"), "capabilities"),
+    (
+        "more privileges",
+        lambda o: lose(container(o), "securityContext", "allowPrivilegeEscalation"),
+        "more privileges",
+    ),
+    ("a token of the API", lambda o: lose(pod(o), "automountServiceAccountToken"), "token"),
+    ("the default ServiceAccount", lambda o: lose(pod(o), "serviceAccountName"), "no ServiceAccount of its own"),
+    (
+        "a ServiceAccount that nobody made",
+        lambda o: remove(o, "ServiceAccount", "vessel"),
+        "there is no ServiceAccount vessel",
+    ),
+    ("the tag latest", lambda o: put(container(o), "shippy/vessel-service:latest", "image"), "no tag of its own"),
+    (
+        "no tag, a registry with a port",
+        lambda o: put(container(o), "host:5000/vessel-service", "image"),
+        "no tag of its own",
+    ),
+    ("no preStop", lambda o: lose(container(o), "lifecycle"), "no time to notice"),
+    (
+        "a short grace period",
+        lambda o: put(pod(o), 39, "terminationGracePeriodSeconds"),
+        "is killed before it has drained",
+    ),
+    ("no spread", lambda o: lose(pod(o), "topologySpreadConstraints"), "topologySpreadConstraints"),
+    ("no budget", lambda o: remove(o, "PodDisruptionBudget", "user"), "no PodDisruptionBudget"),
+    (
+        "an autoscaler of nothing",
+        lambda o: put(find(o, "HorizontalPodAutoscaler", "api"), "gateway", "spec", "scaleTargetRef", "name"),
+        "there is no Deployment gateway",
+    ),
+    (
+        "replicas beside an autoscaler",
+        lambda o: put(find(o, "Deployment", "api"), 3, "spec", "replicas"),
+        "each apply undoes the scaling",
+    ),
+    ("no network policy", lambda o: remove(o, "NetworkPolicy", "postgres"), "Service postgres: no NetworkPolicy"),
+    (
+        "a policy for another port",
+        lambda o: put(find(o, "NetworkPolicy", "vessel"), 8081, "spec", "ingress", 0, "ports", 0, "port"),
+        "Service vessel: no NetworkPolicy",
+    ),
+    (
+        "a caller that is not admitted",
+        lambda o: lose(find(o, "NetworkPolicy", "user"), "spec", "ingress", 0, "from", 1),
+        "consignment may call user:8080",
+    ),
+    (
+        "a caller that may not call",
+        lambda o: lose(find(o, "NetworkPolicy", "consignment"), "spec", "egress"),
+        "vessel:8080 admits consignment",
+    ),
+    (
+        "a Service without pods",
+        lambda o: put(find(o, "Service", "email"), {"app": "mail"}, "spec", "selector"),
+        "selects no pods",
+    ),
+    (
+        "a Service with a port that pods lack",
+        lambda o: put(find(o, "Service", "api"), "https", "spec", "ports", 0, "targetPort"),
+        "have no port https",
+    ),
+    ("settings that nobody made", lambda o: remove(o, "ConfigMap", "mongo-init"), "there is no ConfigMap mongo-init"),
+]
+
+OPERATOR_BREAKS = [
+    (
+        "a Cluster without instances",
+        lambda o: lose(find(o, "Cluster", "postgres"), "spec", "instances"),
+        "spec.instances is missing",
+    ),
+    (
+        "a MongoDBCommunity with a slip",
+        lambda o: put(find(o, "MongoDBCommunity", "mongo"), 3, "spec", "memberz"),
+        "spec.memberz is unknown",
+    ),
+]
+
+
+def main(folder):
+    failures = []
+    for overlay, breaks in (("gke", BREAKS), ("operators", OPERATOR_BREAKS)):
+        with open(f"{folder}/{overlay}.yaml", encoding="utf-8") as file:
+            good = list(yaml.safe_load_all(file))
+        before = set(check(good))
+        for name, destroy, expected in breaks:
+            objects = copy.deepcopy(good)
+            destroy(objects)
+            new = set(check(objects)) - before
+            if not any(expected in text for text in new):
+                failures.append(f"{name}: expected '{expected}', got {sorted(new) or 'nothing'}")
+    for text in failures:
+        print(text, file=sys.stderr)
+    count = len(BREAKS) + len(OPERATOR_BREAKS)
+    print(f"checks: {count - len(failures)} of {count} breaks seen")
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
