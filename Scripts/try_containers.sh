@@ -4,7 +4,7 @@
 #
 # No image is pulled: the base image is made by debootstrap, and stand-ins take the databases' places. PREBUILT=FOLDER
 # takes programs from there instead of compiling them in a container. Images, containers and settings are podman's in
-# .build/containers alone, and nothing of it stays. KEEP=1 keeps the images for the next time.
+# .build/containers alone, and nothing of it stays but logs. KEEP=1 keeps the images for the next time.
 set -eu
 cd "$(dirname "$0")/.."
 name=try-containers
@@ -28,7 +28,7 @@ say "taking the README's tour"
 tries=0
 until "$python" Scripts/containers/compose.py logs mailpit | grep -q 'Subject: Welcome to Shippy, Ewan'; do
     tries=$((tries + 1))
-    [ $tries -lt 30 ] || fail "the welcome mail did not arrive"
+    [ $tries -lt 90 ] || fail "the welcome mail did not arrive; see $here/logs/email.log"
     sleep 1
 done
 say "the welcome mail arrived"

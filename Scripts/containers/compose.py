@@ -15,6 +15,8 @@ import time
 import yaml
 
 PROJECT = "shippy-try"
+# What all said, kept when they are gone.
+LOGS = ".build/containers/logs"
 UNDERSTOOD = {
     "image", "build", "command", "environment", "healthcheck", "depends_on", "read_only", "cap_drop", "security_opt",
     "restart", "stop_grace_period", "ports", "volumes", "tmpfs", "sysctls",
@@ -57,6 +59,8 @@ def words(value):
 
 def run_arguments(name, service):
     yield from ("--detach", "--name", f"{PROJECT}-{name}", "--network", PROJECT, "--network-alias", name)
+    # podman's name server loses a question now and then; asked again after 1 s, not 5, nobody notices.
+    yield from ("--dns-option", "timeout:1", "--dns-option", "attempts:5")
     yield from ("--stop-timeout", str(service.get("stop_grace_period", "10s")).rstrip("s"))
     if service.get("read_only"):
         # podman would mount a writable /tmp, /run and /var/tmp by itself; Docker does not.
@@ -159,8 +163,11 @@ def down(services):
     """Callers before those they call, each with the time that it is given."""
     for container in podman("ps", "--all", "--quiet", "--filter", f"name={PROJECT}-series-").stdout.split():
         podman("rm", "--force", container, check=False)
+    os.makedirs(LOGS, exist_ok=True)
     for name in reversed(services):
         podman("stop", f"{PROJECT}-{name}", check=False)
+        with open(f"{LOGS}/{name}.log", "w", encoding="utf-8") as log:
+            log.write(podman("logs", f"{PROJECT}-{name}", check=False).stdout)
         if "build" in services[name] and (status := stopped_badly(name)):
             print(f"compose: {name} ended with status {status}", flush=True)
     for name in services:

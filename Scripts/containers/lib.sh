@@ -40,12 +40,28 @@ JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 DB_PASSWORD=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 export JWT_SECRET DB_PASSWORD
 
+# netavark leaves its chains behind when the last network goes. Who had some before keeps them.
+had_chains=$(iptables -w -S | grep -c NETAVARK || true)
+remove_chains() {
+    [ "$had_chains" = 0 ] || return 0
+    for table in filter nat; do
+        iptables -w -t $table -S | sed -n '/^-A .*NETAVARK/s/^-A/-D/p' | while read -r rule; do
+            # The rules come as iptables takes them, quotes included.
+            eval "iptables -w -t $table $rule"
+        done
+        iptables -w -t $table -S | sed -n 's/^-N \(NETAVARK.*\)/\1/p' | while read -r chain; do
+            iptables -w -t $table -X "$chain"
+        done
+    done
+}
+
 remove_store() {
+    rm -rf "$here/standins" "$here/programs"
     [ -z "${KEEP:-}" ] || return 0
     podman rmi --all --force >/dev/null 2>&1 || true
     # The store's folder may still be mounted on itself.
     umount "$here/storage/overlay" 2>/dev/null || true
-    rm -rf "$here/storage" "$here/run" "$here/networks" "$here/root" "$here/programs" "$here/standins"
+    rm -rf "$here/storage" "$here/run" "$here/networks" "$here/root"
 }
 
 tear_down() {
@@ -54,6 +70,7 @@ tear_down() {
     trap '' INT TERM HUP
     say "tearing down"
     stop_containers || status=1
+    remove_chains
     remove_store
     exit $status
 }
