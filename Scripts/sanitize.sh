@@ -9,7 +9,7 @@ name=sanitize
 Scripts/install.sh test
 export SHIPPY_TEST_VENV="$venv"
 # Programs are several times slower under a sanitizer, and the tests watch the clock.
-export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${TEST_WIDTH:-2}"
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${TEST_WIDTH:-1}"
 export TSAN_OPTIONS="suppressions=$PWD/Scripts/races.supp:print_suppressions=0"
 export LSAN_OPTIONS="suppressions=$PWD/Scripts/leaks.supp:print_suppressions=0"
 for sanitizer in thread address; do
