@@ -106,8 +106,18 @@ if [ -n "${PREBUILT:-}" ]; then
 else
     say "making an image of the compiler on this machine"
     toolchain=$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")
-    printf 'FROM %s\nCOPY . /usr\n' "$base" |
-        podman build --quiet --tag localhost/swift --file - "$toolchain" >/dev/null
+    podman build --quiet --isolation chroot --network host --build-arg DEBIAN_IMAGE="$base" --tag localhost/swift \
+        --file Scripts/containers/Dockerfile.compiler "$toolchain" >"$here/compiler.log" 2>&1 ||
+        { tail -n 20 "$here/compiler.log" >&2; fail "no image of the compiler"; }
+    # Where git reads packages from folders of this machine, the build in the image does so, too.
+    git config --get-regexp '^url\.' | sed -n 's|^url\.\(/.*\)\.insteadof .*|\1|p' | sort -u >"$here/mirrors"
+    if [ -s "$here/mirrors" ]; then
+        { printf '[safe]\n\tdirectory = *\n'
+          git config --get-regexp '^url\.' | sed -n 's|^url\.\(/.*\)\.insteadof \(.*\)|[url "\1"]\n\tinsteadOf = \2|p'
+        } >"$here/gitconfig"
+        flags="$flags --volume $here/gitconfig:/etc/gitconfig:ro"
+        while read -r mirror; do flags="$flags --volume ${mirror%/}:${mirror%/}:ro"; done <"$here/mirrors"
+    fi
     flags="$flags --build-arg SWIFT_IMAGE=localhost/swift"
 fi
 BUILDER=podman BUILD_FLAGS="$flags" Scripts/images.sh build >"$here/build.log" 2>&1 ||
