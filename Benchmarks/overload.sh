@@ -1,7 +1,7 @@
 # What the whole system carries, and what it does with twice of that. Sourced by run.sh.
 #
 # MINUTES=1 (of twice the capacity), STEP_SECONDS=5 (each step of the search), MIX=signup=1,… (load-generator --help),
-# CONNECTIONS=256, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search). The programs take their
+# CONNECTIONS=2000, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search). The programs take their
 # variables from the environment, as always. JSON and plots are left in .build/bench.
 
 minutes=${MINUTES:-1}
@@ -9,7 +9,7 @@ step_seconds=${STEP_SECONDS:-5}
 out=$root/.build/bench
 mkdir -p "$out"
 start_all "sqlite:$work/overload.db"
-load=("$bin/load-generator" --url "http://127.0.0.1:$gateway_port" --connections "${CONNECTIONS:-256}" ${MIX:+--mix "$MIX"})
+load=("$bin/load-generator" --url "http://127.0.0.1:$gateway_port" --connections "${CONNECTIONS:-2000}" ${MIX:+--mix "$MIX"})
 # Real callers bring processors of their own: ours must not wait for one behind those that it loads.
 [ "$(id -u)" = 0 ] && load=(nice -n -10 "${load[@]}")
 

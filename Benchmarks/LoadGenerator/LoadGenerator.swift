@@ -34,8 +34,11 @@ struct LoadGenerator: AsyncParsableCommand {
     @Option(help: "Of what is random.")
     var seed: UInt64 = 1
 
-    @Option(help: ArgumentHelp("Connections at most.", valueName: "number"))
-    var connections = 256
+    @Option(
+        help: ArgumentHelp(
+            "Connections at most. Where all are busy a request waits for one, until its time is up.",
+            valueName: "number"))
+    var connections = 2_000
 
     @Option(help: ArgumentHelp("A request without an answer for so long has failed.", valueName: "time"))
     var timeout = Span(seconds: 5)
@@ -43,7 +46,8 @@ struct LoadGenerator: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Accounts made before the load, which log in, book and list.", valueName: "number"))
     var users = 8
 
-    @Option(help: ArgumentHelp("Consignments that a listing asks for, and that are booked before.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp("Consignments that a listing asks for, and that are booked before.", valueName: "number"))
     var pageSize = 10
 
     @Flag(help: "Each booking carries an idempotency key of its own.")
@@ -98,13 +102,17 @@ struct SearchOptions: ParsableArguments {
     @Flag(help: "Doubles the rate until the system falls behind, then halves the gap.")
     var findCapacity = false
 
-    @Option(help: ArgumentHelp("Each step.", valueName: "time"))
+    @Option(help: ArgumentHelp("Each step; the first takes three times as long.", valueName: "time"))
     var step = Span(seconds: 5)
 
-    @Option(help: ArgumentHelp("Requests a second of the first step, unloaded, whose p99 is the measure.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "Requests a second of the first step, unloaded, whose p99 is the measure.", valueName: "number"))
     var startRate = 50.0
 
-    @Option(help: ArgumentHelp("Highest p99 that holds; five times the unloaded one if it is not given.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("Highest p99 that holds; five times the unloaded one if it is not given.", valueName: "time")
+    )
     var latencyBound: Span?
 
     func validate() throws {

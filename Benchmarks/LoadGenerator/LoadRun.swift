@@ -7,6 +7,7 @@ struct LoadRun {
     /// Between the steps of a search: what waits in the system shall not weigh on the next one.
     private static let rest: Duration = .seconds(1)
     private static let restAfterFailure: Duration = .seconds(3)
+    private static let firstStepFactor = 3.0
 
     let options: LoadGenerator
 
@@ -75,7 +76,10 @@ struct LoadRun {
             startRate: options.search.startRate,
             boundMilliseconds: options.search.latencyBound.map { $0.seconds * 1_000 })
         var best: (RunResult, [ProcessSeries])?
-        while let rate = search.next, let phases = Phases([Phase(span: options.search.step, rate: rate)]) {
+        while let rate = search.next {
+            // The first is what the others are measured by.
+            let seconds = options.search.step.seconds * (search.steps.isEmpty ? Self.firstStepFactor : 1)
+            guard let phases = Phases([Phase(span: Span(seconds: seconds), rate: rate)]) else { break }
             var runner = runner
             // Steps must not sign up with each other's addresses.
             runner.settings.run += "-\(search.steps.count)"
@@ -93,7 +97,8 @@ struct LoadRun {
         }
         guard let best else { throw UsageError(description: "no step was measured") }
         try finish(
-            Report(best.0, best.1, options, began: began, capacity: search.steps.isEmpty ? nil : CapacityReport(search)))
+            Report(best.0, best.1, options, began: began, capacity: search.steps.isEmpty ? nil : CapacityReport(search))
+        )
     }
 
     private func finish(_ report: Report) throws {
@@ -120,7 +125,14 @@ extension CapacityStep {
         let total = result.total
         self.init(
             rate: rate, offeredRate: Double(total.offered) / result.plannedSeconds,
-            goodput: Double(total.accepted) / result.plannedSeconds, p99Milliseconds: total.latency.milliseconds(99))
+            goodput: Double(total.accepted) / result.plannedSeconds, p99Milliseconds: total.latency.milliseconds(99),
+            kinds: Kind.allCases.compactMap { kind in
+                let figures = result.figures(kind: kind)
+                guard figures.offered > 0 else { return nil }
+                return KindStep(
+                    kind: kind, offered: figures.offered, accepted: figures.accepted,
+                    p90Milliseconds: figures.latency.milliseconds(90))
+            })
     }
 
     var line: String {

@@ -7,14 +7,24 @@ struct CapacityStep: Codable, Equatable, Sendable {
     var goodput: Double
     /// Of the accepted; `nil` when there were none.
     var p99Milliseconds: Double?
+    var kinds: [KindStep]
     /// Why the rate did not hold; `nil` when it did.
     var failure: String?
 
-    init(rate: Double, offeredRate: Double, goodput: Double, p99Milliseconds: Double?) {
+    /// The same for one kind.
+    struct KindStep: Codable, Equatable, Sendable {
+        var kind: Kind
+        var offered: Int
+        var accepted: Int
+        var p90Milliseconds: Double?
+    }
+
+    init(rate: Double, offeredRate: Double, goodput: Double, p99Milliseconds: Double?, kinds: [KindStep] = []) {
         self.rate = rate
         self.offeredRate = offeredRate
         self.goodput = goodput
         self.p99Milliseconds = p99Milliseconds
+        self.kinds = kinds
     }
 }
 
@@ -27,6 +37,10 @@ struct CapacitySearch: Sendable {
     static let goodputShare = 0.99
     /// Times the unloaded p99.
     static let latencyFactor = 5.0
+    /// Of each kind: a few sign-ups that fail are lost among the rest, and still the system does not keep up.
+    static let kindShare = 0.95
+    /// Fewer accepted of a kind say nothing about its latency.
+    static let kindCountMin = 10
     /// The gap at which the search ends, as a share of the rate that held.
     static let precision = 0.05
     /// However the machine behaves, it ends.
@@ -77,7 +91,27 @@ struct CapacitySearch: Sendable {
         if let p99 = step.p99Milliseconds, let bound = boundMilliseconds, p99 > bound {
             return "p99 \(Text.milliseconds(p99)) ms"
         }
+        return step.kinds.lazy.compactMap { failure($0) }.first
+    }
+
+    private func failure(_ kind: CapacityStep.KindStep) -> String? {
+        // One may always go wrong.
+        let pardoned = max(1, Int(Double(kind.offered) * (1 - Self.kindShare)))
+        if kind.offered - kind.accepted > pardoned {
+            return "\(kind.kind.rawValue): \(kind.accepted) of \(kind.offered) accepted"
+        }
+        if kind.accepted >= Self.kindCountMin, let p90 = kind.p90Milliseconds, let bound = bound(kind.kind), p90 > bound
+        {
+            return "\(kind.kind.rawValue): p90 \(Text.milliseconds(p90)) ms"
+        }
         return nil
+    }
+
+    /// Highest p90 of a kind. One that the first step did not have may take as long as the slowest that it had.
+    private func bound(_ kind: Kind) -> Double? {
+        guard let unloaded = steps.first?.kinds else { return nil }
+        let own = unloaded.first { $0.kind == kind }?.p90Milliseconds
+        return (own ?? unloaded.compactMap(\.p90Milliseconds).max()).map { $0 * Self.latencyFactor }
     }
 
     private func following(_ rate: Double) -> Double? {

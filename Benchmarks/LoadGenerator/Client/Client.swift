@@ -77,7 +77,7 @@ final class Client: ClientConnectionOwner {
             let connection = call.connection
             finish(call, call.sent == nil ? .notSent : .timedOut, now)
             // An answer that comes late would be taken for that of the next call.
-            connection?.close()
+            connection?.abort()
         }
         while let call = waiting.first, call.isDone { waiting.removeFirst() }
     }

@@ -32,7 +32,8 @@ struct Target: Sendable {
         }
         guard allowRemote || address.isLoopback else {
             throw UsageError(
-                description: "--url: \(host) is not this machine; load on others needs their owner's leave, and --allow-remote")
+                description:
+                    "--url: \(host) is not this machine; load on others needs their owner's leave, and --allow-remote")
         }
         self.url = url
         self.authority = String(authority)

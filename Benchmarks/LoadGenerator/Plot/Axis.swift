@@ -50,15 +50,17 @@ struct Axis {
         return Axis(label: step < 60 ? "time (s)" : "time (min)", lower: 0, upper: max(seconds, 1), ticks: ticks)
     }
 
-    /// Around all of `values`, with a tick at 1, 2 and 5 of each power of ten.
+    /// Around all of `values`, with ticks at powers of ten, and at 2 and 5 of them where there is room.
     static func logarithmic(_ label: String, _ values: [Double]) -> Axis {
         let positive = values.filter { $0 > 0 }
         let least = max(positive.min() ?? 1, 0.01)
         let most = max(positive.max() ?? 10, least * 2)
         var ticks: [(value: Double, text: String)] = []
         let exponents = Int(floor(log10(least)))...Int(ceil(log10(most)))
+        // Over many powers of ten the places between them would stand too close.
+        let factors = exponents.count > 5 ? [1.0] : [1.0, 2, 5]
         for exponent in exponents {
-            for factor in [1.0, 2, 5] {
+            for factor in factors {
                 let value = factor * pow(10, Double(exponent))
                 ticks.append((value, Text.number(value, value < 0.1 ? 2 : value < 1 ? 1 : 0)))
             }

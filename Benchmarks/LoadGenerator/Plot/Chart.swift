@@ -16,7 +16,7 @@ struct Chart {
     static let width = 960.0
     static let height = 300.0
     private static let left = 68.0
-    private static let right = 24.0
+    private static let right = 34.0
     private static let top = 52.0
     private static let bottom = 48.0
 
@@ -74,7 +74,9 @@ struct Chart {
             let width = placeX(band.range.upperBound) - left
             if index % 2 == 1 { svg.rectangle(left, upper, width, lower - upper, "band") }
             // A name that would run into the next says nothing.
-            if width > Double(band.name.count) * 6.2 { svg.text(band.name, left + width / 2, upper - 7, "small", .middle) }
+            if width > Double(band.name.count) * 6.2 {
+                svg.text(band.name, left + width / 2, upper - 7, "small", .middle)
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ extension Report {
         let charts = [rates, times, curves, memory].compactMap { $0 }
         svg.text("Load on \(url)", 24, 28, "heading")
         svg.text("\(began), \(machine)", 24, 46, "small")
-        svg.text("mix \(mix), \(arrivals.rawValue) arrivals, time-out \(Text.number(timeoutSeconds)) s", 24, 61, "small")
+        svg.text(
+            "mix \(mix), \(arrivals.rawValue) arrivals, time-out \(Text.number(timeoutSeconds)) s", 24, 61, "small")
         var offset = Self.header + Self.gap
         for chart in charts {
             chart.draw(&svg, offset: offset)
@@ -37,14 +38,16 @@ extension Report {
     private var rates: Chart? {
         func line(_ name: String, _ color: Int, _ value: (SecondReport) -> Int) -> Chart.Line {
             Chart.Line(
-                name: name, color: color, points: wholeSeconds.map { (x: Double($0.second) + 0.5, y: Double(value($0))) })
+                name: name, color: color,
+                points: wholeSeconds.map { (x: Double($0.second) + 0.5, y: Double(value($0))) })
         }
         var lines = [line("offered", 0) { $0.offered }, line("accepted in time", 1) { $0.accepted }]
         if total.all.refused > 0 { lines.append(line("refused (429)", 2) { $0.refused }) }
         if total.all.failed > 0 { lines.append(line("failed", 3) { $0.failed }) }
         let most = lines.flatMap(\.points).map(\.y).max() ?? 1
         return Chart(
-            title: "Requests", x: .time(length), y: .linear("requests a second", most: most), lines: lines, bands: bands)
+            title: "Requests", x: .time(length), y: .linear("requests a second", most: most), lines: lines, bands: bands
+        )
     }
 
     private var times: Chart? {

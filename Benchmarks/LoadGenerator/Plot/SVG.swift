@@ -24,23 +24,27 @@ struct SVG {
     enum Anchor: String { case start, middle, end }
 
     mutating func text(_ text: String, _ x: Double, _ y: Double, _ style: String = "", _ anchor: Anchor = .start) {
-        body += "<text x=\"\(Self.place(x))\" y=\"\(Self.place(y))\" class=\"\(style)\" text-anchor=\"\(anchor.rawValue)\">"
+        body +=
+            "<text x=\"\(Self.place(x))\" y=\"\(Self.place(y))\" class=\"\(style)\" text-anchor=\"\(anchor.rawValue)\">"
             + "\(Self.escape(text))</text>\n"
     }
 
     /// Reads from below to above.
     mutating func uprightText(_ text: String, _ x: Double, _ y: Double, _ style: String) {
-        body += "<text transform=\"translate(\(Self.place(x)) \(Self.place(y))) rotate(-90)\" class=\"\(style)\" "
+        body +=
+            "<text transform=\"translate(\(Self.place(x)) \(Self.place(y))) rotate(-90)\" class=\"\(style)\" "
             + "text-anchor=\"middle\">\(Self.escape(text))</text>\n"
     }
 
     mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ style: String) {
-        body += "<line x1=\"\(Self.place(x1))\" y1=\"\(Self.place(y1))\" x2=\"\(Self.place(x2))\" "
+        body +=
+            "<line x1=\"\(Self.place(x1))\" y1=\"\(Self.place(y1))\" x2=\"\(Self.place(x2))\" "
             + "y2=\"\(Self.place(y2))\" class=\"\(style)\"/>\n"
     }
 
     mutating func rectangle(_ x: Double, _ y: Double, _ width: Double, _ height: Double, _ style: String) {
-        body += "<rect x=\"\(Self.place(x))\" y=\"\(Self.place(y))\" width=\"\(Self.place(max(0, width)))\" "
+        body +=
+            "<rect x=\"\(Self.place(x))\" y=\"\(Self.place(y))\" width=\"\(Self.place(max(0, width)))\" "
             + "height=\"\(Self.place(max(0, height)))\" class=\"\(style)\"/>\n"
     }
 

@@ -12,7 +12,8 @@ extension Report {
         lines += generator.lines
         lines.append("machine: \(machine); begun \(began)")
         lines.append(
-            "load: \(url), mix \(mix), \(arrivals.rawValue) arrivals, seed \(seed), time-out \(Text.number(timeoutSeconds)) s")
+            "load: \(url), mix \(mix), \(arrivals.rawValue) arrivals, seed \(seed), time-out \(Text.number(timeoutSeconds)) s"
+        )
         if isInterrupted { lines.append("interrupted: the figures are of what was sent until then") }
         return lines.joined(separator: "\n")
     }
@@ -25,7 +26,8 @@ extension PhaseReport {
     ]
 
     var table: [String] {
-        let title = "\(name): \(Text.number(seconds)) s, \(Text.number(all.offeredRate))/s offered; milliseconds of the accepted"
+        let title =
+            "\(name): \(Text.number(seconds)) s, \(Text.number(all.offeredRate))/s offered; milliseconds of the accepted"
         let head = Text.left("", 9) + Self.columns.map { Text.right($0.0, $0.1) }.joined()
         var rows = Kind.allCases.compactMap { kind in kinds[kind.rawValue].map { Self.row(kind.rawValue, $0) } }
         rows.append(Self.row("all", all))
@@ -54,7 +56,8 @@ extension KindReport {
         if refused > 0 {
             lines.append(
                 "refused with 429: \(refused), of them with Retry-After \(refusedWithRetryAfter); p50 "
-                    + "\(Text.milliseconds(refusal?.p50Milliseconds)) ms, p99 \(Text.milliseconds(refusal?.p99Milliseconds)) ms")
+                    + "\(Text.milliseconds(refusal?.p50Milliseconds)) ms, p99 \(Text.milliseconds(refusal?.p99Milliseconds)) ms"
+            )
         }
         if failed > 0 {
             let answered = statuses.sorted { $0.key < $1.key }.map { "status \($0.key): \($0.value)" }
@@ -68,7 +71,8 @@ extension KindReport {
 
 extension Recovery {
     fileprivate var line: String {
-        let bound = "\(Text.percent(Self.acceptedShare)) accepted, p99 at most \(Text.milliseconds(boundMilliseconds)) ms"
+        let bound =
+            "\(Text.percent(Self.acceptedShare)) accepted, p99 at most \(Text.milliseconds(boundMilliseconds)) ms"
         guard let seconds else {
             return "recovery after phase \(overload): not within phase \(after) (\(bound))"
         }

@@ -150,7 +150,8 @@ struct GeneratorReport: Codable {
         warnings = []
         if let lag = lagP99Milliseconds, lag > Self.lagMaxP99Milliseconds {
             warnings.append(
-                "1 % of the requests were sent \(Text.milliseconds(lag)) ms late or more: the load generator had no processor")
+                "1 % of the requests were sent \(Text.milliseconds(lag)) ms late or more: the load generator had no processor"
+            )
         }
         if processorShare > Self.processorShareMax {
             warnings.append(
