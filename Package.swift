@@ -317,6 +317,15 @@ let package = Package(
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "TestSupport"]),
         .testTarget(name: "TidyTests"),
         .testTarget(
+            name: "LoadGeneratorTests",
+            dependencies: [
+                "LoadGenerator", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
+        .testTarget(
             name: "VesselServiceTests",
             dependencies: [
                 "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
