@@ -4,9 +4,9 @@ import NIOPosix
 
 /// What the command does, from its flags to the report.
 struct LoadRun {
-    /// Between the steps of a search: what waits in the system shall not weigh on the next one.
-    private static let rest: Duration = .seconds(1)
-    private static let restAfterFailure: Duration = .seconds(3)
+    /// Between the steps of a search: what waits in the system shall not weigh on the next one. In lengths of a step.
+    private static let rest = 0.2
+    private static let restAfterFailure = 1.0
     private static let firstStepFactor = 3.0
 
     let options: LoadGenerator
@@ -93,7 +93,8 @@ struct LoadRun {
             Output.error(step.line)
             if step.failure == nil, rate == search.held { best = outcome }
             best = best ?? outcome
-            try await Task.sleep(for: step.failure == nil ? Self.rest : Self.restAfterFailure)
+            let rest = options.search.step.seconds * (step.failure == nil ? Self.rest : Self.restAfterFailure)
+            try await Task.sleep(for: .milliseconds(Int(rest * 1_000)))
         }
         guard let best else { throw UsageError(description: "no step was measured") }
         try finish(

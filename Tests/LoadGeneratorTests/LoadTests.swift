@@ -107,13 +107,13 @@ struct LoadTests {
     func timeouts() async throws {
         let behaviour = FakeGateway.Behaviour(stall: (after: .milliseconds(500), length: .seconds(60)))
         try await FakeGateway.with(behaviour) { gateway in
-            let (result, _) = try await load(gateway, "1s@100", connections: 5, timeout: 0.8)
+            let (result, _) = try await load(gateway, "1s@500", connections: 2, timeout: 0.8)
             expectAddsUp(result)
             let total = result.total
             #expect(total.timedOut > 0)
             #expect(total.notSent > 0)
-            #expect(result.connectionsMost == 5)
-            #expect(total.accepted >= 40 && total.accepted <= 60)
+            #expect(result.connectionsMost == 2)
+            #expect(total.accepted >= 200 && total.accepted <= 300)
             #expect(result.seconds < 4)
             #expect(GeneratorReport(result).warnings.contains { $0.contains("never sent") })
         }

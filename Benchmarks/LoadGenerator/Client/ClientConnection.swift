@@ -44,6 +44,8 @@ final class ClientConnection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private(set) var call: Call?
     private var isClosed = false
+    /// The server has said that it takes no more.
+    private var isEnding = false
 
     init(owner: any ClientConnectionOwner, keepsBody: Bool = false) {
         self.owner = owner
@@ -88,7 +90,7 @@ final class ClientConnection: ChannelInboundHandler {
                 guard let call else { return close() }
                 self.call = nil
                 call.connection = nil
-                if response.closes { markClosed() }
+                if response.closes { isEnding = true }
                 owner?.connection(self, answered: call, response)
                 if response.closes { context.close(promise: nil) }
             } catch {
@@ -117,5 +119,5 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     /// Whether another request may be sent on it.
-    var isUsable: Bool { !isClosed && context != nil }
+    var isUsable: Bool { !isClosed && !isEnding && context != nil }
 }
