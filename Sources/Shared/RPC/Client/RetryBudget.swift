@@ -22,6 +22,11 @@ final class RetryBudget: Sendable {
         }
     }
 
+    /// A call that somebody before us in the chain repeats: it is a repeat to whoever we ask, too, and counts as ours.
+    func repeatBegan() {
+        if !takeRetry() { tenths.store(0, ordering: .relaxed) }
+    }
+
     func takeRetry() -> Bool {
         if tenths.wrappingSubtract(Self.tenthsPerRetry, ordering: .relaxed).newValue >= 0 { return true }
         tenths.wrappingAdd(Self.tenthsPerRetry, ordering: .relaxed)

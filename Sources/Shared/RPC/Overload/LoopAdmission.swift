@@ -26,9 +26,12 @@ package final class LoopAdmission: @unchecked Sendable {
 
     /// Lets a call in, or says why not. Each one let in is followed by one ``ended(_:_:nanoseconds:now:)``.
     package func admit(_ method: Int, now: NIODeadline) -> RefusalReason? {
-        guard mayStart(now) else { return refuse(method, .loop) }
-        guard limits[method].admit() else { return refuse(method, .concurrency) }
-        return nil
+        mayStart(now) ? enter(method) : refuse(method, .loop)
+    }
+
+    /// The same where ``mayStart(_:)`` was asked before.
+    package func enter(_ method: Int) -> RefusalReason? {
+        limits[method].admit() ? nil : refuse(method, .concurrency)
     }
 
     /// Whether the loop has time for another call; for where the method is not known yet. Nothing has to be said after it.
