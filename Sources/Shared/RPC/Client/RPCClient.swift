@@ -91,7 +91,8 @@ public final class RPCClient: Sendable {
             switch outcome.result {
             case .success(let bytes): return bytes
             case .failure(let status):
-                guard outcome.isTransportFailure, status.code != .resourceExhausted, !isRepeat, outcome.wasNeverProcessed || isIdempotent,
+                guard outcome.isTransportFailure, status.code != .resourceExhausted, !isRepeat,
+                    outcome.wasNeverProcessed || isIdempotent,
                     attempt < configuration.attemptsMax, !Task.isCancelled, budget.takeRetry()
                 else { throw status }
                 let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))

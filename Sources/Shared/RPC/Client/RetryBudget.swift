@@ -22,9 +22,12 @@ final class RetryBudget: Sendable {
         }
     }
 
-    /// A call that somebody before us in the chain repeats: it is a repeat to whoever we ask, too, and counts as ours.
+    /// A call that somebody before us in the chain repeats: it is a repeat to whoever we ask, too, and counts as ours,
+    /// if need be as a debt.
     func repeatBegan() {
-        if !takeRetry() { tenths.store(0, ordering: .relaxed) }
+        if tenths.load(ordering: .relaxed) > -tenthsMax {
+            tenths.wrappingSubtract(Self.tenthsPerRetry, ordering: .relaxed)
+        }
     }
 
     func takeRetry() -> Bool {

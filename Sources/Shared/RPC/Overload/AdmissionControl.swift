@@ -12,7 +12,7 @@ package final class AdmissionControl: Sendable {
 
     /// The methods' names, for metrics; a method is known by its index here.
     package let methods: [String]
-    private let loops: [LoopAdmission]
+    package let loops: [LoopAdmission]
 
     package init(methods: [String], group: MultiThreadedEventLoopGroup, logger: Logger) {
         self.methods = methods

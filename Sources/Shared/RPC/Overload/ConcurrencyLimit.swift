@@ -11,8 +11,7 @@ package struct ConcurrencyLimit: Sendable {
     package struct Bounds: Sendable {
         /// So many calls are always let in, and are taken to be no load.
         package var floor = 8
-        /// Before anything is known.
-        package var start = 128
+        /// Where it begins, so that none is refused before calls were seen to queue.
         package var max = 1_024
         /// A window has so many calls and takes so long, or takes `windowMax`.
         package var windowCalls = 16
@@ -49,10 +48,14 @@ package struct ConcurrencyLimit: Sendable {
     package private(set) var inFlight = 0
     /// Nanoseconds that a call takes without load; 0 until known.
     package private(set) var baseline: Int64 = 0
+    /// Nanoseconds that one takes with no more than `floor` in flight, where more would come; 0 when that is not so.
+    private var atFloor: Int64 = 0
     private var windowStart = NIODeadline.uptimeNanoseconds(0)
     private var count = 0
     private var quickest = Int64.max
     private var peak = 0
+    /// Whether a call was refused in this window.
+    private var isPressed = false
 
     package init(_ bounds: Bounds = Bounds()) {
         floor = bounds.floor
@@ -62,12 +65,15 @@ package struct ConcurrencyLimit: Sendable {
         windowMax = TimeAmount(bounds.windowMax).nanoseconds
         tolerance = bounds.tolerance
         slack = TimeAmount(bounds.slack).nanoseconds
-        allowed = bounds.start
+        allowed = bounds.max
     }
 
     /// Lets a call in, or not. Each one let in is followed by one ``ended(nanoseconds:_:now:)``.
     package mutating func admit() -> Bool {
-        guard inFlight < allowed else { return false }
+        guard inFlight < allowed else {
+            isPressed = true
+            return false
+        }
         inFlight += 1
         if inFlight > peak { peak = inFlight }
         return true
@@ -89,14 +95,15 @@ package struct ConcurrencyLimit: Sendable {
         return endWindow(now)
     }
 
-    private var threshold: Int64 { baseline &* tolerance &+ slack }
+    /// With only `floor` in flight it is not our calls that queue, or the service has become slower for good: there is
+    /// nothing to be won by less.
+    private var threshold: Int64 { Swift.max(baseline &* tolerance, atFloor + atFloor / 4) &+ slack }
 
     private mutating func endWindow(_ now: NIODeadline) -> Bool {
         let before = allowed
-        let isUnloaded = peak <= floor
-        learn(isUnloaded)
+        learn()
         if quickest > threshold {
-            if !isUnloaded { allowed = Swift.max(floor, reduced(Swift.min(allowed, peak))) }
+            if peak > floor { allowed = Swift.max(floor, reduced(Swift.min(allowed, peak))) }
         } else if peak >= allowed - allowed / 4 {
             allowed = Swift.min(max, allowed + Swift.max(1, allowed / 8))
         }
@@ -104,6 +111,7 @@ package struct ConcurrencyLimit: Sendable {
         count = 0
         quickest = .max
         peak = inFlight
+        isPressed = false
         return allowed != before
     }
 
@@ -114,13 +122,19 @@ package struct ConcurrencyLimit: Sendable {
     }
 
     /// Quickly down, slowly up, and up only without load: a long overload must not pass for what is normal.
-    private mutating func learn(_ isUnloaded: Bool) {
+    private mutating func learn() {
+        let isQuiet = peak <= floor && !isPressed
         if baseline == 0 {
             baseline = quickest
         } else if quickest < baseline {
             baseline -= (baseline - quickest + 1) / 2
-        } else if isUnloaded {
-            baseline += (Swift.min(quickest, baseline &* 16) - baseline) / 16
+        } else if isQuiet {
+            baseline += (quickest - baseline + 15) / 16
+        }
+        if isQuiet {
+            atFloor = 0
+        } else if isPressed, peak <= floor {
+            atFloor = atFloor == 0 ? quickest : atFloor + (quickest - atFloor) / 4
         }
     }
 }

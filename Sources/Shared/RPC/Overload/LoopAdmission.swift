@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Touched only on its loop, but for the counters; `@unchecked Sendable` because tasks of that loop carry it.
 package final class LoopAdmission: @unchecked Sendable {
-    let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     private let log: OverloadLog
     private var turn = TurnBudget()
     private var limits: [ConcurrencyLimit]
@@ -21,7 +21,7 @@ package final class LoopAdmission: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.log = log
         limits = Array(repeating: ConcurrencyLimit(bounds), count: methodCount)
-        counters = (0..<methodCount).map { _ in MethodCounters(limit: bounds.start) }
+        counters = (0..<methodCount).map { _ in MethodCounters(limit: bounds.max) }
     }
 
     /// Lets a call in, or says why not. Each one let in is followed by one ``ended(_:_:nanoseconds:now:)``.
