@@ -9,6 +9,9 @@ final class Gateway: Sendable {
     private let server: HTTPServer
     private let readiness: Readiness
     private let clients: [RPCClient]
+    /// What it refuses under load, for metrics; `nil` where it never does.
+    let admission: AdmissionControl?
+    private let limiter: RateLimiter?
 
     /// Reads the static files, if any; throws ``StaticFilesError`` when they can't be served. Opens nothing yet.
     ///
@@ -38,6 +41,10 @@ final class Gateway: Sendable {
         }
         let table = RouteTable(namespace: configuration.namespace, clients: clients, recorder: recorder)
         self.clients = Array(clients.values)
+        admission =
+            configuration.refusesUnderLoad
+            ? AdmissionControl(methods: table.methods, group: group, logger: logger) : nil
+        limiter = configuration.rateLimit.map { RateLimiter(rate: $0, proxies: configuration.trustedProxies) }
         self.readiness = Readiness(
             checks: checks, timeout: configuration.readinessTimeout, lifetime: configuration.readinessLifetime)
         self.server = HTTPServer(
@@ -47,6 +54,8 @@ final class Gateway: Sendable {
                 namespace: configuration.namespace,
                 timeout: configuration.timeout,
                 table: table,
+                admission: admission,
+                limiter: limiter,
                 readiness: readiness,
                 files: files,
                 logger: logger),
@@ -72,6 +81,9 @@ final class Gateway: Sendable {
 
     /// Callers' connections open now, for a gauge.
     var connectionCount: Int { server.connectionCount }
+
+    /// Requests refused as their address made too many; `nil` where there is no such limit.
+    var rateLimitRefusals: Int? { limiter?.refusalCount }
 
     /// Connections to services open now, for a gauge.
     var upstreamConnectionCount: Int { clients.reduce(0) { $0 + $1.connectionCount } }

@@ -8,9 +8,14 @@ import RPC
 ///
 /// A class, as each request takes a reference to it.
 final class GatewayResponder: HTTPResponder {
-    private let namespace: String
+    let namespace: String
     private let timeout: Duration
-    private let table: RouteTable
+    let table: RouteTable
+    /// `nil` where requests are never refused for load.
+    let admission: AdmissionControl?
+    /// `nil` where an address may make any number of requests.
+    let limiter: RateLimiter?
+    let overloadedAnswers: [HTTPResponse]
     private let readiness: Readiness
     private let files: StaticFiles?
     private let servicesPage: ByteBuffer
@@ -18,9 +23,12 @@ final class GatewayResponder: HTTPResponder {
     private let logger: Logger
 
     init(
-        namespace: String, timeout: Duration, table: RouteTable, readiness: Readiness, files: StaticFiles?,
-        logger: Logger
+        namespace: String, timeout: Duration, table: RouteTable, admission: AdmissionControl?, limiter: RateLimiter?,
+        readiness: Readiness, files: StaticFiles?, logger: Logger
     ) {
+        self.admission = admission
+        self.limiter = limiter
+        overloadedAnswers = Self.overloadedAnswers(namespace: namespace)
         self.namespace = namespace
         self.timeout = timeout
         self.table = table
@@ -31,6 +39,7 @@ final class GatewayResponder: HTTPResponder {
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
+        if let refusal = refusal(of: request, now: .now()) { return refusal }
         let passed = PassedHeaders(request.headers, ids: ids)
         var response: HTTPResponse
         do {
@@ -56,7 +65,7 @@ final class GatewayResponder: HTTPResponder {
     }
 
     /// What every answer carries.
-    private static func complete(_ response: inout HTTPResponse) {
+    static func complete(_ response: inout HTTPResponse) {
         if response.shared == nil { response.shared = always }
     }
 
@@ -137,11 +146,15 @@ final class GatewayResponder: HTTPResponder {
     private func call(
         _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders
     ) async throws -> HTTPResponse {
-        guard let recorder = entry.recorder else { return try await invoke(entry, json, root: root, passed).get() }
-        recorder.callBegan()
         let began = NIODeadline.now()
+        let loop = admission?.current
+        if let loop, loop.enter(entry.admission) != nil { return overloaded(began) }
+        entry.recorder?.callBegan()
         let result = await invoke(entry, json, root: root, passed)
-        recorder.callEnded(result.statusCode, nanoseconds: (NIODeadline.now() - began).nanoseconds)
+        let ended = NIODeadline.now()
+        let nanoseconds = (ended - began).nanoseconds
+        entry.recorder?.callEnded(result.statusCode, nanoseconds: nanoseconds)
+        loop?.ended(entry.admission, result.statusCode, nanoseconds: nanoseconds, now: ended)
         return try result.get()
     }
 

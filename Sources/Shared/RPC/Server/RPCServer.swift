@@ -24,9 +24,14 @@ public final class RPCServer: Sendable {
         recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil }
     ) {
         self.group = group
+        let limited = configuration.refusesUnderLoad ? routes.filter { !$0.isAlwaysAnswered }.map(\.path) : []
         self.shared = ServerShared(
-            routes: routes.map { ServerRoute($0, recorder: recorder($0.service, $0.name)) },
+            routes: routes.map {
+                ServerRoute(
+                    $0, admission: limited.firstIndex(of: $0.path), recorder: recorder($0.service, $0.name))
+            },
             configuration: configuration,
+            admission: limited.isEmpty ? nil : AdmissionControl(methods: limited, group: group, logger: logger),
             logger: logger
         )
     }
@@ -72,6 +77,9 @@ public final class RPCServer: Sendable {
         timer.cancel()
         _ = shared.connections.enter(.over)
     }
+
+    /// What it refuses under load, for metrics; `nil` where it never does.
+    package var admission: AdmissionControl? { shared.admission }
 
     /// Connections open now, for a gauge.
     public var connectionCount: Int { shared.connections.count }

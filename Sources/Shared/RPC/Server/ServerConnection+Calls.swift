@@ -96,16 +96,16 @@ extension ServerConnection {
 
     private func run(_ stream: ServerStream, _ route: ServerRoute) {
         guard let executor else { return }
+        let now = NIODeadline.now()
+        guard admits(stream, route, now: now) else { return }
         running += 1
-        if let recorder = route.recorder {
-            recorder.callBegan()
-            stream.startedAt = .now()
-        }
+        stream.startedAt = now
+        route.recorder?.callBegan()
         let context = RequestContext(
             path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
         pendingRequestBytes -= stream.reader.message.count
         let bytes = stream.reader.take()
-        if stream.deadline.isExpired {
+        if stream.deadline.instant <= now {
             finish(stream, .failure(Status(.deadlineExceeded, "the deadline has passed")))
             return
         }
@@ -148,10 +148,13 @@ extension ServerConnection {
             }
             answer(stream, .status(status))
         }
+        guard let route = stream.route else { return }
         // A call that was answered before (deadline, cancelled) counts as what its caller saw.
-        if let recorder = stream.route?.recorder, let startedAt = stream.startedAt {
-            recorder.callEnded(stream.statusOnWire ?? code, nanoseconds: (NIODeadline.now() - startedAt).nanoseconds)
-        }
+        let counted = stream.statusOnWire ?? code
+        let now = NIODeadline.now()
+        let nanoseconds = (now - stream.startedAt).nanoseconds
+        route.recorder?.callEnded(counted, nanoseconds: nanoseconds)
+        if let method = route.admission { admission?.ended(method, counted, nanoseconds: nanoseconds, now: now) }
     }
 
     private func refusal(of message: FramedMessage) -> Status? {

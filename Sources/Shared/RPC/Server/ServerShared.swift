@@ -6,9 +6,14 @@ final class ServerShared: Sendable {
     let routes: [ServerRoute]
     let configuration: RPCServer.Configuration
     let logger: Logger
+    /// `nil` where calls are never refused for load.
+    let admission: AdmissionControl?
     let connections = ConnectionSet()
 
-    init(routes: [ServerRoute], configuration: RPCServer.Configuration, logger: Logger) {
+    init(
+        routes: [ServerRoute], configuration: RPCServer.Configuration, admission: AdmissionControl?, logger: Logger
+    ) {
+        self.admission = admission
         self.routes = routes
         self.configuration = configuration
         self.logger = logger

@@ -29,8 +29,8 @@ final class ServerStream: HTTP2Stream {
     var isAnswered = false
     /// The connection's tick during which it was opened.
     let openedAtTick: Int
-    /// When the handler began; only taken when somebody counts.
-    var startedAt: NIODeadline?
+    /// When the handler began.
+    var startedAt = NIODeadline.uptimeNanoseconds(0)
     /// How much of the answer was sent at the last tick, and how many ticks that has not changed.
     var sentAtTick = 0
     var stalledTicks = 0
@@ -51,8 +51,11 @@ final class ServerRoute: Sendable {
     let path: String
     let invoke: @Sendable ([UInt8], RequestContext) async throws -> FramedMessage
     let recorder: (any CallRecorder)?
+    /// Its place in the server's ``AdmissionControl``; `nil` for what is never refused.
+    let admission: Int?
 
-    init(_ route: RPCRoute, recorder: (any CallRecorder)?) {
+    init(_ route: RPCRoute, admission: Int?, recorder: (any CallRecorder)?) {
+        self.admission = admission
         pathBytes = Array(route.path.utf8)
         path = route.path
         invoke = route.invoke

@@ -16,6 +16,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Event-loop threads.
     public var threads: Int
     public var tls: TLSFiles
+    /// Whether calls that could not be answered in time are refused at once.
+    public var overloadControl = true
 
     /// The number of event-loop threads that can be asked for.
     public static let threadsRange = 1...256
@@ -64,6 +66,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
         threads =
             try settings.integer(options.threads, "threads", "THREADS", in: Self.threadsRange)
             ?? min(System.coreCount, Self.threadsRange.upperBound)
+        overloadControl = try settings.toggle(options.overloadControl, "overload_control", "OVERLOAD_CONTROL") ?? true
         tls = try TLSFiles(
             certificate: settings.text(options.tlsCertificate, "tls_cert", "TLS_CERT")?.text,
             key: settings.text(options.tlsKey, "tls_key", "TLS_KEY")?.text,

@@ -79,6 +79,16 @@ public struct Settings: Sendable {
         }
     }
 
+    /// `on` or `off`.
+    func toggle(_ flag: String?, _ name: String, _ variable: String) throws(ConfigurationError) -> Bool? {
+        guard let (text, source) = text(flag, name, variable) else { return nil }
+        switch text {
+        case "on": return true
+        case "off": return false
+        default: throw ConfigurationError("\(source): '\(text)' is neither on nor off")
+        }
+    }
+
     /// A log level: trace, debug, info, notice, warning, error or critical.
     public func level(
         _ flag: String?, _ name: String, _ variable: String

@@ -62,11 +62,13 @@ public final class ServiceRuntime: Sendable {
     ) -> RPCServer {
         let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
+        serverConfiguration.refusesUnderLoad = self.configuration.overloadControl
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
         let server = RPCServer(
             routes: routes + [health], configuration: serverConfiguration, group: group, logger: logger,
             recorder: { service, method in rpcMetrics.recorder(service: service, method: method) })
+        if let admission = server.admission { watch(admission, .server) }
         metrics.gauge("rpc_server_connections", "Connections that clients have open.") { [weak server] in
             Double(server?.connectionCount ?? 0)
         }

@@ -49,5 +49,11 @@ public struct CommonOptions: ParsableArguments, Sendable {
         help: ArgumentHelp("Authorities of the services we call; makes our calls use TLS. [TLS_CA]", valueName: "pem"))
     public var tlsAuthorities: String?
 
+    @Option(
+        name: .customLong("overload_control"),
+        help: ArgumentHelp(
+            "on, or off: calls wait however long they have to. [OVERLOAD_CONTROL] (default: on)", valueName: "switch"))
+    public var overloadControl: String?
+
     public init() {}
 }

@@ -15,6 +15,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     struct Entry: PoolQueueable {
         let job: Job
         var isAbandoned: Bool { job.isAbandoned }
+        var deadlineInstant: NIODeadline { job.deadlineInstant }
     }
 
     struct Guarded {
@@ -98,9 +99,12 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
             PoolStatistics(
                 name: configuration.name, threads: configuration.threads, connected: guarded.state.readyCount,
                 queued: guarded.state.queuedCount, running: guarded.state.runningCount,
-                queueCapacity: configuration.queueCapacity)
+                queueCapacity: configuration.queueCapacity, refused: guarded.state.refusedCount,
+                expectedWait: .nanoseconds(guarded.state.expectedWait))
         }
     }
+
+    public func liftWaitBounds() { monitor.withLock { $0.state.liftWaitBound() } }
 
     /// Starts the threads; call it once.
     ///
