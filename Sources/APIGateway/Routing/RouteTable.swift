@@ -46,7 +46,7 @@ struct RouteTable: Sendable {
         for name in Self.serviceNames {
             guard let client = clients[name] else { continue }
             let entries = Self.routes(of: name).map { route in
-                Entry(service: name, route: route, client: client, recorder: recorder(name, route.method))
+                Entry(service: name, route: route, client: client, recorder: recorder(route.service, route.method))
             }
             services.append(Service(name: Array(name.utf8), entries: entries))
             // The user service was once called auth, and its callers still say so.

@@ -97,10 +97,7 @@ extension ServerConnection {
     private func run(_ stream: ServerStream, _ route: ServerRoute) {
         guard let executor else { return }
         running += 1
-        if let recorder = route.recorder {
-            recorder.callBegan()
-            stream.startedAt = .now()
-        }
+        noteBegin(stream, route)
         let context = RequestContext(
             path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
         pendingRequestBytes -= stream.reader.message.count
@@ -148,10 +145,7 @@ extension ServerConnection {
             }
             answer(stream, .status(status))
         }
-        // A call that was answered before (deadline, cancelled) counts as what its caller saw.
-        if let recorder = stream.route?.recorder, let startedAt = stream.startedAt {
-            recorder.callEnded(stream.statusOnWire ?? code, nanoseconds: (NIODeadline.now() - startedAt).nanoseconds)
-        }
+        noteEnd(stream, code)
     }
 
     private func refusal(of message: FramedMessage) -> Status? {
@@ -189,6 +183,7 @@ extension ServerConnection {
     func answer(_ stream: ServerStream, _ objection: ServerStream.Objection) {
         guard let session, stream.isOpen, !stream.isAnswered else { return }
         stream.isAnswered = true
+        noteRefusal(stream, objection)
         releaseRequestBytes(stream)
         session.submitHeadersOnly(stream) { fields in
             switch objection {

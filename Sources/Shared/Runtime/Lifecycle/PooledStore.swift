@@ -47,7 +47,7 @@ private struct StoreUnreachable: Error, CustomStringConvertible {
 
 extension ServiceRuntime {
     /// Gauges of every pool of `store`: `pool_threads`, `pool_connected`, `pool_queued`, `pool_running`,
-    /// `pool_queue_capacity`, each with the label `pool`.
+    /// `pool_queue_capacity` and the histogram `pool_wait_seconds`, each with the label `pool`.
     public func watchPools(of store: any Store) {
         let gauges: [(name: String, help: String, read: @Sendable (PoolStatistics) -> Int)] = [
             ("pool_threads", "Threads that each own a connection.", { $0.threads }),
@@ -56,6 +56,15 @@ extension ServiceRuntime {
             ("pool_running", "Calls that a thread works on.", { $0.running }),
             ("pool_queue_capacity", "Calls that may wait before more are refused.", { $0.queueCapacity }),
         ]
+        let waits = "pool_wait_seconds"
+        metrics.collect(waits) { text in
+            text.family(waits, .histogram, help: "How long calls waited for a thread.")
+            for pool in store.statistics {
+                text.histogram(
+                    waits, Labels([("pool", pool.name)]), bounds: PoolWaits.boundsNanoseconds.map { Double($0) / 1e9 },
+                    counts: pool.waits.counts, sum: Double(pool.waits.nanoseconds) / 1e9)
+            }
+        }
         for pool in store.statistics.map(\.name) {
             for gauge in gauges {
                 metrics.gauge(gauge.name, gauge.help, labels: [("pool", pool)]) {

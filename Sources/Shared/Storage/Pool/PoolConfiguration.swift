@@ -37,4 +37,6 @@ public struct PoolStatistics: Sendable, Equatable {
     /// Calls that a thread has taken.
     public var running: Int
     public var queueCapacity: Int
+    /// How long calls waited for a thread, of those that a thread has taken.
+    public var waits: PoolWaits
 }
