@@ -9,10 +9,14 @@ extension ServiceRuntime {
         callLog?.observer(service: service, method: method, isProbe: service == HealthMethods.service)
     }
 
-    /// The lag of the event loops, build, and lines left out.
+    /// Build, readiness, lines left out, and the lag of the event loops.
     func registerOwnMetrics() {
         BuildInfo.register(in: metrics, service: name, settings: settings)
         callLog?.register(in: metrics)
+        let readiness = readiness
+        metrics.gauge("shippy_ready", "1 while the program can serve, as /readyz says it.") {
+            readiness.report().isReady ? 1 : 0
+        }
         let lag = loopLag
         for index in 0..<configuration.threads {
             metrics.gauge(

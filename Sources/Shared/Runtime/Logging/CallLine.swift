@@ -42,7 +42,7 @@ struct CallLine {
             Self.append(leftOut, to: &bytes)
         }
         append("method", line.method, to: &bytes)
-        append("peer", line.peer, to: &bytes)
+        if !line.peer.isEmpty { append("peer", line.peer, to: &bytes) }
         if let requestID = line.requestID { append("request_id", requestID, to: &bytes) }
         if let service = line.service { append("service", service, to: &bytes) }
         append("status", line.status, to: &bytes)
