@@ -59,8 +59,9 @@ struct APIGateway: ServiceProgram {
         let calls = runtime.clientMetrics
         let gateway = try await Gateway(
             configuration: configuration, group: runtime.group, logger: runtime.logger,
-            recorder: { service, method in calls.recorder(service: service, method: method) })
-        Self.watch(gateway, services, runtime)
+            recorder: { service, method in calls.recorder(service: service, method: method) },
+            observer: Self.observer(runtime))
+        Self.watch(gateway, configuration.upstreams, runtime)
         return ServiceParts(front: gateway)
     }
 
@@ -91,9 +92,17 @@ struct APIGateway: ServiceProgram {
     }
 
     /// Lets the admin endpoints show what the gateway's own address shows, and its connections.
-    private static func watch(_ gateway: Gateway, _ services: [String], _ runtime: ServiceRuntime) {
-        for service in services {
+    private static func watch(
+        _ gateway: Gateway, _ upstreams: [GatewayConfiguration.Upstream], _ runtime: ServiceRuntime
+    ) {
+        for upstream in upstreams {
+            let service = upstream.name
             runtime.readiness.add(ReadinessCheck(service) { [weak gateway] in await gateway?.problem(of: service) })
+            runtime.metrics.gauge(
+                "rpc_client_connections", "Connections open to another service.", labels: upstream.address.labels
+            ) { [weak gateway] in
+                Double(gateway?.connectionCount(to: service) ?? 0)
+            }
         }
         if let admission = gateway.admission { runtime.watch(admission, .client) }
         if gateway.rateLimitRefusals != nil {
@@ -104,9 +113,17 @@ struct APIGateway: ServiceProgram {
         runtime.metrics.gauge("http_server_open_connections", "Connections that callers have open.") { [weak gateway] in
             Double(gateway?.connectionCount ?? 0)
         }
-        runtime.metrics.gauge("rpc_client_connections", "Connections open to services.") { [weak gateway] in
-            Double(gateway?.upstreamConnectionCount ?? 0)
+    }
+
+    /// Counts requests, unless nobody wants that, and logs them.
+    private static func observer(_ runtime: ServiceRuntime) -> GatewayObserver {
+        var observer = GatewayObserver(log: runtime.callLog)
+        if runtime.isTelemetryEnabled {
+            observer.metrics = HTTPMetrics(
+                registry: runtime.metrics, scheme: runtime.serverTLS == nil ? "http" : "https",
+                routes: GatewayPath.allCases.map(\.route))
         }
+        return observer
     }
 }
 

@@ -62,7 +62,7 @@ struct RouteTable: Sendable {
             let entries = Self.routes(of: name).map { route in
                 Entry(
                     service: name, route: route, client: client, admission: index(of: "\(name)/\(route.method)"),
-                    recorder: recorder(name, route.method))
+                    recorder: recorder(route.service, route.method))
             }
             services.append(Service(name: Array(name.utf8), entries: entries))
             // The user service was once called auth, and its callers still say so.

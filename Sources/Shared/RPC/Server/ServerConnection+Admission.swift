@@ -12,10 +12,6 @@ extension ServerConnection {
     /// Whether the call may start; if not, it is answered.
     func admits(_ stream: ServerStream, _ route: ServerRoute, now: NIODeadline) -> Bool {
         guard let method = route.admission, let admission, admission.admit(method, now: now) != nil else { return true }
-        if let recorder = route.recorder {
-            recorder.callBegan()
-            recorder.callEnded(.resourceExhausted, nanoseconds: 0)
-        }
         let place = Int(truncatingIfNeeded: now.uptimeNanoseconds >> 10) & 3
         answer(stream, .status(Self.refusals[place]))
         return false

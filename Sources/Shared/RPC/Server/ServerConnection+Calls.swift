@@ -99,8 +99,7 @@ extension ServerConnection {
         let now = NIODeadline.now()
         guard admits(stream, route, now: now) else { return }
         running += 1
-        stream.startedAt = now
-        route.recorder?.callBegan()
+        noteBegin(stream, route, now: now)
         let context = RequestContext(
             path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
         pendingRequestBytes -= stream.reader.message.count
@@ -148,13 +147,7 @@ extension ServerConnection {
             }
             answer(stream, .status(status))
         }
-        guard let route = stream.route else { return }
-        // A call that was answered before (deadline, cancelled) counts as what its caller saw.
-        let counted = stream.statusOnWire ?? code
-        let now = NIODeadline.now()
-        let nanoseconds = (now - stream.startedAt).nanoseconds
-        route.recorder?.callEnded(counted, nanoseconds: nanoseconds)
-        if let method = route.admission { admission?.ended(method, counted, nanoseconds: nanoseconds, now: now) }
+        noteEnd(stream, code)
     }
 
     private func refusal(of message: FramedMessage) -> Status? {
@@ -192,6 +185,7 @@ extension ServerConnection {
     func answer(_ stream: ServerStream, _ objection: ServerStream.Objection) {
         guard let session, stream.isOpen, !stream.isAnswered else { return }
         stream.isAnswered = true
+        noteRefusal(stream, objection)
         releaseRequestBytes(stream)
         session.submitHeadersOnly(stream) { fields in
             switch objection {

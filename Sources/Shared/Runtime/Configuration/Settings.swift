@@ -95,10 +95,18 @@ public struct Settings: Sendable {
     ) throws(ConfigurationError) -> Logger.Level? {
         guard let (text, source) = text(flag, name, variable) else { return nil }
         guard let level = Logger.Level(rawValue: text.lowercased()) else {
-            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ConfigurationError("\(source): '\(text)' is not a log level; known are \(known)")
+            throw ConfigurationError("\(source): '\(text)' is not a log level; known are \(LogLevelSwitch.known)")
         }
         return level
+    }
+
+    /// Which calls are logged: sampled, all or none.
+    func callLog(_ flag: String?) throws(ConfigurationError) -> CallLogMode? {
+        guard let (text, source) = text(flag, "log_calls", "LOG_CALLS") else { return nil }
+        guard let mode = CallLogMode(rawValue: text.lowercased()) else {
+            throw ConfigurationError("\(source): '\(text)' is none of sampled, all and none")
+        }
+        return mode
     }
 }
 

@@ -47,7 +47,8 @@ private struct StoreUnreachable: Error, CustomStringConvertible {
 
 extension ServiceRuntime {
     /// Gauges of every pool of `store`: `pool_threads`, `pool_connected`, `pool_queued`, `pool_running`,
-    /// `pool_queue_capacity`, `pool_expected_wait_seconds`, and the counter `pool_refusals_total`, each with the label `pool`.
+    /// `pool_queue_capacity`, `pool_expected_wait_seconds`, the counter `pool_refusals_total` and the histogram
+    /// `pool_wait_seconds`, each with the label `pool`.
     ///
     /// Calls may wait in them for any time where `--overload_control=off`.
     public func watchPools(of store: any Store) {
@@ -59,6 +60,15 @@ extension ServiceRuntime {
             ("pool_running", "Calls that a thread works on.", { $0.running }),
             ("pool_queue_capacity", "Calls that may wait before more are refused.", { $0.queueCapacity }),
         ]
+        let waits = "pool_wait_seconds"
+        metrics.collect(waits) { text in
+            text.family(waits, .histogram, help: "How long calls waited for a thread.")
+            for pool in store.statistics {
+                text.histogram(
+                    waits, Labels([("pool", pool.name)]), bounds: WaitCounts.boundsNanoseconds.map { Double($0) / 1e9 },
+                    counts: pool.waits.counts, sum: Double(pool.waits.nanoseconds) / 1e9)
+            }
+        }
         for pool in store.statistics.map(\.name) {
             let read = { @Sendable in store.statistics.first { $0.name == pool } }
             metrics.gauge(

@@ -24,6 +24,13 @@ public struct CommonOptions: ParsableArguments, Sendable {
     public var logLevel: String?
 
     @Option(
+        name: .customLong("log_calls"),
+        help: ArgumentHelp(
+            "Which calls get a line in the log: sampled, all or none. [LOG_CALLS] (default: sampled)",
+            valueName: "which"))
+    public var logCalls: String?
+
+    @Option(
         name: .customLong("drain_timeout"),
         help: ArgumentHelp(
             "How long calls in flight may go on after SIGTERM. [DRAIN_TIMEOUT] (default: 20)", valueName: "seconds"))

@@ -88,6 +88,10 @@ extension ConnectionPool {
             let step = guarded.state.next(
                 index, finished: finished, pingAt: pingAt, now: NIODeadline.now, into: &batch)
             finished = 0
+            if step == .run {
+                let now = NIODeadline.now()
+                for entry in batch { guarded.waits.add(now - entry.queuedAt) }
+            }
             switch step {
             case .wait: return .wait
             case .waitUntil(let instant): return .waitUntil(instant)

@@ -44,4 +44,6 @@ public struct PoolStatistics: Sendable, Equatable {
     public var refused = 0
     /// How long one more call would wait, by how long calls took lately.
     public var expectedWait = Duration.zero
+    /// How long calls waited for a thread, of those that a thread has taken.
+    public var waits = WaitCounts()
 }
