@@ -22,6 +22,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         // The metrics interface; Runtime renders it as Prometheus text.
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        // The tracing interface; our tracer behind it, so that libraries that speak it join our traces.
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
         // Start and stop in dependency order, and signals.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         // Flags with help texts and errors that name the flag.
@@ -82,15 +84,24 @@ let package = Package(
         // MARK: Shared modules
 
         .target(
+            name: "Traces",
+            dependencies: [
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            path: "Sources/Shared/Traces"
+        ),
+        .target(
             name: "RPC",
             dependencies: [
-                "CNGHTTP2",
+                "CNGHTTP2", "Traces",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/Shared/RPC"
         ),

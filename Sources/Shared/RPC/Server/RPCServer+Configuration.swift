@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import Traces
 
 extension RPCServer {
     /// Where a server listens and what it allows its peers. Every bound has a unit and a default that suits a pod.
@@ -25,6 +26,9 @@ extension RPCServer {
         public var keepaliveInterval: Duration = .seconds(60)
         /// A PING unanswered for so long, or a handshake not finished by then, ends the connection.
         public var keepaliveTimeout: Duration = .seconds(20)
+
+        /// Gives calls their place in a trace, and records those that are sampled; `nil` leaves traces alone.
+        public var tracer: SpanTracer?
 
         public init(address: HostPort, tls: NIOSSLContext? = nil) {
             self.address = address

@@ -1,5 +1,7 @@
 import Logging
 import NIOCore
+import Traces
+import Tracing
 
 /// From a complete request to its answer.
 extension ServerConnection {
@@ -101,8 +103,9 @@ extension ServerConnection {
             recorder.callBegan()
             stream.startedAt = .now()
         }
+        let trace = beginTrace(stream, route)
         let context = RequestContext(
-            path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
+            path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer, trace: trace)
         pendingRequestBytes -= stream.reader.message.count
         let bytes = stream.reader.take()
         if stream.deadline.isExpired {
@@ -111,10 +114,18 @@ extension ServerConnection {
         }
         // Runs at once, inside the read, until the handler first waits; after that on this loop again.
         let handle = UncheckedStream(stream)
+        let span = stream.span
         stream.task = Task.immediate(executorPreference: executor) {
             let outcome: Result<FramedMessage, any Error>
             do {
-                outcome = .success(try await route.invoke(bytes, context))
+                if let span {
+                    outcome = .success(
+                        try await ServiceContext.$current.withValue(span.context) {
+                            try await route.invoke(bytes, context)
+                        })
+                } else {
+                    outcome = .success(try await route.invoke(bytes, context))
+                }
             } catch {
                 outcome = .failure(error)
             }
@@ -148,6 +159,7 @@ extension ServerConnection {
             }
             answer(stream, .status(status))
         }
+        stream.span?.endServer(stream.statusOnWire ?? code)
         // A call that was answered before (deadline, cancelled) counts as what its caller saw.
         if let recorder = stream.route?.recorder, let startedAt = stream.startedAt {
             recorder.callEnded(stream.statusOnWire ?? code, nanoseconds: (NIODeadline.now() - startedAt).nanoseconds)

@@ -1,4 +1,5 @@
 import NIOCore
+import Traces
 
 /// One call as the server sees it, from the first header field to the answer.
 ///
@@ -36,6 +37,8 @@ final class ServerStream: HTTP2Stream {
     var stalledTicks = 0
     /// What was answered without a message.
     var statusOnWire: Status.Code?
+    /// The call's span, when it is recorded.
+    var span: TraceSpan?
     /// The running handler; cancelled when the caller gives up or the deadline passes.
     var task: Task<Void, Never>?
 
@@ -51,11 +54,17 @@ final class ServerRoute: Sendable {
     let path: String
     let invoke: @Sendable ([UInt8], RequestContext) async throws -> FramedMessage
     let recorder: (any CallRecorder)?
+    /// `service/method`, as spans are named.
+    let name: String
+    /// Health checks would fill the store of traces and tell nobody anything.
+    let isTraced: Bool
 
     init(_ route: RPCRoute, recorder: (any CallRecorder)?) {
         pathBytes = Array(route.path.utf8)
         path = route.path
         invoke = route.invoke
         self.recorder = recorder
+        name = "\(route.service)/\(route.name)"
+        isTraced = route.service != "grpc.health.v1.Health"
     }
 }
