@@ -168,7 +168,7 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage",
+                "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -180,6 +180,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/Shared/Runtime"
         ),
@@ -237,7 +238,7 @@ let package = Package(
         .executableTarget(
             name: "APIGateway",
             dependencies: [
-                "Contracts", "HTTP", "RPC", "Runtime",
+                "Contracts", "HTTP", "RPC", "Runtime", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -246,6 +247,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/APIGateway"
         ),

@@ -49,6 +49,7 @@ final class Gateway: Sendable {
                 table: table,
                 readiness: readiness,
                 files: files,
+                trace: GatewayTrace(configuration),
                 logger: logger),
             logger: logger)
     }

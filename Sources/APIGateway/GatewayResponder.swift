@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import RPC
+import Tracing
 
 /// Answers the gateway's requests. Knows HTTP's semantics, and nothing of how it is carried.
 ///
@@ -15,23 +16,35 @@ final class GatewayResponder: HTTPResponder {
     private let files: StaticFiles?
     private let servicesPage: ByteBuffer
     private let ids = RequestIDs()
+    private let trace: GatewayTrace
     private let logger: Logger
 
     init(
         namespace: String, timeout: Duration, table: RouteTable, readiness: Readiness, files: StaticFiles?,
-        logger: Logger
+        trace: GatewayTrace, logger: Logger
     ) {
         self.namespace = namespace
         self.timeout = timeout
         self.table = table
         self.readiness = readiness
         self.files = files
+        self.trace = trace
         self.servicesPage = ServicesPage.render(table)
         self.logger = logger
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
-        let passed = PassedHeaders(request.headers, ids: ids)
+        var passed = PassedHeaders(request.headers, ids: ids)
+        // Only what may become a call is traced: probes and pages would bury the rest.
+        guard request.method == .POST, let span = trace.enter(request, &passed, table) else {
+            return await respond(to: request, passed)
+        }
+        let response = await ServiceContext.$current.withValue(span.context) { await respond(to: request, passed) }
+        GatewayTrace.end(span, response)
+        return response
+    }
+
+    private func respond(to request: HTTPRequest, _ passed: PassedHeaders) async -> HTTPResponse {
         var response: HTTPResponse
         do {
             if let problem = passed.problem { throw problem }

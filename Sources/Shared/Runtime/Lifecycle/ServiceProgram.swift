@@ -1,6 +1,7 @@
 import ArgumentParser
 import CoreMetrics
 import Logging
+import Tracing
 import UnixSignals
 
 #if canImport(Glibc)
@@ -80,6 +81,7 @@ extension ServiceProgram {
             name: Self.serviceName, configuration: configuration, environment: environment,
             logger: Logger(label: Self.serviceName), logLevels: levels, metrics: metrics,
             serverProtocols: Self.serverProtocols)
+        InstrumentationSystem.bootstrap(runtime.tracer)
         // From here on a signal stops the program in order; until here it simply ends it.
         let signals = await Self.signals()
         let parts = try await build(runtime)

@@ -6,6 +6,7 @@ import NIOPosix
 import NIOSSL
 import RPC
 import Synchronization
+import Traces
 
 /// What every program has: settings, logs, metrics, event loops, health; and it makes servers and clients that use them.
 public final class ServiceRuntime: Sendable {
@@ -24,6 +25,12 @@ public final class ServiceRuntime: Sendable {
     /// The recorders of the RPC methods that the program calls elsewhere.
     public let clientMetrics: RPCMetrics
     public let readiness = Readiness()
+    /// Gives calls their place in a trace; records those that are sampled, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
+    public let tracer: SpanTracer
+    /// Whether `OTEL_SDK_DISABLED=true`: nothing is recorded about calls, neither traces nor metrics.
+    public let isTelemetryDisabled: Bool
+    /// `nil` where no spans are recorded.
+    let exporter: SpanExporter?
 
     /// For servers that are made elsewhere; `nil` without `--tls_cert`.
     public let serverTLS: NIOSSLContext?
@@ -51,7 +58,13 @@ public final class ServiceRuntime: Sendable {
         self.metrics = metrics
         rpcMetrics = RPCMetrics(registry: metrics)
         clientMetrics = RPCMetrics(registry: metrics, side: .client)
+        isTelemetryDisabled = try settings.boolean(false, "OTEL_SDK_DISABLED")
+        let traces = try TraceSettings(name: name, settings, isDisabled: isTelemetryDisabled)
+        let receiverTLS = try traces.receiverTLS()
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        exporter = SpanExporter.make(traces, tls: receiverTLS, group: group, logger: logger)
+        exporter?.register(in: metrics)
+        tracer = SpanTracer(sampler: traces.sampler, buffer: exporter?.buffer)
     }
 
     /// The gRPC server at the configured address: these routes and the health service, recorded, with TLS if asked for.
@@ -62,6 +75,7 @@ public final class ServiceRuntime: Sendable {
     ) -> RPCServer {
         let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
+        serverConfiguration.tracer = tracer
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
         let server = RPCServer(
