@@ -126,9 +126,10 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "CPlatform", "RPC",
+                "CPlatform", "RPC", "Traces",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/Shared/Storage/Pool"
         ),

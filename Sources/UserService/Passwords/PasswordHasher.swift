@@ -42,6 +42,7 @@ final class PasswordHasher: Sendable {
     init(threads: Int = PasswordHasher.threadsStandard, queuedPerThread: Int = queuedPerThread, logger: Logger) {
         var configuration = PoolConfiguration(name: "passwords", threads: threads)
         configuration.queueCapacity = queuedPerThread * threads
+        configuration.tracing = .calls(name: "bcrypt", kind: .internal, attributes: [:])
         pool = ConnectionPool(configuration, logger: logger) { BcryptWorker() }
         nobody = BcryptHash(Self.nobody)
     }
