@@ -203,6 +203,7 @@ let package = Package(
             name: "UserService",
             dependencies: [
                 "CCrypt", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -216,7 +217,7 @@ let package = Package(
             dependencies: [
                 "CCurl", "Contracts", "DocumentStorage", "Idempotency", "MongoStorage", "RPC", "Runtime",
                 "SQLiteStorage",
-                "Storage",
+                "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -141,3 +141,22 @@ extension ServiceContext {
     /// Which span this context belongs to.
     public var traceParent: TraceParent? { self[SpanKey.self]?.identity }
 }
+
+extension TraceSpan {
+    /// Runs `body` as a part of `span`; just runs it where there is none.
+    public static func within<Value>(
+        _ span: TraceSpan?, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value
+    ) async rethrows -> Value {
+        guard let span else { return try await body() }
+        return try await ServiceContext.$current.withValue(span.context, operation: body)
+    }
+
+    /// Ends a span of work that failed.
+    ///
+    /// - Parameter kind: of few values, and without any of the data: error texts belong in logs.
+    public func end(failedWith kind: String) {
+        set("error.type", .string(kind))
+        setStatus(SpanStatus(code: .error))
+        end()
+    }
+}
