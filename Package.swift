@@ -318,6 +318,14 @@ let package = Package(
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "TestSupport"]),
         .testTarget(name: "TidyTests"),
         .testTarget(
+            name: "TracesTests",
+            dependencies: [
+                "Traces",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]
+        ),
+        .testTarget(
             name: "VesselServiceTests",
             dependencies: [
                 "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
