@@ -281,11 +281,12 @@ let package = Package(
         .testTarget(
             name: "RPCTests",
             dependencies: [
-                "Contracts", "RPC", "TestSupport",
+                "Contracts", "RPC", "TestSupport", "Traces",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             // Read from their places in the source tree.
             exclude: ["Scripts"]
@@ -337,7 +338,7 @@ let package = Package(
             dependencies: [
                 "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage",
                 "Storage",
-                "TestSupport",
+                "TestSupport", "Traces",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -350,7 +351,7 @@ let package = Package(
             name: "EmailServiceTests",
             dependencies: [
                 "EmailService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
-                "TestSupport",
+                "TestSupport", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
