@@ -103,8 +103,10 @@ struct TraceTests {
                 }
                 #expect(status.code == .deadlineExceeded)
                 try await eventually("three spans") { buffer.count == 3 }
+                // The client's reset and the server's own clock race.
                 for span in buffer.take(3) where span.kind != .internal {
-                    #expect(span.details.status?.code == .error)
+                    let code = span.details.attributes.get("rpc.response.status_code")
+                    #expect(code == "DEADLINE_EXCEEDED" || (span.kind == .server && code == "CANCELLED"))
                 }
             }
         }
