@@ -34,6 +34,8 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        // A channel that a drain closes before it was active never says that it is inactive.
+        loop.remove(self)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
