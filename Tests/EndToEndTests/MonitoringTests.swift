@@ -36,7 +36,7 @@ struct MonitoringTests {
         try await withClient(of: program) { client in
             let method = Method<Vessel_Vessel, Vessel_Vessel>(service: "no.Service", name: "Nothing")
             let code = await client.status { try await $0.call(method, .init(), deadline: .after(.seconds(20))) }
-            #expect(code == .unimplemented)
+            #expect(code == .unimplemented || Task.isCancelled)
         }
     }
 
