@@ -41,6 +41,8 @@ struct PrometheusTests {
                 number += 1
                 let token = try await caller.signUp("ada\(number)@example.com").text("token.token")
                 _ = try await caller.rpc("vessel", "VesselService.FindAvailable", #"{"capacity": 1}"#)
+                // None is that large.
+                _ = try await caller.rpc("vessel", "VesselService.FindAvailable", #"{"capacity": 100000}"#)
                 _ = try await caller.rpc("consignment", "ConsignmentService.Get", "{}", token: token)
                 _ = try await caller.rpc("nobody", "Nothing", "{}")
                 try await MonitoringTests.callNothing(at: harbor.vessel)
