@@ -25,7 +25,6 @@ struct ConfigurationErrorTests {
         Mistake(environment: ["LOG_LEVEL": "loud"], complaint: "LOG_LEVEL: 'loud'"),
         Mistake(flags: ["--log_calls=some"], complaint: "--log_calls: 'some'"),
         Mistake(environment: ["LOG_CALLS": "some"], complaint: "LOG_CALLS: 'some'"),
-        Mistake(environment: ["OTEL_SDK_DISABLED": "perhaps"], complaint: "OTEL_SDK_DISABLED: 'perhaps'"),
         Mistake(flags: ["--drain_timeout=0"], complaint: "--drain_timeout: '0'"),
         Mistake(flags: ["--drain_timeout=soon"], complaint: "--drain_timeout: 'soon'"),
         Mistake(flags: ["--threads=0"], complaint: "--threads: '0'"),

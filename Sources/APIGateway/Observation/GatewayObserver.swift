@@ -51,7 +51,8 @@ struct GatewayObserver: Sendable {
         log.write(
             .init(
                 level: Self.level(status), method: Self.method(request, note), status: "\(status)", nanoseconds: 0,
-                requestID: nil, traceparent: nil, peer: request.peer))
+                requestID: request.headers["x-request-id"].first, traceparent: request.headers["traceparent"].first,
+                peer: request.peer))
     }
 
     /// What the HTTP server refused: the request was never read to its end.
