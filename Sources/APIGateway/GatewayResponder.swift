@@ -8,34 +8,49 @@ import RPC
 ///
 /// A class, as each request takes a reference to it.
 final class GatewayResponder: HTTPResponder {
-    private let namespace: String
+    let namespace: String
     private let timeout: Duration
-    private let table: RouteTable
+    let table: RouteTable
+    /// `nil` where requests are never refused for load.
+    let admission: AdmissionControl?
+    /// `nil` where an address may make any number of requests.
+    let limiter: RateLimiter?
+    let overloadedAnswers: [HTTPResponse]
     private let readiness: Readiness
     private let files: StaticFiles?
     private let servicesPage: ByteBuffer
     private let ids = RequestIDs()
+    private let observer: GatewayObserver
     private let logger: Logger
 
     init(
-        namespace: String, timeout: Duration, table: RouteTable, readiness: Readiness, files: StaticFiles?,
-        logger: Logger
+        namespace: String, timeout: Duration, table: RouteTable, admission: AdmissionControl?, limiter: RateLimiter?,
+        readiness: Readiness, files: StaticFiles?, observer: GatewayObserver, logger: Logger
     ) {
+        self.admission = admission
+        self.limiter = limiter
+        overloadedAnswers = Self.overloadedAnswers(namespace: namespace)
         self.namespace = namespace
         self.timeout = timeout
         self.table = table
         self.readiness = readiness
         self.files = files
         self.servicesPage = ServicesPage.render(table)
+        self.observer = observer
         self.logger = logger
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
+        if let refusal = refusal(of: request, now: .now()) {
+            observer.refused(request, refusal)
+            return refusal
+        }
         let passed = PassedHeaders(request.headers, ids: ids)
+        var note = observer.requestBegan(request)
         var response: HTTPResponse
         do {
             if let problem = passed.problem { throw problem }
-            response = try await answer(request, passed)
+            response = try await answer(request, passed, &note)
         } catch let error as GatewayError {
             response = error.response(namespace: namespace)
         } catch {
@@ -46,17 +61,19 @@ final class GatewayResponder: HTTPResponder {
         }
         Self.complete(&response)
         response.headers.add(name: "x-request-id", value: passed.requestID)
+        observer.requestEnded(request, note, passed, response)
         return response
     }
 
     func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
         var response = GatewayError(refusal).response(namespace: namespace)
         Self.complete(&response)
+        observer.refused(response)
         return response
     }
 
     /// What every answer carries.
-    private static func complete(_ response: inout HTTPResponse) {
+    static func complete(_ response: inout HTTPResponse) {
         if response.shared == nil { response.shared = always }
     }
 
@@ -75,10 +92,13 @@ final class GatewayResponder: HTTPResponder {
 
     // MARK: Paths
 
-    private func answer(_ request: HTTPRequest, _ passed: PassedHeaders) async throws -> HTTPResponse {
+    private func answer(
+        _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
+    ) async throws -> HTTPResponse {
         if request.method == .OPTIONS { return CORS.preflight() }
         switch request.path {
         case "/rpc":
+            note.path = .rpc
             try requirePost(request)
             let envelope =
                 switch try MediaType(of: request) {
@@ -86,11 +106,13 @@ final class GatewayResponder: HTTPResponder {
                 case .form: try Envelope(form: request.body)
                 }
             let entry = try table.find(service: envelope.service, method: envelope.method)
-            return try await call(entry, envelope.request, root: "request", passed)
+            return try await call(entry, envelope.request, root: "request", passed, &note)
         case "/healthz":
+            note.path = .healthz
             try requireGet(request)
             return Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n"))
         case "/readyz":
+            note.path = .readyz
             try requireGet(request)
             let outcome = await readiness.outcome()
             let isDraining = readiness.isDraining
@@ -98,28 +120,33 @@ final class GatewayResponder: HTTPResponder {
                 outcome.json(isDraining: isDraining),
                 status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
         case "/services":
+            note.path = .services
             try requireGet(request)
             return Self.json(servicesPage)
         default:
-            return try await answerOther(request, passed)
+            return try await answerOther(request, passed, &note)
         }
     }
 
     /// A file, or a method by its path.
-    private func answerOther(_ request: HTTPRequest, _ passed: PassedHeaders) async throws -> HTTPResponse {
+    private func answerOther(
+        _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
+    ) async throws -> HTTPResponse {
         if let file = files?.file(at: request.path) {
+            note.path = .file
             try requireGet(request)
             return file.response(to: request)
         }
         guard let entry = try table.find(path: request.path) else {
             throw GatewayError.notFound("path \"\(request.path.shortened)\" is not known")
         }
+        note.path = .method
         try requirePost(request)
         guard case .json = try MediaType(of: request) else {
             throw GatewayError(415, "this path takes application/json only")
         }
         let isEmpty = request.body.readableBytes == 0
-        return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed)
+        return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed, &note)
     }
 
     private func requirePost(_ request: HTTPRequest) throws(GatewayError) {
@@ -135,13 +162,19 @@ final class GatewayResponder: HTTPResponder {
     // MARK: Calls
 
     private func call(
-        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders
+        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders,
+        _ note: inout RequestNote
     ) async throws -> HTTPResponse {
-        guard let recorder = entry.recorder else { return try await invoke(entry, json, root: root, passed).get() }
-        recorder.callBegan()
+        note.entry = entry
         let began = NIODeadline.now()
+        let loop = admission?.current
+        if let loop, loop.enter(entry.admission) != nil { return overloaded(began) }
+        entry.recorder?.callBegan()
         let result = await invoke(entry, json, root: root, passed)
-        recorder.callEnded(result.statusCode, nanoseconds: (NIODeadline.now() - began).nanoseconds)
+        let ended = NIODeadline.now()
+        let nanoseconds = (ended - began).nanoseconds
+        entry.recorder?.callEnded(result.statusCode, nanoseconds: nanoseconds)
+        loop?.ended(entry.admission, result.statusCode, nanoseconds: nanoseconds, now: ended)
         return try result.get()
     }
 

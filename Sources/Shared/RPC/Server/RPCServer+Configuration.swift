@@ -26,6 +26,9 @@ extension RPCServer {
         /// A PING unanswered for so long, or a handshake not finished by then, ends the connection.
         public var keepaliveTimeout: Duration = .seconds(20)
 
+        /// Whether calls are refused with RESOURCE_EXHAUSTED where they could not be answered in time.
+        public var refusesUnderLoad = true
+
         public init(address: HostPort, tls: NIOSSLContext? = nil) {
             self.address = address
             self.tls = tls

@@ -23,6 +23,12 @@ public final class ServiceRuntime: Sendable {
     public let rpcMetrics: RPCMetrics
     /// The recorders of the RPC methods that the program calls elsewhere.
     public let clientMetrics: RPCMetrics
+    /// Writes a line for each call; `nil` where nobody reads any.
+    public let callLog: CallLog?
+    /// How late the event loops run.
+    public let loopLag: LoopLag
+    /// Whether calls are counted and traced: not with `OTEL_SDK_DISABLED=true`.
+    public let isTelemetryEnabled: Bool
     public let readiness = Readiness()
 
     /// For servers that are made elsewhere; `nil` without `--tls_cert`.
@@ -36,22 +42,27 @@ public final class ServiceRuntime: Sendable {
 
     /// Reads the TLS files; starts no thread but the group's, which ``stop()`` ends.
     ///
-    /// - Throws: ``ConfigurationError`` when a TLS file can't be used.
+    /// - Throws: ``ConfigurationError`` when a TLS file or `OTEL_SDK_DISABLED` can't be used.
     public init(
         name: String, configuration: ServiceConfiguration, environment: [String: String], logger: Logger,
-        logLevels: LogLevelSwitch, metrics: MetricsRegistry, serverProtocols: [String] = ["h2"]
+        logLevels: LogLevelSwitch, metrics: MetricsRegistry, callLog: CallLog? = nil, serverProtocols: [String] = ["h2"]
     ) throws(ConfigurationError) {
         serverTLS = try configuration.tls.serverContext(protocols: serverProtocols)
         clientTLS = try configuration.tls.clientContext()
         self.name = name
         self.configuration = configuration
         self.settings = Settings(environment: environment)
+        isTelemetryEnabled = try settings.boolean(false, "OTEL_SDK_DISABLED") == false
         self.logger = logger
+        self.callLog = callLog
         self.logLevels = logLevels
         self.metrics = metrics
-        rpcMetrics = RPCMetrics(registry: metrics)
-        clientMetrics = RPCMetrics(registry: metrics, side: .client)
+        rpcMetrics = RPCMetrics(registry: metrics, isEnabled: isTelemetryEnabled)
+        clientMetrics = RPCMetrics(registry: metrics, side: .client, isEnabled: isTelemetryEnabled)
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        loopLag = Self.loopLag(group, metrics)
+        registerOwnMetrics()
+        loopLag.start()
     }
 
     /// The gRPC server at the configured address: these routes and the health service, recorded, with TLS if asked for.
@@ -62,11 +73,14 @@ public final class ServiceRuntime: Sendable {
     ) -> RPCServer {
         let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
+        serverConfiguration.refusesUnderLoad = self.configuration.overloadControl
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
         let server = RPCServer(
             routes: routes + [health], configuration: serverConfiguration, group: group, logger: logger,
-            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) })
+            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) },
+            observer: { service, method in self.observer(service: service, method: method) })
+        if let admission = server.admission { watch(admission, .server) }
         metrics.gauge("rpc_server_connections", "Connections that clients have open.") { [weak server] in
             Double(server?.connectionCount ?? 0)
         }
@@ -98,7 +112,7 @@ public final class ServiceRuntime: Sendable {
         let client = RPCClient(
             configuration: RPCClient.Configuration(target: target, tls: clientTLS), group: group, logger: logger)
         metrics.gauge(
-            "rpc_client_connections", "Connections open to another service.", labels: [("server_address", "\(target)")]
+            "rpc_client_connections", "Connections open to another service.", labels: target.labels
         ) { [weak client] in
             Double(client?.connectionCount ?? 0)
         }
@@ -135,6 +149,7 @@ public final class ServiceRuntime: Sendable {
 
     /// Ends the event loops. After this nothing of the runtime may be used.
     public func stop() async {
+        loopLag.stop()
         try? await group.shutdownGracefully()
     }
 }
