@@ -5,7 +5,7 @@ extension Report {
     /// All charts, one below the other.
     var plot: String {
         var svg = SVG()
-        let charts = [rates, times, curves, memory].compactMap { $0 }
+        let charts = [goodput, rates, times, curves, memory].compactMap { $0 }
         svg.text("Load on \(url)", 24, 28, "heading")
         svg.text("\(began), \(machine)", 24, 46, "small")
         svg.text(
@@ -33,6 +33,21 @@ extension Report {
     private var wholeSeconds: [SecondReport] {
         let whole = seconds.filter { Double($0.second + 1) <= length + 0.05 }
         return whole.isEmpty ? seconds : whole
+    }
+
+    /// What the steps of a search accepted, by what they were offered.
+    private var goodput: Chart? {
+        guard let steps = capacity?.steps, steps.count > 1 else { return nil }
+        let sorted = steps.sorted { $0.offeredRate < $1.offeredRate }
+        let most = sorted.last?.offeredRate ?? 1
+        return Chart(
+            title: "Steps of the search", x: .linear("requests a second, offered", most: most),
+            y: .linear("requests a second", most: most),
+            lines: [
+                Chart.Line(name: "offered", color: 0, points: sorted.map { (x: $0.offeredRate, y: $0.offeredRate) }),
+                Chart.Line(
+                    name: "accepted in time", color: 1, points: sorted.map { (x: $0.offeredRate, y: $0.goodput) }),
+            ])
     }
 
     private var rates: Chart? {
