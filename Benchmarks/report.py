@@ -63,7 +63,7 @@ def figures(capacity, report):
         ),
         (
             "of what was not accepted, refused with 429",
-            f"{number(100 * loaded['refused'] / failures if failures else None, 2)} % of {number(failures, 0)}, "
+            f"{number(loaded['refused'], 0)} of {number(failures, 0)}, "
             f"{number(loaded['refusedWithRetryAfter'], 0)} with Retry-After", "all",
         ),
         ("other failures in the overload", other_failures(loaded), "none"),
@@ -137,6 +137,8 @@ def main(words):
         case ["summary", capacity, path]:
             for name, figure, goal in figures(capacity_of(capacity), read(path)):
                 print(f"{name + ':':<82} {figure}" + (f"   (goal: {goal})" if goal else ""))
+            for warning in read(path)["generator"]["warnings"]:
+                print(f"warning of the load generator: {warning}")
         case ["rows", capacity, path]:
             print(table(capacity_of(capacity), read(path)))
         case ["write", document, capacity, path]:
