@@ -51,6 +51,8 @@ extension Report {
     }
 
     private var rates: Chart? {
+        // One second is no line.
+        guard wholeSeconds.count > 1 else { return nil }
         func line(_ name: String, _ color: Int, _ value: (SecondReport) -> Int) -> Chart.Line {
             Chart.Line(
                 name: name, color: color,
@@ -74,7 +76,7 @@ extension Report {
         }
         let lines = [line("p50", 4) { $0.p50Milliseconds }, line("p99", 1) { $0.p99Milliseconds }]
         let values = lines.flatMap(\.points).map(\.y)
-        guard !values.isEmpty else { return nil }
+        guard values.count > 2 else { return nil }
         return Chart(
             title: "Latency of the accepted", x: .time(length), y: .logarithmic("ms, from the planned moment", values),
             lines: lines, bands: bands)
