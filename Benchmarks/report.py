@@ -63,7 +63,7 @@ def figures(capacity, report):
         ),
         (
             "of what was not accepted, refused with 429",
-            f"{number(100 * loaded['refused'] / failures if failures else None, 2)} % of {number(failures, 0)}, "
+            f"{number(loaded['refused'], 0)} of {number(failures, 0)}, "
             f"{number(loaded['refusedWithRetryAfter'], 0)} with Retry-After", "all",
         ),
         ("other failures in the overload", other_failures(loaded), "none"),
@@ -79,12 +79,14 @@ def figures(capacity, report):
             f"{number(slope / 1024 if slope is not None else None, 2)} MiB a minute", "flat",
         ))
     for recovery in report["recovery"]:
-        seconds = recovery.get("seconds")
-        bound = f"99 % accepted, p99 at most {number(recovery['boundMilliseconds'], 1)} ms"
-        rows.append((
-            "after the load's end, until latency and success are back",
-            f"{number(seconds)} s" if seconds is not None else f"not in {number(after['seconds'], 0)} s", f"2 s ({bound})",
-        ))
+        for part in recovery["parts"]:
+            seconds = part.get("seconds")
+            who = part.get("kind", "all")
+            bound = f"99 % accepted, p99 at most {number(part['boundMilliseconds'], 1)} ms"
+            rows.append((
+                f"after the load's end, until {who} is back: {bound}",
+                f"{number(seconds)} s" if seconds is not None else f"not in {number(after['seconds'], 0)} s", "2 s",
+            ))
     own = report["generator"]
     rows.append((
         "load generator", f"{number(100 * own['processorShare'], 0)} % of a processor, sent late by p99 "
@@ -134,7 +136,9 @@ def main(words):
             print(f"{capacity_of(path):.1f}")
         case ["summary", capacity, path]:
             for name, figure, goal in figures(capacity_of(capacity), read(path)):
-                print(f"{name + ':':<62} {figure}" + (f"   (goal: {goal})" if goal else ""))
+                print(f"{name + ':':<82} {figure}" + (f"   (goal: {goal})" if goal else ""))
+            for warning in read(path)["generator"]["warnings"]:
+                print(f"warning of the load generator: {warning}")
         case ["rows", capacity, path]:
             print(table(capacity_of(capacity), read(path)))
         case ["write", document, capacity, path]:

@@ -46,7 +46,7 @@ struct LoadTests {
             expectAddsUp(result)
             #expect(result.total.accepted == 600)
             // In the second of the stall a request waits for half a second on average.
-            let stalled = Bucket.sum(result.buckets(1.1..<1.4))
+            let stalled = Bucket.sum(result.buckets[result.tenths(1.1..<1.4)])
             let median = try #require(stalled.milliseconds(50))[0]
             #expect(median > 600 && median < 1_200)
             // A third of all: 200 requests planned while it stalled.

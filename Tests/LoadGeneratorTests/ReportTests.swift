@@ -54,6 +54,7 @@ struct ReportTests {
         #expect(again.seconds.reduce(0) { $0 + $1.accepted } == again.total.all.accepted)
         #expect(again.tenths.offered.reduce(0, +) == 600)
         #expect(again.recovery.count == 1)
+        #expect(again.recovery[0].parts.map(\.kind) == [nil, .booking, .listing])
         #expect(again.processes[0].phases.count == 3)
         let latency = try #require(again.total.all.latency)
         #expect(latency.curve.map { $0[1] } == latency.curve.map { $0[1] }.sorted())
@@ -107,6 +108,11 @@ struct ReportTests {
         #expect(Recovery.firstGood(slow + good.prefix(9), boundMilliseconds: 5) == nil)
         #expect(Recovery.firstGood(good.prefix(5) + failing + good, boundMilliseconds: 5) == 9)
         #expect(Recovery.firstGood([], boundMilliseconds: 5) == nil)
+        // One request a second: three of them are looked at.
+        let seldom = [bucket(1, of: 1, 50)] + Array(repeating: Bucket(), count: 9)
+        let seldomGood = [bucket(1, of: 1, 2)] + Array(repeating: Bucket(), count: 9)
+        let sparse = seldom + seldomGood + seldom + seldomGood + seldomGood + seldomGood + seldomGood
+        #expect(Recovery.firstGood(sparse, boundMilliseconds: 5) == 21)
     }
 
     @Test("numbers are written as people read them")

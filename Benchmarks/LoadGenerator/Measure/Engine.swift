@@ -113,7 +113,7 @@ final class Engine {
         let cut = cutAt.map { max(Double($0 - recorder.began) / 1e9, 0) }
         done.succeed(
             RunResult(
-                phases: phases, figures: recorder.figures, buckets: recorder.buckets, lag: recorder.lag,
+                phases: phases, figures: recorder.figures, kindBuckets: recorder.buckets, lag: recorder.lag,
                 seconds: seconds, plannedSeconds: min(cut ?? phases.seconds, phases.seconds),
                 processorShare: (Self.processorSeconds() - processorBegan) / seconds,
                 connectionsMost: client.connectionsMost, connectionsOpened: client.connectionsOpened,

@@ -3,9 +3,9 @@ import NIOCore
 /// Counts what becomes of each request. Lives on the loop that sends them.
 final class Recorder {
     let began: Int64
-    private let kinds = Kind.allCases.count
     private(set) var figures: [[Figures]]
-    private(set) var buckets: [Bucket] = []
+    /// By ``Kind/index``, then by tenths of a second.
+    private(set) var buckets: [[Bucket]]
     private(set) var lag = Latencies.empty()
     private var second = Progress()
 
@@ -14,16 +14,16 @@ final class Recorder {
         self.began = began
         figures = phases.list.map { _ in [Figures](repeating: Figures(), count: Kind.allCases.count) }
         let count = Int(phases.seconds * Double(Bucket.perSecond)) + 1
-        buckets = [Bucket](repeating: Bucket(), count: count)
+        buckets = Kind.allCases.map { _ in [Bucket](repeating: Bucket(), count: count) }
     }
 
     private func bucket(_ planned: Int64) -> Int {
-        min(max(Int((planned - began) / Bucket.nanoseconds), 0), buckets.count - 1)
+        min(max(Int((planned - began) / Bucket.nanoseconds), 0), buckets[0].count - 1)
     }
 
     func offered(_ call: Call) {
         figures[call.phase][call.kind.index].offered += 1
-        buckets[bucket(call.planned)].offered += 1
+        buckets[call.kind.index][bucket(call.planned)].offered += 1
         second.offered += 1
     }
 
@@ -37,7 +37,7 @@ final class Recorder {
         let latency = now - call.planned
         let service = call.sent.map { now - $0 }
         figures[call.phase][call.kind.index].record(outcome, latency: latency, service: service)
-        buckets[bucket(call.planned)].record(outcome, latency: latency)
+        buckets[call.kind.index][bucket(call.planned)].record(outcome, latency: latency)
         second.record(outcome, latency: latency)
     }
 

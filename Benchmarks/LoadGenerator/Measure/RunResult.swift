@@ -3,8 +3,8 @@ struct RunResult: Sendable {
     var phases: Phases
     /// By phase, then by ``Kind/index``.
     var figures: [[Figures]]
-    /// One for each tenth of a second of the plan.
-    var buckets: [Bucket]
+    /// By ``Kind/index``, then one for each tenth of a second of the plan.
+    var kindBuckets: [[Bucket]]
     /// How late requests were sent although a connection was free: the generator's own fault.
     var lag: Latencies
     /// From the first planned moment to the last answer.
@@ -28,11 +28,16 @@ struct RunResult: Sendable {
         return min(began, plannedSeconds)..<min(ended, plannedSeconds)
     }
 
-    /// The buckets of these seconds of the plan, whole ones only.
-    func buckets(_ seconds: Range<Double>) -> ArraySlice<Bucket> {
+    /// One for each tenth of a second of the plan, of all kinds.
+    var buckets: [Bucket] {
+        kindBuckets[0].indices.map { tenth in Bucket.sum(kindBuckets.lazy.map { $0[tenth] }) }
+    }
+
+    /// The tenths of these seconds of the plan, whole ones only.
+    func tenths(_ seconds: Range<Double>) -> Range<Int> {
         let lower = Int((seconds.lowerBound * Double(Bucket.perSecond)).rounded(.up))
         let upper = Int((seconds.upperBound * Double(Bucket.perSecond)).rounded(.down))
-        let end = min(max(lower, upper), buckets.count)
-        return buckets[min(lower, end)..<end]
+        let end = min(max(lower, upper), kindBuckets[0].count)
+        return min(lower, end)..<end
     }
 }

@@ -5,7 +5,7 @@ extension Report {
     /// All charts, one below the other.
     var plot: String {
         var svg = SVG()
-        let charts = [rates, times, curves, memory].compactMap { $0 }
+        let charts = [goodput, rates, times, curves, memory].compactMap { $0 }
         svg.text("Load on \(url)", 24, 28, "heading")
         svg.text("\(began), \(machine)", 24, 46, "small")
         svg.text(
@@ -35,7 +35,24 @@ extension Report {
         return whole.isEmpty ? seconds : whole
     }
 
+    /// What the steps of a search accepted, by what they were offered.
+    private var goodput: Chart? {
+        guard let steps = capacity?.steps, steps.count > 1 else { return nil }
+        let sorted = steps.sorted { $0.offeredRate < $1.offeredRate }
+        let most = sorted.last?.offeredRate ?? 1
+        return Chart(
+            title: "Steps of the search", x: .linear("requests a second, offered", most: most),
+            y: .linear("requests a second", most: most),
+            lines: [
+                Chart.Line(name: "offered", color: 0, points: sorted.map { (x: $0.offeredRate, y: $0.offeredRate) }),
+                Chart.Line(
+                    name: "accepted in time", color: 1, points: sorted.map { (x: $0.offeredRate, y: $0.goodput) }),
+            ])
+    }
+
     private var rates: Chart? {
+        // One second is no line.
+        guard wholeSeconds.count > 1 else { return nil }
         func line(_ name: String, _ color: Int, _ value: (SecondReport) -> Int) -> Chart.Line {
             Chart.Line(
                 name: name, color: color,
@@ -59,7 +76,7 @@ extension Report {
         }
         let lines = [line("p50", 4) { $0.p50Milliseconds }, line("p99", 1) { $0.p99Milliseconds }]
         let values = lines.flatMap(\.points).map(\.y)
-        guard !values.isEmpty else { return nil }
+        guard values.count > 2 else { return nil }
         return Chart(
             title: "Latency of the accepted", x: .time(length), y: .logarithmic("ms, from the planned moment", values),
             lines: lines, bands: bands)

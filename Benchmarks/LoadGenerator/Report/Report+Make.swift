@@ -5,6 +5,7 @@ extension Report {
         capacity: CapacityReport? = nil
     ) {
         let list = result.phases.list
+        let buckets = result.buckets
         self.init(
             began: began, machine: Machine.description, url: options.url, mix: "\(options.mix)",
             arrivals: options.arrivals, seed: options.seed, timeoutSeconds: options.timeout.seconds,
@@ -18,13 +19,13 @@ extension Report {
                 kinds: Kind.allCases.map { result.figures(kind: $0) }),
             recovery: Recovery.find(result), generator: GeneratorReport(result),
             processes: series.map { ProcessReport($0, result) },
-            seconds: Self.seconds(result), tenths: TenthsReport(result.buckets), capacity: capacity)
+            seconds: Self.seconds(buckets), tenths: TenthsReport(buckets), capacity: capacity)
     }
 
     /// Whole seconds of the plan, and what is left at its end.
-    private static func seconds(_ result: RunResult) -> [SecondReport] {
-        stride(from: 0, to: result.buckets.count, by: Bucket.perSecond).compactMap { start in
-            let bucket = Bucket.sum(result.buckets[start..<min(start + Bucket.perSecond, result.buckets.count)])
+    private static func seconds(_ buckets: [Bucket]) -> [SecondReport] {
+        stride(from: 0, to: buckets.count, by: Bucket.perSecond).compactMap { start in
+            let bucket = Bucket.sum(buckets[start..<min(start + Bucket.perSecond, buckets.count)])
             return bucket.offered > 0 ? SecondReport(second: start / Bucket.perSecond, bucket) : nil
         }
     }

@@ -7,7 +7,7 @@ extension Report {
         }
         lines += total.table + [""]
         lines += capacity?.lines ?? []
-        lines += recovery.map(\.line)
+        lines += recovery.flatMap(\.lines)
         lines += processes.flatMap(\.lines)
         lines += generator.lines
         lines.append("machine: \(machine); begun \(began)")
@@ -70,13 +70,14 @@ extension KindReport {
 }
 
 extension Recovery {
-    fileprivate var line: String {
-        let bound =
-            "\(Text.percent(Self.acceptedShare)) accepted, p99 at most \(Text.milliseconds(boundMilliseconds)) ms"
-        guard let seconds else {
-            return "recovery after phase \(overload): not within phase \(after) (\(bound))"
+    fileprivate var lines: [String] {
+        parts.map { part in
+            let name = part.kind.map { " of \($0.rawValue)" } ?? ""
+            let bound =
+                "\(Text.percent(Self.acceptedShare)) accepted, p99 at most \(Text.milliseconds(part.boundMilliseconds)) ms"
+            let time = part.seconds.map { "\(Text.number($0)) s" } ?? "not within phase \(after)"
+            return "recovery\(name) after phase \(overload): \(time) (\(bound))"
         }
-        return "recovery after phase \(overload): \(Text.number(seconds)) s until \(bound)"
     }
 }
 
