@@ -38,7 +38,7 @@ struct RouteTable: Sendable {
     static let serviceNames = ["vessel", "user", "consignment"]
 
     private let services: [Service]
-    /// The methods that are told apart under load, `service/Method`; the last stands for those not known yet.
+    /// The methods that are told apart under load, by their full names; the last stands for those not known yet.
     let methods: [String]
     private let prefix: [UInt8]
 
@@ -61,7 +61,7 @@ struct RouteTable: Sendable {
             guard let client = clients[name] else { continue }
             let entries = Self.routes(of: name).map { route in
                 Entry(
-                    service: name, route: route, client: client, admission: index(of: "\(name)/\(route.method)"),
+                    service: name, route: route, client: client, admission: index(of: route.fullName),
                     recorder: recorder(route.service, route.method))
             }
             services.append(Service(name: Array(name.utf8), entries: entries))

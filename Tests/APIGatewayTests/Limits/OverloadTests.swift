@@ -74,7 +74,7 @@ import Testing
     func overload() async throws {
         try await GatewayFixture.run { gateway in
             let admission = try #require(gateway.gateway.admission)
-            let method = try #require(admission.methods.firstIndex(of: "vessel/FindAvailable"))
+            let method = try #require(admission.methods.firstIndex(of: "vessel.VesselService/FindAvailable"))
             // As many in flight as there may be, on every loop.
             for loop in admission.loops {
                 try await loop.eventLoop.submit { while loop.enter(method) == nil {} }.get()
