@@ -10,7 +10,7 @@ package struct ConcurrencyLimit: Sendable {
     /// What a limit keeps to.
     package struct Bounds: Sendable {
         /// So many calls are always let in, and are taken to be no load.
-        package var floor = 8
+        package var floor = 16
         /// Where it begins, so that none is refused before calls were seen to queue.
         package var max = 1_024
         /// A window has so many calls and takes so long, or takes `windowMax`.
@@ -20,7 +20,9 @@ package struct ConcurrencyLimit: Sendable {
         /// The quickest call may take so many times what it takes without load, and `slack` more.
         package var tolerance: Int64 = 3
         /// Schedulers on busy machines make a call late by as much without any queue.
-        package var slack: Duration = .milliseconds(3)
+        package var slack: Duration = .milliseconds(5)
+        /// So many windows in a row must be slow: a processor lent to somebody else for a moment is no overload.
+        package var slowWindows = 2
 
         package init() {}
     }
@@ -42,6 +44,7 @@ package struct ConcurrencyLimit: Sendable {
     private let windowMax: Int64
     private let tolerance: Int64
     private let slack: Int64
+    private let slowWindowsMin: Int
 
     /// Calls that may be in flight.
     package private(set) var allowed: Int
@@ -56,6 +59,8 @@ package struct ConcurrencyLimit: Sendable {
     private var peak = 0
     /// Whether a call was refused in this window.
     private var isPressed = false
+    /// Slow windows in a row, up to now.
+    private var slowWindows = 0
 
     package init(_ bounds: Bounds = Bounds()) {
         floor = bounds.floor
@@ -64,6 +69,7 @@ package struct ConcurrencyLimit: Sendable {
         window = TimeAmount(bounds.window).nanoseconds
         windowMax = TimeAmount(bounds.windowMax).nanoseconds
         tolerance = bounds.tolerance
+        slowWindowsMin = bounds.slowWindows
         slack = TimeAmount(bounds.slack).nanoseconds
         allowed = bounds.max
     }
@@ -103,9 +109,15 @@ package struct ConcurrencyLimit: Sendable {
         let before = allowed
         learn()
         if quickest > threshold {
-            if peak > floor { allowed = Swift.max(floor, reduced(Swift.min(allowed, peak))) }
-        } else if peak >= allowed - allowed / 4 {
-            allowed = Swift.min(max, allowed + Swift.max(1, allowed / 8))
+            slowWindows += 1
+            if slowWindows >= slowWindowsMin, peak > floor {
+                allowed = Swift.max(floor, reduced(Swift.min(allowed, peak)))
+            }
+        } else {
+            slowWindows = 0
+            // Carefully where it is nearly enough, else quickly, as what is refused is lost.
+            let step = quickest > threshold / 2 ? allowed / 8 : allowed / 2
+            if peak >= allowed - allowed / 4 { allowed = Swift.min(max, allowed + Swift.max(1, step)) }
         }
         windowStart = now
         count = 0
