@@ -23,6 +23,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         // The metrics interface; Runtime renders it as Prometheus text.
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        // The tracing interface; our tracer behind it, so that libraries that speak it join our traces.
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
         // Start and stop in dependency order, and signals.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         // Flags with help texts and errors that name the flag.
@@ -86,15 +88,24 @@ let package = Package(
         // MARK: Shared modules
 
         .target(
+            name: "Traces",
+            dependencies: [
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            path: "Sources/Shared/Traces"
+        ),
+        .target(
             name: "RPC",
             dependencies: [
-                "CNGHTTP2",
+                "CNGHTTP2", "Traces",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/Shared/RPC"
         ),
@@ -119,9 +130,10 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "CPlatform", "RPC",
+                "CPlatform", "RPC", "Traces",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/Shared/Storage/Pool"
         ),
@@ -161,7 +173,7 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage",
+                "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -173,6 +185,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/Shared/Runtime"
         ),
@@ -194,6 +207,7 @@ let package = Package(
             name: "UserService",
             dependencies: [
                 "CCrypt", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
+                "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -207,7 +221,7 @@ let package = Package(
             dependencies: [
                 "CCurl", "Contracts", "DocumentStorage", "Idempotency", "MongoStorage", "RPC", "Runtime",
                 "SQLiteStorage",
-                "Storage",
+                "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -230,7 +244,7 @@ let package = Package(
         .executableTarget(
             name: "APIGateway",
             dependencies: [
-                "Contracts", "HTTP", "RPC", "Runtime",
+                "Contracts", "HTTP", "RPC", "Runtime", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -239,6 +253,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/APIGateway"
         ),
@@ -280,11 +295,12 @@ let package = Package(
         .testTarget(
             name: "RPCTests",
             dependencies: [
-                "Contracts", "RPC", "TestSupport",
+                "Contracts", "RPC", "TestSupport", "Traces",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             // Read from their places in the source tree.
             exclude: ["Scripts"]
@@ -326,6 +342,14 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "TracesTests",
+            dependencies: [
+                "Traces",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]
+        ),
+        .testTarget(
             name: "VesselServiceTests",
             dependencies: [
                 "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
@@ -337,7 +361,7 @@ let package = Package(
             dependencies: [
                 "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage",
                 "Storage",
-                "TestSupport",
+                "TestSupport", "Traces",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -350,7 +374,7 @@ let package = Package(
             name: "EmailServiceTests",
             dependencies: [
                 "EmailService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
-                "TestSupport",
+                "TestSupport", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

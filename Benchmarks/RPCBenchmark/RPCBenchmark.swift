@@ -14,6 +14,10 @@ import RPC
 ///
 ///     rpc-benchmark fill PORT COUNT
 ///     rpc-benchmark find PORT CALLS CAPACITY WEIGHT
+///
+/// And a collector that takes traces and forgets them.
+///
+///     rpc-benchmark collector PORT
 @main
 struct RPCBenchmark {
     static let echo = Method<Vessel_Vessel, Vessel_Vessel>(service: "benchmark.Echo", name: "Call")
@@ -24,7 +28,7 @@ struct RPCBenchmark {
             return usage()
         }
         switch arguments[1] {
-        case "server": try await serve(port, threads: number(3) ?? 2)
+        case "server": try await serve(port, threads: number(3) ?? 2, RPCRoute(echo) { vessel, _ in vessel })
         case "client":
             guard let calls = number(3) else { return usage() }
             try await call(port, calls: calls, inFlight: number(4) ?? 128, threads: number(5) ?? 1)
@@ -34,6 +38,8 @@ struct RPCBenchmark {
         case "find":
             guard let calls = number(3), let capacity = number(4), let weight = number(5) else { return usage() }
             try await find(port, calls: calls, capacity: Int32(capacity), weight: Int32(weight))
+        case "collector":
+            try await serve(port, threads: 1, RPCRoute(TraceMethods.export) { _, _ in Otlp_ExportResponse() })
         default: usage()
         }
     }
@@ -46,10 +52,10 @@ struct RPCBenchmark {
         print("usage: rpc-benchmark server PORT [THREADS] | client PORT CALLS [IN_FLIGHT] [THREADS]")
     }
 
-    private static func serve(_ port: Int, threads: Int) async throws {
+    private static func serve(_ port: Int, threads: Int, _ route: RPCRoute) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let server = RPCServer(
-            routes: [RPCRoute(echo) { vessel, _ in vessel }],
+            routes: [route],
             configuration: .init(address: HostPort(host: "127.0.0.1", port: port)),
             group: group, logger: Logger(label: "benchmark"))
         _ = try await server.start()

@@ -61,6 +61,7 @@ final class Gateway: Sendable {
                 readiness: readiness,
                 files: files,
                 observer: observer,
+                trace: GatewayTrace(configuration),
                 logger: logger),
             logger: logger)
     }

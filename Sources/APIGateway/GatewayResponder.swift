@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import RPC
+import Tracing
 
 /// Answers the gateway's requests. Knows HTTP's semantics, and nothing of how it is carried.
 ///
@@ -20,12 +21,13 @@ final class GatewayResponder: HTTPResponder {
     private let files: StaticFiles?
     private let servicesPage: ByteBuffer
     private let ids = RequestIDs()
+    private let trace: GatewayTrace
     private let observer: GatewayObserver
     private let logger: Logger
 
     init(
         namespace: String, timeout: Duration, table: RouteTable, admission: AdmissionControl?, limiter: RateLimiter?,
-        readiness: Readiness, files: StaticFiles?, observer: GatewayObserver, logger: Logger
+        readiness: Readiness, files: StaticFiles?, observer: GatewayObserver, trace: GatewayTrace, logger: Logger
     ) {
         self.admission = admission
         self.limiter = limiter
@@ -35,6 +37,7 @@ final class GatewayResponder: HTTPResponder {
         self.table = table
         self.readiness = readiness
         self.files = files
+        self.trace = trace
         self.servicesPage = ServicesPage.render(table)
         self.observer = observer
         self.logger = logger
@@ -45,8 +48,21 @@ final class GatewayResponder: HTTPResponder {
             observer.refused(request, refusal)
             return refusal
         }
-        let passed = PassedHeaders(request.headers, ids: ids)
-        var note = observer.requestBegan(request)
+        var passed = PassedHeaders(request.headers, ids: ids)
+        let note = observer.requestBegan(request)
+        // Only what may become a call is traced: probes and pages would bury the rest.
+        guard request.method == .POST, let span = trace.enter(request, &passed, table) else {
+            return await respond(to: request, passed, note)
+        }
+        let response = await ServiceContext.$current.withValue(span.context) {
+            await respond(to: request, passed, note)
+        }
+        GatewayTrace.end(span, response)
+        return response
+    }
+
+    private func respond(to request: HTTPRequest, _ passed: PassedHeaders, _ begun: RequestNote) async -> HTTPResponse {
+        var note = begun
         var response: HTTPResponse
         do {
             if let problem = passed.problem { throw problem }

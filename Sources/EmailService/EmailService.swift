@@ -73,6 +73,7 @@ struct EmailService: ServiceProgram {
         return DeliveryWorker(
             repository: emails.repository, transport: MailTransport(settings, logger: runtime.logger), sender: sender,
             // The calls that drain afterwards, and the store, need their share of the time for stopping.
-            patience: runtime.configuration.drainTimeout / 2, metrics: metrics, bell: Bell(), logger: runtime.logger)
+            patience: runtime.configuration.drainTimeout / 2, metrics: metrics, bell: Bell(), tracer: runtime.tracer,
+            logger: runtime.logger)
     }
 }

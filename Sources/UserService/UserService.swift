@@ -40,7 +40,7 @@ struct UserService: ServiceProgram {
         if try runtime.isAuthenticationDisabled() { handlers.needsToken = false }
 
         let relay = Relay(
-            outbox: users.outbox, delivery: EventDelivery(to: try runtime.client(of: "email")),
+            outbox: users.outbox, delivery: EventDelivery(to: try runtime.client(of: "email"), tracer: runtime.tracer),
             metrics: RelayMetrics(), logger: logger)
         relay.metrics.register(in: runtime.metrics)
         passwords.register(in: runtime.metrics)

@@ -124,18 +124,19 @@ struct RPCTests {
 
     @Test("only the listed headers are passed on, and the request's id comes back")
     func headers() async throws {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
         try await GatewayFixture.run { fixture in
             let answer = try await fixture.rpc(
                 #"{"service":"vessel","method":"VesselService.Create"}"#,
                 headers: [
                     "Content-Type": "application/json", "Authorization": "Bearer t", "Token": "u",
-                    "traceparent": "00-1", "tracestate": "a=b", "X-Request-Id": "id-1", "Idempotency-Key": "k",
+                    "traceparent": trace, "tracestate": "a=b", "X-Request-Id": "id-1", "Idempotency-Key": "k",
                     "cookie": "c", "x-forwarded-for": "1.2.3.4", "grpc-timeout": "1H", "te": "x", "tokem": "z",
                 ])
             #expect(answer.headers["x-request-id"] == "id-1")
             let metadata = fixture.services.seen.withLockedValue { $0.metadata }
             let passed = [
-                "authorization": "Bearer t", "token": "u", "traceparent": "00-1", "tracestate": "a=b",
+                "authorization": "Bearer t", "token": "u", "traceparent": trace, "tracestate": "a=b",
                 "x-request-id": "id-1", "idempotency-key": "k",
             ]
             for (name, value) in passed { #expect(metadata[name] == value) }
@@ -163,6 +164,28 @@ struct RPCTests {
             let answer = try await fixture.rpc(
                 #"{"service":"vessel","method":"VesselService.Create"}"#, headers: ["token": "é"])
             #expect(try answer.isError(400, id: "shippy.api", "header token: not printable ASCII"))
+        }
+    }
+
+    @Test(
+        "a trace that is none is replaced and refuses nothing",
+        arguments: [
+            [:], ["traceparent": ""], ["traceparent": "00-1"], ["traceparent": "é", "tracestate": "a=b"],
+            ["traceparent": "00-00000000000000000000000000000000-b7ad6b7169203331-01", "tracestate": "é"],
+            ["traceparent": "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
+            ["traceparent": String(repeating: "0", count: 4_000), "tracestate": String(repeating: "a", count: 4_000)],
+        ] as [[String: String]])
+    func malformedTrace(headers: [String: String]) async throws {
+        try await GatewayFixture.run { fixture in
+            var fields = HTTPHeaders([("content-type", "application/json")])
+            for (name, value) in headers { fields.add(name: name, value: value) }
+            let answer = try await fixture.rpc(
+                #"{"service":"vessel","method":"VesselService.Create"}"#, headers: fields)
+            #expect(answer.status == 200)
+            let metadata = fixture.services.seen.withLockedValue { $0.metadata }
+            let passed = try #require(metadata["traceparent"])
+            #expect(passed.wholeMatch(of: /00-[0-9a-f]{32}-[0-9a-f]{16}-00/) != nil)
+            #expect(!passed.contains("b7ad6b7169203331") && metadata["tracestate"] == nil)
         }
     }
 

@@ -1,6 +1,8 @@
 import RPC
+import SQLiteStorage
 import TestSupport
 import Testing
+import Traces
 
 @testable import EmailService
 
@@ -11,7 +13,9 @@ struct EmailRepositoryTests {
     @Test("a mail comes back as it was stored, and a repeat changes nothing", arguments: StoreKind.allCases)
     func stores(kind: StoreKind) async throws {
         try await withEmails(kind) { emails in
-            let mail = newMail("a'b\"$", name: "Jörg 🚢")
+            var mail = newMail("a'b\"$", name: "Jörg 🚢")
+            mail.trace = TraceParent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+            #expect(mail.trace != nil)
             let first = try await emails.repository.store(mail, deadline: soon)
             #expect(first.isNew)
             #expect(first.mail.content == mail && first.mail.status == .pending && first.mail.attempts == 0)
@@ -21,6 +25,25 @@ struct EmailRepositoryTests {
             #expect(try await emails.repository.mail(eventID: mail.eventID, deadline: soon) == first.mail)
             #expect(try await emails.repository.mail(eventID: "none", deadline: soon) == nil)
         }
+    }
+
+    @Test("a mail that was stored before traces were is claimed, and has none")
+    func beforeTraces() async throws {
+        let folder = try TemporaryFolder()
+        let old = try SQLiteStore(
+            path: folder.file("emails.sqlite"), name: "emails",
+            migrations: Array(SQLiteEmailRepository.migrations.prefix(1)), logger: silent)
+        try old.start()
+        try await old.write(deadline: soon) {
+            try $0.execute(
+                "INSERT INTO emails VALUES ('old', 'u', 'a@example.com', 'A', '', 'S', 0, 0, '', '', 1, 1, NULL)")
+        }
+        await old.shutdown()
+        let emails = try EmailStore(address: "sqlite:" + folder.file("emails.sqlite"), logger: silent)
+        try emails.store.start()
+        let mail = try await emails.repository.claim(lease: Self.lease, deadline: soon)
+        #expect(mail?.mail.eventID == "old" && mail?.mail.content.trace == nil)
+        await emails.store.shutdown()
     }
 
     @Test("of many at the same time, one stores", arguments: StoreKind.allCases)

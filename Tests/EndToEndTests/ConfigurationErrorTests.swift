@@ -42,6 +42,39 @@ struct ConfigurationErrorTests {
         Mistake(flags: ["--tls_ca=/etc/hostname"], complaint: "--tls_ca: "),
     ]
 
+    /// About traces; read by the same code in all programs.
+    static let traceMistakes: [Mistake] = [
+        Mistake(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "jaeger"], complaint: "OTEL_EXPORTER_OTLP_ENDPOINT: "),
+        Mistake(
+            environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:\(secret)@jaeger:4317"],
+            complaint: "OTEL_EXPORTER_OTLP_ENDPOINT: "),
+        Mistake(
+            environment: ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://jaeger:4317/v1/traces"],
+            complaint: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "),
+        Mistake(
+            environment: [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://jaeger:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            ], complaint: "OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf'"),
+        Mistake(
+            environment: [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "https://jaeger:4317",
+                "OTEL_EXPORTER_OTLP_CERTIFICATE": "/missing.pem",
+            ], complaint: "OTEL_EXPORTER_OTLP_CERTIFICATE: can't use '/missing.pem': no such file"),
+        Mistake(environment: ["OTEL_EXPORTER_OTLP_HEADERS": secret], complaint: "OTEL_EXPORTER_OTLP_HEADERS: "),
+        Mistake(
+            environment: ["OTEL_EXPORTER_OTLP_HEADERS": "two words=\(secret)"],
+            complaint: "OTEL_EXPORTER_OTLP_HEADERS: "),
+        Mistake(environment: ["OTEL_RESOURCE_ATTRIBUTES": "a=%zz"], complaint: "OTEL_RESOURCE_ATTRIBUTES: "),
+        Mistake(environment: ["OTEL_TRACES_SAMPLER": "sometimes"], complaint: "OTEL_TRACES_SAMPLER: 'sometimes'"),
+        Mistake(
+            environment: ["OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"],
+            complaint: "OTEL_TRACES_SAMPLER_ARG: '2'"),
+        Mistake(environment: ["OTEL_TRACES_EXPORTER": "zipkin"], complaint: "OTEL_TRACES_EXPORTER: 'zipkin'"),
+        Mistake(environment: ["OTEL_BSP_MAX_QUEUE_SIZE": "0"], complaint: "OTEL_BSP_MAX_QUEUE_SIZE: '0'"),
+        Mistake(environment: ["OTEL_BSP_SCHEDULE_DELAY": "5s"], complaint: "OTEL_BSP_SCHEDULE_DELAY: '5s'"),
+        Mistake(environment: ["OTEL_SDK_DISABLED": "perhaps"], complaint: "OTEL_SDK_DISABLED: 'perhaps'"),
+    ]
+
     static let vesselMistakes: [Mistake] = [
         Mistake(flags: ["--server_address=:http"], complaint: "--server_address: ':http'"),
         Mistake(environment: ["MICRO_SERVER_ADDRESS": "nowhere"], complaint: "MICRO_SERVER_ADDRESS: 'nowhere'"),
@@ -83,7 +116,8 @@ struct ConfigurationErrorTests {
         Mistake(environment: ["USER_ADDRESS": "user:http"], complaint: "USER_ADDRESS: 'user:http'"),
     ]
 
-    @Test("the vessel service says in one line what is wrong", arguments: commonMistakes + vesselMistakes)
+    @Test(
+        "the vessel service says in one line what is wrong", arguments: commonMistakes + traceMistakes + vesselMistakes)
     func vesselService(_ mistake: Mistake) async throws {
         try await check(mistake, try await Program.vessel(store: "sqlite:/dev/null/none"))
     }

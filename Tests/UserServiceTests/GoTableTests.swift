@@ -138,6 +138,6 @@ import Testing
             }
             try await tasks.waitForAll()
         }
-        #expect(try await PostgresServer.sql("SELECT count(*) FROM shippy_migrations", at: uri) == "2")
+        #expect(try await PostgresServer.sql("SELECT count(*) FROM shippy_migrations", at: uri) == "3")
     }
 }

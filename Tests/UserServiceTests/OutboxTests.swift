@@ -1,7 +1,12 @@
 import Idempotency
+import Logging
+import PostgresStorage
 import RPC
+import SQLiteStorage
+import Storage
 import TestSupport
 import Testing
+import Traces
 
 @testable import UserService
 
@@ -23,7 +28,9 @@ import Testing
         try await withUsers(kind) { users in
             var user = Sample.user(email: "Ada@example.com", name: "Åda '; --", at: 1_763_733_600_123_456)
             user.company = ""
-            let event = Sample.event(user)
+            var event = Sample.event(user)
+            event.trace = TraceParent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+            #expect(event.trace != nil)
             _ = try await users.repository.create(user, event: event, claim: nil, deadline: Sample.soon)
             let ids = [event.id] + (try await signUp(5, users))
             let first = try await users.outbox.take(4)
@@ -34,6 +41,45 @@ import Testing
             #expect(second.map(\.event.id) == Array(ids[4...]))
             #expect(try await users.outbox.take().isEmpty)
         }
+    }
+
+    /// Makes the database that the first version of the program left behind, with one event in it.
+    private func makeOldDatabase(_ address: String, _ event: String) async throws {
+        let logger = Logger(label: "test")
+        let old: any Store
+        if address.hasPrefix("sqlite:") {
+            let store = try SQLiteStore(
+                path: String(address.dropFirst("sqlite:".count)), name: "users",
+                migrations: Array(SQLiteUserRepository.migrations.prefix(1)), logger: logger)
+            try store.start()
+            try await store.write(deadline: Sample.soon) { try $0.execute(event) }
+            old = store
+        } else {
+            let store = PostgresStore(
+                try PostgresAddress(variable: { $0 == "DB_HOST" ? address : nil }), name: "users",
+                migrations: Array(PostgresUserSchema.migrations.prefix(2)), logger: logger)
+            try store.start()
+            try await store.run(deadline: Sample.soon) { try $0.script(event) }
+            old = store
+        }
+        await old.shutdown()
+    }
+
+    @Test("an event that was stored before traces were is claimed, and has none", arguments: UserStoreKind.allCases)
+    func beforeTraces(kind: UserStoreKind) async throws {
+        let database = try await EmptyDatabase(kind)
+        let (time, due) = kind == .sqlite ? ("1", ", due_at") : ("now()", "")
+        try await makeOldDatabase(
+            database.address,
+            """
+            INSERT INTO outbox (id, user_id, name, email, company, occurred_at\(due))
+            VALUES ('old', 'user', 'Ada', 'ada@example.com', '', \(time)\(kind == .sqlite ? ", 1" : ""))
+            """)
+        try await withUsers(at: database.address) { users in
+            let claimed = try await users.outbox.take()
+            #expect(claimed.map(\.event.id) == ["old"] && claimed.first?.event.trace == nil)
+        }
+        withExtendedLifetime(database) {}
     }
 
     @Test("delivered events are gone for good", arguments: UserStoreKind.allCases)

@@ -1,6 +1,7 @@
 import NIOHTTP1
 import RPC
 import Synchronization
+import Traces
 
 /// The request headers that go on to a service as metadata, and no others.
 struct PassedHeaders {
@@ -15,12 +16,19 @@ struct PassedHeaders {
     /// A header that can't be passed on; the request is refused for it.
     private(set) var problem: GatewayError?
 
+    private var traceParent: String?
+    private var traceState: String?
+
     init(_ headers: HTTPHeaders, ids: RequestIDs) {
         for (name, untrimmed) in headers {
             guard let passed = Self.passedName(name) else { continue }
             let value = Self.trimmed(untrimmed)
             if passed == "x-request-id" {
                 if requestID.isEmpty, Self.isRequestID(value) { requestID = value }
+                continue
+            }
+            if passed.hasPrefix("trace") {
+                noteTrace(passed, value)
                 continue
             }
             // What metadata can carry (gRPC over HTTP/2, "ASCII-Value").
@@ -32,6 +40,29 @@ struct PassedHeaders {
         }
         if requestID.isEmpty { requestID = ids.next() }
         metadata.add("x-request-id", requestID)
+    }
+
+    private mutating func noteTrace(_ name: String, _ value: String) {
+        if name == "traceparent" {
+            // Two of them are none: nobody knows which is meant.
+            traceParent = traceParent == nil ? value : ""
+        } else {
+            // A list may be spread over headers (RFC 9110 section 5.3).
+            traceState = traceState.map { "\($0),\(value)" } ?? value
+        }
+    }
+
+    /// Finds the request's place in a trace, the caller's or a new one, and adds it to ``metadata``. What a caller says
+    /// wrongly about it is no reason to refuse the request.
+    mutating func enterTrace(_ tracer: SpanTracer) -> SpanTracer.Arrival {
+        let arrival = tracer.arrival(traceParent, traceState)
+        if arrival.isUnchanged, let traceParent {
+            metadata.add("traceparent", traceParent)
+        } else {
+            metadata.add("traceparent", arrival.identity.text)
+        }
+        if let state = arrival.state { metadata.add("tracestate", state) }
+        return arrival
     }
 
     /// The header's name in lower case if it is passed on. By length first: most headers are none of these.

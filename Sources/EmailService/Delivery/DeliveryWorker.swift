@@ -3,6 +3,7 @@ import NIOCore
 import RPC
 import ServiceLifecycle
 import Synchronization
+import Traces
 
 /// Sends the mails that are due, whoever stored them: this process, another, or one that is gone.
 ///
@@ -23,14 +24,17 @@ final class DeliveryWorker: Service {
     private let sender: Mailbox
     private let patience: Duration
     private let metrics: DeliveryMetrics
+    private let tracer: SpanTracer
     private let logger: Logger
     private let state = Mutex(DeliveryState(concurrencyMax: MailTransport.threadCount))
     let bell: Bell
 
-    /// - Parameter patience: how long sends in flight may go on when the program stops.
+    /// - Parameters:
+    ///   - patience: how long sends in flight may go on when the program stops.
+    ///   - tracer: shows deliveries in the traces of the events that ordered the mails.
     init(
         repository: any EmailRepository, transport: MailTransport, sender: Mailbox, patience: Duration,
-        metrics: DeliveryMetrics, bell: Bell, logger: Logger
+        metrics: DeliveryMetrics, bell: Bell, tracer: SpanTracer, logger: Logger
     ) {
         self.repository = repository
         self.transport = transport
@@ -38,6 +42,7 @@ final class DeliveryWorker: Service {
         self.patience = patience
         self.metrics = metrics
         self.bell = bell
+        self.tracer = tracer
         self.logger = logger
     }
 
@@ -87,7 +92,7 @@ final class DeliveryWorker: Service {
             let contentEnd = leaseBegin + TimeAmount(lease - transport.settings.timeout)
             group.addTask {
                 // Its own task: cancelling must not part a mail that was sent from its mark.
-                await Task { await self.deliver(claimed, contentEnd: contentEnd) }.value
+                await Task { await self.deliverTraced(claimed, contentEnd: contentEnd) }.value
                 self.state.withLock { $0.end() }
                 self.bell.ring()
             }
@@ -105,11 +110,22 @@ final class DeliveryWorker: Service {
 }
 
 extension DeliveryWorker {
-    private func deliver(_ claimed: ClaimedMail, contentEnd: NIODeadline) async {
+    /// In the trace of the event that ordered the mail, however long ago that was.
+    private func deliverTraced(_ claimed: ClaimedMail, contentEnd: NIODeadline) async {
+        let span = claimed.mail.content.trace.flatMap { tracer.begin("deliver mail", kind: .consumer, within: $0) }
+        span?.set("messaging.operation.type", "process")
+        span?.set("messaging.message.id", .string(claimed.mail.eventID))
+        span?.set("shippy.mail.attempt", .int64(Int64(claimed.mail.attempts)))
+        let failure = await TraceSpan.within(span) { await deliver(claimed, contentEnd: contentEnd) }
+        if let failure { span?.end(failedWith: failure) } else { span?.end() }
+    }
+
+    /// - Returns: in a word why the mail was not sent; `nil` when it was.
+    private func deliver(_ claimed: ClaimedMail, contentEnd: NIODeadline) async -> String? {
         let mail = claimed.mail
         guard let recipient = MailAddress(mail.content.recipient) else {
             await fail(claimed, "the stored address is not an address")
-            return
+            return "no address"
         }
         let message = MailMessage(
             eventID: mail.eventID, from: sender, to: Mailbox(name: "", address: recipient),
@@ -138,6 +154,7 @@ extension DeliveryWorker {
             // Nothing about the mail is wrong, so it waits for whoever mends the settings.
             await retry(claimed, after: noteFault(reason, isOurs: true), reason, isMortal: false)
         }
+        return outcome.failure
     }
 
     /// - Parameter isMortal: whether the mail is given up after its lifetime.

@@ -16,7 +16,14 @@ final class MailTransport: Sendable {
     /// Connects to nothing, now or at the start.
     init(_ settings: SMTPSettings, logger: Logger) {
         self.settings = settings
-        pool = ConnectionPool(PoolConfiguration(name: "smtp", threads: Self.threadCount), logger: logger) {
+        var configuration = PoolConfiguration(name: "smtp", threads: Self.threadCount)
+        configuration.tracing = .calls(
+            name: "smtp send", kind: .client,
+            attributes: [
+                "server.address": .string(settings.address.server.host),
+                "server.port": .int64(Int64(settings.address.server.port)),
+            ])
+        pool = ConnectionPool(configuration, logger: logger) {
             try SMTPConnection(settings)
         }
     }

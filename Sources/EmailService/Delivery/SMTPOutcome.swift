@@ -27,6 +27,17 @@ enum SMTPOutcome: Sendable, Equatable {
     case serverFault(String)
     /// The server won't talk to us as we are set up, whatever the mail: login, certificate, sender.
     case misconfigured(String)
+
+    /// In a word why the mail was not sent, for traces; `nil` when it was.
+    var failure: String? {
+        switch self {
+        case .sent: nil
+        case .refused: "refused"
+        case .postponed: "postponed"
+        case .serverFault: "server fault"
+        case .misconfigured: "misconfigured"
+        }
+    }
 }
 
 /// What is known when a conversation has ended.

@@ -14,7 +14,8 @@ struct EmailHandlers: Sendable {
 
     /// Stores the mail of a `user.created` event and answers; to send it is others' work.
     func process(_ event: Email_UserCreated, _ context: RequestContext) async throws -> Email_Response {
-        let mail = try Self.mail(for: event)
+        var mail = try Self.mail(for: event)
+        mail.trace = context.trace
         let (stored, isNew) = try await repository.store(mail, deadline: context.deadline)
         if isNew { self.stored(stored) }
         return Self.response(stored)

@@ -1,4 +1,5 @@
 import RPC
+import Traces
 
 /// Where mails are kept, from the moment that they are ordered. Each implementation obeys the same tests.
 ///
@@ -44,6 +45,8 @@ struct NewMail: Sendable, Equatable {
     var name: String
     var company: String
     var subject: String
+    /// The span that it was ordered by, so that its delivery shows in the same trace; `nil` where nothing is known of it.
+    var trace: TraceParent?
 }
 
 struct StoredMail: Sendable, Equatable {

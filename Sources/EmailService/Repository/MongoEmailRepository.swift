@@ -2,6 +2,7 @@ import Idempotency
 import MongoStorage
 import RPC
 import Storage
+import Traces
 
 /// Mails in MongoDB: the collection `emails`, whose `_id` is the event id.
 struct MongoEmailRepository: EmailRepository {
@@ -29,6 +30,7 @@ struct MongoEmailRepository: EmailRepository {
                         "subject": .string(mail.subject), "status": Self.pending, "attempts": 0, "last_error": "",
                         "claim": "", "due_at": .date(milliseconds: now.milliseconds),
                         "created_at": .date(milliseconds: now.milliseconds),
+                        "traceparent": .string(mail.trace?.text ?? ""),
                     ], deadline: deadline)
             } catch {
                 guard error.kind == .duplicateKey else { throw error }
@@ -116,7 +118,8 @@ extension MongoEmailRepository {
             content: NewMail(
                 eventID: document.string("_id"), userID: document.string("user_id"),
                 recipient: document.string("to"), name: document.string("name"),
-                company: document.string("company"), subject: document.string("subject")),
+                company: document.string("company"), subject: document.string("subject"),
+                trace: TraceParent(document.string("traceparent"))),
             // What a newer program wrote is at least not sent again by this one.
             status: StoredMail.Status(rawValue: document.int32("status")) ?? .failed,
             attempts: Int(document.int64("attempts")), lastError: document.string("last_error"),

@@ -2,6 +2,7 @@ import Idempotency
 import RPC
 import SQLiteStorage
 import Storage
+import Traces
 
 /// Mails in the embedded store.
 struct SQLiteEmailRepository: EmailRepository {
@@ -24,14 +25,15 @@ struct SQLiteEmailRepository: EmailRepository {
         ) WITHOUT ROWID;
         CREATE INDEX emails_due_at ON emails (due_at) WHERE status = 0;
         CREATE INDEX emails_created_at ON emails (created_at) WHERE status = 0;
-        """
+        """,
+        "ALTER TABLE emails ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''",
     ]
 
     private static let columns =
-        "event_id, user_id, recipient, name, company, subject, status, attempts, last_error, created_at"
+        "event_id, user_id, recipient, name, company, subject, status, attempts, last_error, created_at, traceparent"
     private static let insert = SQLiteQuery(
         """
-        INSERT INTO emails (\(columns), claim, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, '', ?7, '', ?7)
+        INSERT INTO emails (\(columns), claim, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, '', ?7, ?8, '', ?7)
         ON CONFLICT (event_id) DO NOTHING
         """)
     private static let find = SQLiteQuery("SELECT \(columns) FROM emails WHERE event_id = ?1")
@@ -61,7 +63,8 @@ struct SQLiteEmailRepository: EmailRepository {
             let isNew =
                 try connection.statement(Self.insert)
                 .bind(1, mail.eventID).bind(2, mail.userID).bind(3, mail.recipient).bind(4, mail.name)
-                .bind(5, mail.company).bind(6, mail.subject).bind(7, WallTime.now.milliseconds).run() > 0
+                .bind(5, mail.company).bind(6, mail.subject).bind(7, WallTime.now.milliseconds)
+                .bind(8, mail.trace?.text ?? "").run() > 0
             let stored = try connection.statement(Self.find).bind(1, mail.eventID).first(Self.mail)
             guard let stored else { throw StorageError(.other, "a stored mail was not found") }
             return (stored, isNew)
@@ -117,7 +120,7 @@ struct SQLiteEmailRepository: EmailRepository {
         StoredMail(
             content: NewMail(
                 eventID: row.string(0), userID: row.string(1), recipient: row.string(2), name: row.string(3),
-                company: row.string(4), subject: row.string(5)),
+                company: row.string(4), subject: row.string(5), trace: TraceParent(row.string(10))),
             // What a newer program wrote is at least not sent again by this one.
             status: StoredMail.Status(rawValue: row.int32(6)) ?? .failed, attempts: Int(row.int64(7)),
             lastError: row.string(8), createdAt: WallTime(milliseconds: row.int64(9)))

@@ -16,7 +16,7 @@ extension UserHandlers {
             passwordHash: passwordHash, createdAtMicroseconds: clock.microseconds())
         let event = UserCreatedEvent(
             id: Identifier.random(), userID: user.id, name: user.name, email: user.email, company: user.company,
-            occurredAtMicroseconds: user.createdAtMicroseconds)
+            occurredAtMicroseconds: user.createdAtMicroseconds, trace: context.trace)
         let created = try await repository.create(user, event: event, claim: claim, deadline: context.deadline)
         // Another call with the same key may have come in between.
         guard !created.isRepeat else { return try await answer(again: created.user, request, context) }

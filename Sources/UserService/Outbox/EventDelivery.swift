@@ -1,26 +1,47 @@
 import Contracts
 import RPC
 import SwiftProtobuf
+import Traces
 
 /// Hands events to EmailService.Process, which knows them by their ids.
 struct EventDelivery: Sendable {
     /// Answers when the mail service has stored the event.
-    let process: @Sendable (Email_UserCreated, Deadline) async throws -> Void
+    let process: @Sendable (Email_UserCreated, Metadata, Deadline) async throws -> Void
+    /// `nil` leaves deliveries out of traces.
+    let tracer: SpanTracer?
 
-    init(_ process: @escaping @Sendable (Email_UserCreated, Deadline) async throws -> Void) {
+    init(
+        tracer: SpanTracer? = nil,
+        _ process: @escaping @Sendable (Email_UserCreated, Metadata, Deadline) async throws -> Void
+    ) {
+        self.tracer = tracer
         self.process = process
     }
 
-    init(to email: RPCClient) {
-        self.init { event, deadline in _ = try await email.call(EmailMethods.process, event, deadline: deadline) }
+    init(to email: RPCClient, tracer: SpanTracer? = nil) {
+        self.init(tracer: tracer) { event, metadata, deadline in
+            _ = try await email.call(EmailMethods.process, event, metadata: metadata, deadline: deadline)
+        }
     }
 
+    /// A delivery is a trace of its own, linked to that of whoever signed up: it may be hours later, and be tried again.
+    ///
     /// - Throws: `Status` only.
     func deliver(_ event: UserCreatedEvent, deadline: Deadline) async throws(Status) {
+        let span = tracer?.begin("deliver user.created", kind: .producer, causedBy: event.trace)
+        span?.set("messaging.operation.type", "send")
+        span?.set("messaging.message.id", .string(event.id))
+        // Where nothing is recorded, logs still show what it came of, and nobody decides anew.
+        var metadata = Metadata()
+        if span == nil, let trace = event.trace { metadata.add("traceparent", trace.sampled(false).text) }
         do {
-            try await process(Self.message(event), deadline)
+            let metadata = metadata
+            try await TraceSpan.within(span) { try await process(Self.message(event), metadata, deadline) }
+            span?.end()
         } catch {
-            throw Status(error)
+            let status = Status(error)
+            span?.end(failedWith: status.code.name)
+            throw status
         }
     }
 

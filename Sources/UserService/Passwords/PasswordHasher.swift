@@ -46,6 +46,7 @@ final class PasswordHasher: Sendable {
         var configuration = PoolConfiguration(name: "passwords", threads: threads)
         configuration.queueCapacity = queuedPerThread * threads
         configuration.waits = Self.waits
+        configuration.tracing = .calls(name: "bcrypt", kind: .internal, attributes: [:])
         pool = ConnectionPool(configuration, logger: logger) { BcryptWorker() }
         nobody = BcryptHash(Self.nobody)
     }

@@ -1,4 +1,5 @@
 import RPC
+import Traces
 
 /// What happened to a user, for others to hear of. The mail service knows it by its id, however often it arrives.
 struct UserCreatedEvent: Sendable, Equatable {
@@ -9,6 +10,8 @@ struct UserCreatedEvent: Sendable, Equatable {
     var company: String
     /// Since 1970, in UTC.
     var occurredAtMicroseconds: Int64
+    /// The span that it came of; `nil` where nothing is known of it.
+    var trace: TraceParent?
 }
 
 /// Events that are stored and wait to be delivered. Each implementation obeys the same tests.

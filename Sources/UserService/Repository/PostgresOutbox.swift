@@ -2,6 +2,7 @@ import Idempotency
 import PostgresStorage
 import RPC
 import Storage
+import Traces
 
 /// The outbox in PostgreSQL. A claim is a lease in the row: no transaction stays open while an event is delivered.
 extension PostgresUserRepository: Outbox {
@@ -15,7 +16,7 @@ extension PostgresUserRepository: Outbox {
         UPDATE outbox SET
             attempts = attempts + 1, claim_token = $3, due_at = now() + $2::bigint * interval '1 microsecond'
         FROM due WHERE outbox.sequence = due.sequence
-        RETURNING id, user_id, name, email, company, occurred_at, attempts - 1, outbox.sequence
+        RETURNING id, user_id, name, email, company, occurred_at, attempts - 1, outbox.sequence, traceparent
         """)
     private static let delivered = PostgresQuery(
         """
@@ -114,7 +115,8 @@ extension PostgresUserRepository: Outbox {
     private static func event(_ row: PostgresRow, _ token: String) throws(StorageError) -> ClaimedEvent {
         let event = UserCreatedEvent(
             id: row.string(0), userID: row.string(1), name: row.string(2), email: row.string(3),
-            company: row.string(4), occurredAtMicroseconds: try row.microseconds(5))
+            company: row.string(4), occurredAtMicroseconds: try row.microseconds(5),
+            trace: TraceParent(row.string(8)))
         return ClaimedEvent(
             event: event, claim: EventClaim(eventID: event.id, token: token), attempts: Int(try row.int64(6)))
     }

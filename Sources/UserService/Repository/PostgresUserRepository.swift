@@ -90,7 +90,8 @@ extension PostgresUserRepository {
             INSERT INTO users (id, name, company, email, folded_email, password, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
         ), event AS (
-            INSERT INTO outbox (id, user_id, name, email, company, occurred_at) VALUES ($8, $9, $10, $11, $12, $13)
+            INSERT INTO outbox (id, user_id, name, email, company, occurred_at, traceparent)
+            VALUES ($8, $9, $10, $11, $12, $13, $14)
         )
         SELECT pg_notify('\(PostgresUserSchema.channel)', '')
         """)
@@ -102,7 +103,7 @@ extension PostgresUserRepository {
                 .text(FoldedEmail.of(user.email)), .text(user.passwordHash),
                 .time(microseconds: user.createdAtMicroseconds), .text(event.id), .text(event.userID),
                 .text(event.name), .text(event.email), .text(event.company),
-                .time(microseconds: event.occurredAtMicroseconds))
+                .time(microseconds: event.occurredAtMicroseconds), .text(event.trace?.text ?? ""))
         } catch {
             // Ids are random: where one is taken, something else is wrong.
             let isEmail = error.kind == .duplicateKey && !PostgresUserSchema.idKeys.contains(error.key ?? "")

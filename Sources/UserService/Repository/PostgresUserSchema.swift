@@ -27,6 +27,8 @@ enum PostgresUserSchema {
             try connection.script(settleTwins)
         },
         PostgresMigration("outbox and idempotency keys", sql: outbox),
+        // Events of before have none.
+        PostgresMigration("trace of events", sql: "ALTER TABLE outbox ADD COLUMN traceparent text"),
     ]
 
     private static let takeOver = """

@@ -2,6 +2,7 @@ import Idempotency
 import RPC
 import SQLiteStorage
 import Storage
+import Traces
 
 /// The outbox in the embedded store.
 extension SQLiteUserRepository: Outbox {
@@ -11,7 +12,7 @@ extension SQLiteUserRepository: Outbox {
         WHERE sequence IN (
             SELECT sequence FROM outbox WHERE state = 'pending' AND due_at <= ?2 ORDER BY due_at, sequence LIMIT ?1
         )
-        RETURNING id, user_id, name, email, company, occurred_at, attempts - 1, sequence
+        RETURNING id, user_id, name, email, company, occurred_at, attempts - 1, sequence, traceparent
         """)
     private static let delivered = SQLiteQuery(
         "DELETE FROM outbox WHERE id = ?1 AND claim_token = ?2 AND state = 'pending'")
@@ -98,7 +99,8 @@ extension SQLiteUserRepository: Outbox {
     private static func event(_ row: SQLiteRow, _ token: String) -> ClaimedEvent {
         let event = UserCreatedEvent(
             id: row.string(0), userID: row.string(1), name: row.string(2), email: row.string(3),
-            company: row.string(4), occurredAtMicroseconds: row.int64(5))
+            company: row.string(4), occurredAtMicroseconds: row.int64(5),
+            trace: TraceParent(row.string(8)))
         return ClaimedEvent(
             event: event, claim: EventClaim(eventID: event.id, token: token), attempts: Int(row.int64(6)))
     }

@@ -37,7 +37,8 @@ struct SQLiteUserRepository: UserRepository {
         );
         CREATE INDEX outbox_pending ON outbox (due_at, sequence) WHERE state = 'pending';
         \(keys.schema)
-        """
+        """,
+        "ALTER TABLE outbox ADD COLUMN traceparent TEXT",
     ]
 
     let store: SQLiteStore
@@ -97,8 +98,8 @@ extension SQLiteUserRepository {
         """)
     private static let insertEvent = SQLiteQuery(
         """
-        INSERT INTO outbox (id, user_id, name, email, company, occurred_at, due_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO outbox (id, user_id, name, email, company, occurred_at, due_at, traceparent)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         """)
 
     private static func user(_ row: SQLiteRow) -> StoredUser {
@@ -122,7 +123,8 @@ extension SQLiteUserRepository {
     private static func insert(_ event: UserCreatedEvent, _ connection: SQLiteConnection) throws {
         try connection.statement(insertEvent)
             .bind(1, event.id).bind(2, event.userID).bind(3, event.name).bind(4, event.email)
-            .bind(5, event.company).bind(6, event.occurredAtMicroseconds).bind(7, WallClock.microseconds).run()
+            .bind(5, event.company).bind(6, event.occurredAtMicroseconds).bind(7, WallClock.microseconds)
+            .bind(8, event.trace?.text ?? "").run()
     }
 
     private static func answer(to claim: IdempotencyClaim, _ connection: SQLiteConnection) throws -> StoredUser? {

@@ -28,6 +28,11 @@ public struct Metadata: Sendable, Equatable {
         pairs.append((name, value))
     }
 
+    /// Takes every value of `name` out.
+    public mutating func remove(_ name: String) {
+        pairs.removeAll { $0.name == name }
+    }
+
     public static func == (left: Metadata, right: Metadata) -> Bool {
         left.pairs.elementsEqual(right.pairs) { $0.name == $1.name && $0.value == $1.value }
     }

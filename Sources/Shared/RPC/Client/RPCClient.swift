@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import SwiftProtobuf
+import Traces
 
 /// Calls one service, however many servers answer for it.
 ///
@@ -10,7 +11,7 @@ import SwiftProtobuf
 /// fewer calls in flight of two taken at random. A call made on one of the group's loops stays on that loop.
 /// ``shutdown()`` must be called before the client is let go.
 public final class RPCClient: Sendable {
-    private let configuration: Configuration
+    let configuration: Configuration
     private let loops: [LoopClient]
     private let resolver: Resolver
     private let budget = RetryBudget()
@@ -69,8 +70,18 @@ public final class RPCClient: Sendable {
         guard body.count <= configuration.messageBytesMax else {
             throw Status(.resourceExhausted, "the request is larger than \(configuration.messageBytesMax) bytes")
         }
-        let bytes = try await call(
-            method.path, body.framed, isIdempotent: method.isIdempotent, metadata: metadata, deadline: deadline)
+        var metadata = metadata
+        let span = beginTrace(method.path, &metadata)
+        let bytes: [UInt8]
+        do {
+            bytes = try await call(
+                method.path, body.framed, isIdempotent: method.isIdempotent, metadata: metadata, deadline: deadline,
+                span)
+            span?.endClient(.ok)
+        } catch {
+            span?.endClient(Status(error).code)
+            throw error
+        }
         do {
             return try Response(serializedBytes: bytes)
         } catch {
@@ -79,7 +90,7 @@ public final class RPCClient: Sendable {
     }
 
     private func call(
-        _ path: String, _ body: [UInt8], isIdempotent: Bool, metadata: Metadata, deadline: Deadline
+        _ path: String, _ body: [UInt8], isIdempotent: Bool, metadata: Metadata, deadline: Deadline, _ span: TraceSpan?
     ) async throws -> [UInt8] {
         // Of a chain of services only one repeats a call.
         let isRepeat = metadata.isRepeat
@@ -100,6 +111,7 @@ public final class RPCClient: Sendable {
                 do { try await Task.sleep(for: pause) } catch { throw status }
                 metadata.noteRepeat(attempt)
                 attempt += 1
+                span?.noteRetry(attempt, after: status)
             }
         }
     }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import Traces
 
 extension RPCServer {
     /// Where a server listens and what it allows its peers. Every bound has a unit and a default that suits a pod.
@@ -28,6 +29,8 @@ extension RPCServer {
 
         /// Whether calls are refused with RESOURCE_EXHAUSTED where they could not be answered in time.
         public var refusesUnderLoad = true
+        /// Gives calls their place in a trace, and records those that are sampled; `nil` leaves traces alone.
+        public var tracer: SpanTracer?
 
         public init(address: HostPort, tls: NIOSSLContext? = nil) {
             self.address = address

@@ -1,5 +1,7 @@
 import Logging
 import NIOCore
+import Traces
+import Tracing
 
 /// From a complete request to its answer.
 extension ServerConnection {
@@ -100,8 +102,9 @@ extension ServerConnection {
         guard admits(stream, route, now: now) else { return }
         running += 1
         noteBegin(stream, route, now: now)
+        let trace = beginTrace(stream, route)
         let context = RequestContext(
-            path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer)
+            path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer, trace: trace)
         pendingRequestBytes -= stream.reader.message.count
         let bytes = stream.reader.take()
         if stream.deadline.instant <= now {
@@ -110,10 +113,18 @@ extension ServerConnection {
         }
         // Runs at once, inside the read, until the handler first waits; after that on this loop again.
         let handle = UncheckedStream(stream)
+        let span = stream.span
         stream.task = Task.immediate(executorPreference: executor) {
             let outcome: Result<FramedMessage, any Error>
             do {
-                outcome = .success(try await route.invoke(bytes, context))
+                if let span {
+                    outcome = .success(
+                        try await ServiceContext.$current.withValue(span.context) {
+                            try await route.invoke(bytes, context)
+                        })
+                } else {
+                    outcome = .success(try await route.invoke(bytes, context))
+                }
             } catch {
                 outcome = .failure(error)
             }
@@ -147,6 +158,7 @@ extension ServerConnection {
             }
             answer(stream, .status(status))
         }
+        stream.span?.endServer(stream.statusOnWire ?? code)
         noteEnd(stream, code)
     }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import Traces
 
 /// One call as the server sees it, from the first header field to the answer.
 ///
@@ -36,6 +37,8 @@ final class ServerStream: HTTP2Stream {
     var stalledTicks = 0
     /// What was answered without a message.
     var statusOnWire: Status.Code?
+    /// The call's span, when it is recorded.
+    var span: TraceSpan?
     /// The running handler; cancelled when the caller gives up or the deadline passes.
     var task: Task<Void, Never>?
 
@@ -56,6 +59,10 @@ final class ServerRoute: Sendable {
     let isObserved: Bool
     /// Its place in the server's ``AdmissionControl``; `nil` for what is never refused.
     let admission: Int?
+    /// `service/method`, as spans are named.
+    let name: String
+    /// Health checks would fill the store of traces and tell nobody anything.
+    let isTraced: Bool
 
     init(_ route: RPCRoute, admission: Int?, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
         self.admission = admission
@@ -65,12 +72,16 @@ final class ServerRoute: Sendable {
         self.recorder = recorder
         self.observer = observer
         isObserved = recorder != nil || observer != nil
+        name = "\(route.service)/\(route.name)"
+        isTraced = route.service != "grpc.health.v1.Health"
     }
 
     /// What stands for all methods that there are not. No request finds it; it is there to be counted and logged.
     init(unknownNamed name: String, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
         pathBytes = []
         path = name
+        self.name = name
+        isTraced = false
         invoke = { _, _ in throw Status(.unimplemented, "there is no such method") }
         admission = nil
         self.recorder = recorder

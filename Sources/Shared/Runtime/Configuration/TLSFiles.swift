@@ -52,7 +52,7 @@ public struct TLSFiles: Sendable, Equatable {
         return try Self.context(configuration, "--tls_ca '\(authorities)' can't be used")
     }
 
-    private static func load<Value>(
+    static func load<Value>(
         _ flag: String, _ path: String, _ read: (String) throws -> Value
     ) throws(ConfigurationError) -> Value {
         do {
@@ -64,7 +64,7 @@ public struct TLSFiles: Sendable, Equatable {
         }
     }
 
-    private static func context(
+    static func context(
         _ configuration: TLSConfiguration, _ complaint: String
     ) throws(ConfigurationError) -> NIOSSLContext {
         do {

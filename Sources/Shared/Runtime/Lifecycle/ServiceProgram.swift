@@ -1,6 +1,7 @@
 import ArgumentParser
 import CoreMetrics
 import Logging
+import Tracing
 import UnixSignals
 
 #if canImport(Glibc)
@@ -81,6 +82,7 @@ extension ServiceProgram {
             logger: Logger(label: Self.serviceName), logLevels: levels, metrics: metrics,
             callLog: CallLog(service: Self.serviceName, output: output, levels: levels, mode: configuration.callLog),
             serverProtocols: Self.serverProtocols)
+        InstrumentationSystem.bootstrap(runtime.tracer)
         // From here on a signal stops the program in order; until here it simply ends it.
         let signals = await Self.signals()
         let parts = try await build(runtime)

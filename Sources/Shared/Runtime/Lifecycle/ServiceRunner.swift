@@ -55,7 +55,8 @@ public struct ServiceRunner: Sendable {
     private func services(_ addresses: Addresses) -> [any Service] {
         let logger = runtime.logger
         let configuration = runtime.configuration
-        var services: [any Service] = []
+        // First, as the last calls of a drain are traced, too.
+        var services: [any Service] = runtime.exporter.map { [$0] } ?? []
         var opened: Gate?
         if let store = parts.store {
             let service = StoreService(

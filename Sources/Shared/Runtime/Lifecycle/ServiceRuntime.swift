@@ -6,6 +6,7 @@ import NIOPosix
 import NIOSSL
 import RPC
 import Synchronization
+import Traces
 
 /// What every program has: settings, logs, metrics, event loops, health; and it makes servers and clients that use them.
 public final class ServiceRuntime: Sendable {
@@ -30,6 +31,10 @@ public final class ServiceRuntime: Sendable {
     /// Whether calls are counted and traced: not with `OTEL_SDK_DISABLED=true`.
     public let isTelemetryEnabled: Bool
     public let readiness = Readiness()
+    /// Gives calls their place in a trace; records those that are sampled, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
+    public let tracer: SpanTracer
+    /// `nil` where no spans are recorded.
+    let exporter: SpanExporter?
 
     /// For servers that are made elsewhere; `nil` without `--tls_cert`.
     public let serverTLS: NIOSSLContext?
@@ -59,7 +64,12 @@ public final class ServiceRuntime: Sendable {
         self.metrics = metrics
         rpcMetrics = RPCMetrics(registry: metrics, isEnabled: isTelemetryEnabled)
         clientMetrics = RPCMetrics(registry: metrics, side: .client, isEnabled: isTelemetryEnabled)
+        let traces = try TraceSettings(name: name, settings, isDisabled: !isTelemetryEnabled)
+        let receiverTLS = try traces.receiverTLS()
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        exporter = SpanExporter.make(traces, tls: receiverTLS, group: group, logger: logger)
+        exporter?.register(in: metrics)
+        tracer = SpanTracer(sampler: traces.sampler, buffer: exporter?.buffer)
         loopLag = Self.loopLag(group, metrics)
         registerOwnMetrics()
         loopLag.start()
@@ -74,6 +84,7 @@ public final class ServiceRuntime: Sendable {
         let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
         serverConfiguration.refusesUnderLoad = self.configuration.overloadControl
+        serverConfiguration.tracer = tracer
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
         let server = RPCServer(

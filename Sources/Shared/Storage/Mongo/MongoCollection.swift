@@ -8,6 +8,8 @@ import Storage
 /// Writes are acknowledged by a majority and repeated once by the driver after a lost connection.
 public final class MongoCollection {
     private let collection: OpaquePointer
+    private let database: String
+    private let name: String
 
     init(client: OpaquePointer, database: String, name: String) {
         // NULL is only answered to arguments that are NULL, and these are not: whatever their text, it is no reason.
@@ -15,6 +17,8 @@ public final class MongoCollection {
             preconditionFailure("libmongoc made no collection")  // invariant: arguments are never NULL
         }
         self.collection = collection
+        self.database = database
+        self.name = name
     }
 
     deinit {
@@ -26,6 +30,7 @@ public final class MongoCollection {
         let document = BSONDocument(document)
         let options = try Self.options([:], deadline)
         try checked(
+            "insert",
             { reply, error in
                 document.withPointer { document in
                     options.withPointer { mongoc_collection_insert_one(collection, document, $0, reply, error) }
@@ -39,6 +44,7 @@ public final class MongoCollection {
         let update = BSONDocument(update)
         let options = try Self.updateOptions(["upsert": true], deadline)
         try checked(
+            "update",
             { reply, error in
                 filter.withPointer { filter in
                     update.withPointer { update in
@@ -71,7 +77,8 @@ public final class MongoCollection {
             }
             guard isAdded else { throw StorageError(mongo: error, reply: nil) }
         }
-        try checked({ reply, error in mongoc_bulk_operation_execute(bulk, reply, error) != 0 }, read: { _ in })
+        try checked(
+            "update", { reply, error in mongoc_bulk_operation_execute(bulk, reply, error) != 0 }, read: { _ in })
     }
 
     /// Updates one document.
@@ -83,6 +90,7 @@ public final class MongoCollection {
         let update = BSONDocument(update)
         let options = try Self.updateOptions([:], deadline)
         return try checked(
+            "update",
             { reply, error in
                 filter.withPointer { filter in
                     update.withPointer { update in
@@ -114,6 +122,7 @@ public final class MongoCollection {
         }
         let filter = BSONDocument(filter)
         return try checked(
+            "findAndModify",
             { reply, error in
                 filter.withPointer {
                     mongoc_collection_find_and_modify_with_opts(collection, $0, options, reply, error)
@@ -127,6 +136,7 @@ public final class MongoCollection {
         let options = try Self.options(["limit": .int64(limit)], deadline)
         var count: Int64 = 0
         try checked(
+            "count",
             { reply, error in
                 filter.withPointer { filter in
                     options.withPointer {
@@ -144,6 +154,7 @@ public final class MongoCollection {
         let filter = BSONDocument(filter)
         let options = try Self.options([:], deadline)
         return try checked(
+            "delete",
             { reply, error in
                 filter.withPointer { filter in
                     options.withPointer { mongoc_collection_delete_one(collection, filter, $0, reply, error) }
@@ -175,6 +186,14 @@ public final class MongoCollection {
         var fields: BSONFields = ["limit": .int64(Int64(limit)), "batchSize": .int32(limit), "singleBatch": true]
         if !sort.fields.isEmpty { fields.fields.append(("sort", .document(sort.fields))) }
         let options = try Self.options(fields, deadline)
+        try StoreOperation.run(operation("find")) { () throws(StorageError) in
+            try find(filter, options, body)
+        }
+    }
+
+    private func find(
+        _ filter: BSONDocument, _ options: BSONDocument, _ body: (BSONView) -> Bool
+    ) throws(StorageError) {
         let found = filter.withPointer { filter in
             options.withPointer { mongoc_collection_find_with_opts(collection, filter, $0, nil) }
         }
@@ -187,6 +206,19 @@ public final class MongoCollection {
         var error = bson_error_t()
         var reply: OpaquePointer?
         if mongoc_cursor_error_document(cursor, &error, &reply) { throw StorageError(mongo: error, reply: reply) }
+    }
+
+    private func operation(_ name: String) -> StoreOperation {
+        StoreOperation(system: "mongodb", database: database, operation: name, collection: self.name)
+    }
+
+    private func checked<Value>(
+        _ name: String,
+        _ call: (OpaquePointer, UnsafeMutablePointer<bson_error_t>) -> Bool, read: (BSONView) -> Value
+    ) throws(StorageError) -> Value {
+        try StoreOperation.run(operation(name)) { () throws(StorageError) in
+            try MongoStorage.checked(call, read: read)
+        }
     }
 
     private static func options(_ fields: BSONFields, _ deadline: Deadline) throws(StorageError) -> BSONDocument {

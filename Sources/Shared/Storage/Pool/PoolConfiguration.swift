@@ -23,6 +23,8 @@ public struct PoolConfiguration: Sendable {
     /// How long a thread may be idle before it pings its connection; `nil` for stores that can't go away.
     public var pingInterval: Duration?
 
+    public var tracing = PoolTracing.operations
+
     public init(name: String, threads: Int) {
         self.name = name
         self.threads = threads

@@ -1,6 +1,8 @@
 import NIOCore
 import RPC
 import Synchronization
+import Traces
+import Tracing
 
 /// A call on its way through a pool, whatever it answers.
 protocol PoolJob<Connection>: AnyObject, PoolQueueable, Sendable {
@@ -23,7 +25,7 @@ protocol PoolJob<Connection>: AnyObject, PoolQueueable, Sendable {
 /// Why `@unchecked Sendable` holds, and why the continuation is resumed once:
 /// - `continuation` is written once, in `arm`, before `state` becomes `.waiting` with release order. It is read only by
 ///   the party that moved `state` from `.waiting` to `.answered` (acquire order), and there is one such party.
-/// - `outcome` is touched by one worker only: the queue hands a job to one worker, which executes and then completes it.
+/// - `outcome` and `span` are touched by one worker only: the queue hands a job to one worker, which executes and then completes it.
 final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendable {
     private enum State {
         /// No continuation yet. → `waiting` by `arm`, → `answered` by `abandon`.
@@ -35,12 +37,16 @@ final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendabl
 
     private let deadline: Deadline
     private let body: @Sendable (Connection) throws -> Value
+    /// `nil` for calls of no recorded trace.
+    private let trace: PoolCallTrace?
+    private var span: TraceSpan?
     private let state = Atomic<UInt8>(State.new)
     private var continuation: UnsafeContinuation<Value, any Error>?
     private var outcome: Result<Value, any Error>?
 
-    init(deadline: Deadline, body: @escaping @Sendable (Connection) throws -> Value) {
+    init(deadline: Deadline, trace: PoolCallTrace? = nil, body: @escaping @Sendable (Connection) throws -> Value) {
         self.deadline = deadline
+        self.trace = trace
         self.body = body
     }
 
@@ -71,7 +77,7 @@ final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendabl
             return nil
         }
         do {
-            outcome = .success(try body(connection))
+            outcome = .success(try run(connection))
             return nil
         } catch {
             outcome = .failure(error)
@@ -79,11 +85,21 @@ final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendabl
         }
     }
 
+    private func run(_ connection: Connection) throws -> Value {
+        guard let trace else { return try body(connection) }
+        trace.taken()
+        span = trace.beginCall()
+        return try PoolCallTrace.$current.withValue(trace) { try body(connection) }
+    }
+
     func complete() {
-        if let outcome { _ = answer(outcome) }
+        guard let outcome else { return }
+        if case .failure(let error) = outcome { span?.end(error) } else { span?.end() }
+        _ = answer(outcome)
     }
 
     func fail(_ error: any Error) {
+        span?.end(error)
         _ = answer(.failure(error))
     }
 

@@ -136,6 +136,12 @@ public final class PostgresConnection: PooledConnection {
     private func send(
         _ query: PostgresQuery, _ parameters: PostgresParameters
     ) throws(StorageError) -> PostgresResult {
+        try StoreOperation.run(query.operation) { () throws(StorageError) in try sendNow(query, parameters) }
+    }
+
+    private func sendNow(
+        _ query: PostgresQuery, _ parameters: PostgresParameters
+    ) throws(StorageError) -> PostgresResult {
         guard query.index < PostgresQuery.preparedCountMax else {
             return try handle.runUnprepared(query, parameters, until: deadline)
         }
@@ -184,12 +190,16 @@ public final class PostgresConnection: PooledConnection {
         _ isolation: PostgresIsolation, _ body: (PostgresConnection) throws -> Value
     ) throws -> Value {
         conflict = nil
-        _ = try handle.run(isolation.begin, until: deadline)
+        try StoreOperation.run(.begin) { () throws(StorageError) in
+            _ = try handle.run(isolation.begin, until: deadline)
+        }
         isInTransaction = true
         defer { isInTransaction = false }
         do {
             let value = try body(self)
-            let tag = try noting { () throws(StorageError) in try handle.run("COMMIT", until: deadline).command }
+            let tag = try StoreOperation.run(.commit) { () throws(StorageError) in
+                try noting { () throws(StorageError) in try handle.run("COMMIT", until: deadline).command }
+            }
             // A transaction in which a statement failed is rolled back, whoever asks for what.
             guard tag == "COMMIT" else { throw StorageError(.other, "a transaction went on after an error") }
             return value
@@ -202,7 +212,9 @@ public final class PostgresConnection: PooledConnection {
     private func rollBack() {
         let end = max(deadline, .after(Self.rollbackGrace))
         do throws(StorageError) {
-            _ = try handle.run("ROLLBACK", until: end)
+            try StoreOperation.run(.rollback) { () throws(StorageError) in
+                _ = try handle.run("ROLLBACK", until: end)
+            }
         } catch {
             // The connection is of no use then; closing it rolls back as well.
             isStuck = true

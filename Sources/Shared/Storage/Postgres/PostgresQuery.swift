@@ -1,3 +1,4 @@
+import Storage
 import Synchronization
 
 /// An SQL text that each connection prepares once, on first use, and keeps.
@@ -12,9 +13,12 @@ public struct PostgresQuery: Sendable {
     public let sql: String
     /// The place of its statement in a connection.
     let index: Int
+    /// How it shows in traces.
+    let operation: StoreOperation
 
     public init(_ sql: String) {
         self.sql = sql
+        operation = QuerySummary(sql).operation
         index = Self.count.wrappingAdd(1, ordering: .relaxed).oldValue
     }
 

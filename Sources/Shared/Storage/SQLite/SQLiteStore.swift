@@ -32,11 +32,23 @@ public final class SQLiteStore: Store {
         var configuration = PoolConfiguration(name: "\(name)-write", threads: 1)
         configuration.batchSizeMax = Self.batchSizeMax
         configuration.waits = .ofStores
+        configuration.tracing = Self.tracing("write", name)
         writer = ConnectionPool(configuration, logger: logger) { try file.openWriter() }
         configuration.name = "\(name)-read"
         configuration.threads = readerCount
+        configuration.tracing = Self.tracing("read", name)
         configuration.queuedPerWake = Self.queuedReadsPerWake
         readers = ConnectionPool(configuration, logger: logger) { try file.openReader() }
+    }
+
+    /// Statements take microseconds and share a transaction, so one span tells of all that a call does.
+    private static func tracing(_ operation: String, _ name: String) -> PoolTracing {
+        .calls(
+            name: "\(operation) \(name)", kind: .client,
+            attributes: [
+                "db.system.name": "sqlite", "db.namespace": .string(name), "db.operation.name": .string(operation),
+                "db.query.summary": .string("\(operation) \(name)"),
+            ])
     }
 
     /// Runs `body` on a reader thread, which sees everything that was answered before.

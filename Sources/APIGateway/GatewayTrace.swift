@@ -1,0 +1,59 @@
+import HTTP
+import NIOHTTP1
+import RPC
+import Traces
+import Tracing
+
+/// The spans of requests, by OpenTelemetry's conventions for HTTP servers.
+struct GatewayTrace: Sendable {
+    private let tracer: SpanTracer
+    private let scheme: String
+
+    init(_ configuration: GatewayConfiguration) {
+        tracer = configuration.tracer
+        scheme = configuration.http.tls == nil ? "http" : "https"
+    }
+
+    /// Finds the request's place in a trace.
+    ///
+    /// - Returns: its span; `nil` when it is not recorded.
+    func enter(_ request: HTTPRequest, _ passed: inout PassedHeaders, _ table: RouteTable) -> TraceSpan? {
+        let arrival = passed.enterTrace(tracer)
+        guard arrival.isRecorded else { return nil }
+        let route = Self.route(of: request, table)
+        let method = request.method.rawValue
+        let span = tracer.begin(arrival, route.map { "\(method) \($0)" } ?? method, kind: .server)
+        span.set("http.request.method", .string(method))
+        span.set("url.path", .string(request.path))
+        span.set("url.scheme", .string(scheme))
+        if let route { span.set("http.route", .string(route)) }
+        if let host = request.headers["host"].first {
+            span.set("server.address", .string(HostPort(host)?.host ?? host))
+            if let port = HostPort(host)?.port { span.set("server.port", .int64(Int64(port))) }
+        }
+        span.set("client.address", .string(Self.host(of: request.peer)))
+        return span
+    }
+
+    /// Ends a request's span. What the caller did wrong is no error of ours.
+    static func end(_ span: TraceSpan, _ response: HTTPResponse) {
+        let code = response.status.code
+        span.set("http.response.status_code", .int64(Int64(code)))
+        if code >= 500 {
+            span.set("error.type", .string("\(code)"))
+            span.setStatus(SpanStatus(code: .error))
+        }
+        span.end()
+    }
+
+    /// The path with names in place of what callers choose; `nil` where there is none.
+    private static func route(of request: HTTPRequest, _ table: RouteTable) -> String? {
+        if request.path == "/rpc" { return "/rpc" }
+        let entry = try? table.find(path: request.path)
+        return entry == nil ? nil : "/{service}/{Service}/{Method}"
+    }
+
+    private static func host(of peer: String) -> String {
+        HostPort(peer)?.host ?? peer
+    }
+}

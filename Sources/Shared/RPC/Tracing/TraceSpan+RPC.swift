@@ -1,0 +1,40 @@
+import Traces
+import Tracing
+
+extension TraceSpan {
+    /// Ends a server's span. Only what the server itself is to blame for is an error of its own.
+    /// Source: OpenTelemetry semantic conventions for gRPC, "gRPC Status".
+    func endServer(_ code: Status.Code) {
+        switch code {
+        case .unknown, .deadlineExceeded, .unimplemented, .internal, .unavailable, .dataLoss:
+            end(code, isError: true)
+        default: end(code, isError: false)
+        }
+    }
+
+    /// Ends a client's span: whatever is not an answer is an error to whoever asked.
+    func endClient(_ code: Status.Code) {
+        end(code, isError: code != .ok)
+    }
+
+    private func end(_ code: Status.Code, isError: Bool) {
+        set("rpc.response.status_code", .string(code.name))
+        if isError {
+            set("error.type", .string(code.name))
+            setStatus(SpanStatus(code: .error))
+        }
+        end()
+    }
+}
+
+extension Metadata {
+    /// Says where whoever gets this stands in its trace.
+    package mutating func set(_ trace: TraceParent, state: String?) {
+        set("traceparent", trace.text)
+        if let state {
+            set("tracestate", state)
+        } else {
+            remove("tracestate")
+        }
+    }
+}

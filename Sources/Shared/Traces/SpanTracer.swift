@@ -1,0 +1,147 @@
+import Tracing
+
+/// Makes spans and keeps those that are over for the exporter. Usable from any thread; nothing here blocks.
+///
+/// Made the process's tracer, libraries that speak swift-distributed-tracing join the traces of our calls.
+public final class SpanTracer: Tracer {
+    /// Where spans go; `nil` when nothing is recorded, and ids are only passed on.
+    let buffer: SpanBuffer?
+    private let sampler: Sampler
+
+    /// - Parameter buffer: `nil` records nothing: traces are then only given ids, for logs.
+    public init(sampler: Sampler = .standard, buffer: SpanBuffer?) {
+        self.buffer = buffer
+        self.sampler = buffer == nil ? .never : sampler
+    }
+
+    /// Whether spans of sampled traces are kept.
+    public var isRecording: Bool { buffer != nil }
+
+    // MARK: What comes from outside
+
+    /// A request as it came in, and what becomes of its trace.
+    public struct Arrival: Sendable {
+        /// The request's own span when it is recorded; otherwise what goes on to others.
+        public let identity: TraceParent
+        /// 0 for the first span of a trace.
+        let parentSpanID: UInt64
+        /// The `tracestate` to pass on.
+        public let state: String?
+        public let isRecorded: Bool
+        /// What came in can be passed on as it came.
+        public let isUnchanged: Bool
+    }
+
+    /// Decides about a request that came in. What is malformed counts as missing: a new trace begins.
+    ///
+    /// - Parameters:
+    ///   - parent: the `traceparent`.
+    ///   - state: the `tracestate`.
+    public func arrival(_ parent: String?, _ state: String?) -> Arrival {
+        guard let parent, let remote = TraceParent(parent) else {
+            let root = TraceIDs.root { sampler.decide(traceLow: $0) }
+            return Arrival(
+                identity: root, parentSpanID: 0, state: nil, isRecorded: root.isSampled && buffer != nil,
+                isUnchanged: false)
+        }
+        let checkedState = TraceState.checked(state)
+        // Who records nothing has no say in what others do.
+        let isSampled = buffer == nil ? remote.isSampled : sampler.decide(parent: remote)
+        guard isSampled, buffer != nil else {
+            let isUnchanged =
+                isSampled == remote.isSampled && checkedState == state && parent.hasPrefix("00-")
+            return Arrival(
+                identity: remote.sampled(isSampled), parentSpanID: 0, state: checkedState, isRecorded: false,
+                isUnchanged: isUnchanged)
+        }
+        return Arrival(
+            identity: remote.sampled(true).next(), parentSpanID: remote.spanID, state: checkedState, isRecorded: true,
+            isUnchanged: false)
+    }
+
+    /// Begins the span of a request that is recorded.
+    public func begin(_ arrival: Arrival, _ name: String, kind: SpanKind) -> TraceSpan {
+        TraceSpan(
+            self, name, kind: kind, identity: arrival.identity, parentSpanID: arrival.parentSpanID,
+            state: arrival.state, base: .topLevel, isRecording: arrival.isRecorded,
+            startNanoseconds: DefaultTracerClock.now.nanosecondsSinceEpoch)
+    }
+
+    // MARK: What began elsewhere, or at another time
+
+    /// Begins the first span of a trace of its own that belongs to another: recorded if that one was.
+    ///
+    /// - Parameter cause: the `traceparent` of what it belongs to; where it is missing, the sampler decides.
+    /// - Returns: `nil` when it is not recorded.
+    public func begin(_ name: String, kind: SpanKind, causedBy cause: TraceParent?) -> TraceSpan? {
+        guard buffer != nil else { return nil }
+        let root = TraceIDs.root { cause?.isSampled ?? sampler.decide(traceLow: $0) }
+        guard root.isSampled else { return nil }
+        let span = TraceSpan(
+            self, name, kind: kind, identity: root, parentSpanID: 0, state: nil, base: .topLevel,
+            isRecording: true, startNanoseconds: DefaultTracerClock.now.nanosecondsSinceEpoch)
+        if let cause { span.addLink(SpanLink(context: remote(cause, nil).context, attributes: [:])) }
+        return span
+    }
+
+    /// Begins a span that goes on where another one, perhaps of another process, left off.
+    ///
+    /// - Returns: `nil` when that one was not recorded, or nothing is recorded here.
+    public func begin(_ name: String, kind: SpanKind, within parent: TraceParent) -> TraceSpan? {
+        guard buffer != nil, parent.isSampled else { return nil }
+        return TraceSpan(
+            self, name, kind: kind, identity: parent.next(), parentSpanID: parent.spanID, state: nil, base: .topLevel,
+            isRecording: true, startNanoseconds: DefaultTracerClock.now.nanosecondsSinceEpoch)
+    }
+
+    /// Somebody else's span: to be a parent or the end of a link.
+    private func remote(_ parent: TraceParent, _ state: String?, base: ServiceContext = .topLevel) -> TraceSpan {
+        TraceSpan(
+            self, "", kind: .internal, identity: parent, parentSpanID: 0, state: state, base: base,
+            isRecording: false, startNanoseconds: 0)
+    }
+
+    // MARK: What libraries ask for
+
+    public func startSpan<Instant: TracerInstant>(
+        _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind,
+        at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
+    ) -> TraceSpan {
+        let context = context()
+        guard let parent = context[SpanKey.self] else {
+            let root = TraceIDs.root { sampler.decide(traceLow: $0) }
+            return TraceSpan(
+                self, operationName, kind: kind, identity: root, parentSpanID: 0, state: nil, base: context,
+                isRecording: root.isSampled, startNanoseconds: instant().nanosecondsSinceEpoch)
+        }
+        return TraceSpan(
+            self, operationName, kind: kind, identity: parent.identity.next(),
+            parentSpanID: parent.identity.spanID, state: parent.state, base: context,
+            isRecording: parent.identity.isSampled, startNanoseconds: instant().nanosecondsSinceEpoch)
+    }
+
+    public func activeSpan(identifiedBy context: ServiceContext) -> TraceSpan? {
+        context[SpanKey.self]
+    }
+
+    /// Nothing to do: the exporter takes what is over by itself, and at the end of the program.
+    public func forceFlush() {}
+
+    public func extract<Carrier, Extract: Extractor>(
+        _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
+    ) where Extract.Carrier == Carrier {
+        guard let text = extractor.extract(key: "traceparent", from: carrier), let parent = TraceParent(text) else {
+            return
+        }
+        let state = TraceState.checked(extractor.extract(key: "tracestate", from: carrier))
+        context[SpanKey.self] = remote(parent, state, base: context)
+    }
+
+    public func inject<Carrier, Inject: Injector>(
+        _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
+    ) where Inject.Carrier == Carrier {
+        guard let span = context[SpanKey.self] else { return }
+        injector.inject(span.identity.text, forKey: "traceparent", into: &carrier)
+        if let state = span.state { injector.inject(state, forKey: "tracestate", into: &carrier) }
+    }
+}

@@ -1,0 +1,162 @@
+import NIOConcurrencyHelpers
+import Tracing
+
+/// One piece of work within a trace. Usable from any thread; what is said after ``end(at:)`` is lost.
+///
+/// A span that is not recorded only says which trace goes on: the one of a caller, or one that nobody wants to see.
+public final class TraceSpan: Span {
+    private struct State {
+        var name: String
+        var details = SpanDetails()
+        var isOver = false
+    }
+
+    /// Which span this is.
+    public let identity: TraceParent
+    /// The `tracestate` that came with the trace.
+    public let state: String?
+    let tracer: SpanTracer
+    private let parentSpanID: UInt64
+    private let kind: SpanKind
+    private let startNanoseconds: UInt64
+    /// Where it is kept when it is over; `nil` when it is not recorded.
+    private let buffer: SpanBuffer?
+    private let base: ServiceContext
+    private let guarded: NIOLockedValueBox<State>
+
+    init(
+        _ tracer: SpanTracer, _ name: String, kind: SpanKind, identity: TraceParent, parentSpanID: UInt64,
+        state: String?, base: ServiceContext, isRecording: Bool, startNanoseconds: UInt64
+    ) {
+        self.tracer = tracer
+        self.kind = kind
+        self.identity = identity
+        self.parentSpanID = parentSpanID
+        self.state = state
+        self.base = base
+        self.startNanoseconds = startNanoseconds
+        buffer = isRecording ? tracer.buffer : nil
+        guarded = NIOLockedValueBox(State(name: name))
+    }
+
+    /// To be made the current one for whatever belongs to this span.
+    public var context: ServiceContext {
+        var context = base
+        context[SpanKey.self] = self
+        return context
+    }
+
+    public var isRecording: Bool { buffer != nil && !guarded.withLockedValue { $0.isOver } }
+
+    public var operationName: String {
+        get { guarded.withLockedValue { $0.name } }
+        set { guarded.withLockedValue { $0.name = newValue } }
+    }
+
+    public var attributes: SpanAttributes {
+        get { guarded.withLockedValue { $0.details.attributes } }
+        set { note { $0.set(newValue) } }
+    }
+
+    /// Sets one attribute; cheaper than ``attributes``.
+    public func set(_ name: String, _ value: SpanAttribute) {
+        note { $0.set(name, value) }
+    }
+
+    public func setStatus(_ status: SpanStatus) {
+        note { $0.status = status }
+    }
+
+    public func addEvent(_ event: SpanEvent) {
+        note { $0.add(event) }
+    }
+
+    public func addLink(_ link: SpanLink) {
+        note { $0.add(link) }
+    }
+
+    /// Notes the error's type. Its text may hold what belongs in no trace.
+    public func recordError<Instant: TracerInstant>(
+        _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
+    ) {
+        guard buffer != nil else { return }
+        var attributes = attributes
+        attributes.set("exception.type", value: .string(String(reflecting: type(of: error))))
+        addEvent(SpanEvent(name: "exception", at: instant(), attributes: attributes))
+    }
+
+    public func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
+        guard let buffer else { return }
+        let last = guarded.withLockedValue { state -> State? in
+            guard !state.isOver else { return nil }
+            defer {
+                state.isOver = true
+                state.details = SpanDetails()
+            }
+            return state
+        }
+        guard let last else { return }
+        buffer.add(
+            FinishedSpan(
+                name: last.name, kind: kind, identity: identity, parentSpanID: parentSpanID, state: state,
+                startNanoseconds: startNanoseconds,
+                endNanoseconds: max(startNanoseconds, instant().nanosecondsSinceEpoch), details: last.details))
+    }
+
+    private func note(_ change: (inout SpanDetails) -> Void) {
+        guard buffer != nil else { return }
+        guarded.withLockedValue { if !$0.isOver { change(&$0.details) } }
+    }
+
+    /// A span within this one, recorded as this one is.
+    public func child(
+        _ name: String, kind: SpanKind, at startNanoseconds: UInt64 = DefaultTracerClock.now.nanosecondsSinceEpoch
+    ) -> TraceSpan {
+        TraceSpan(
+            tracer, name, kind: kind, identity: identity.next(), parentSpanID: identity.spanID, state: state,
+            base: base, isRecording: buffer != nil, startNanoseconds: startNanoseconds)
+    }
+
+    /// The span that the current task, or the current pool thread, works for; `nil` where nothing is recorded.
+    public static var current: TraceSpan? {
+        guard let span = ServiceContext.current?[SpanKey.self], span.buffer != nil else { return nil }
+        return span
+    }
+}
+
+extension TraceParent {
+    /// Another span of the same trace.
+    func next() -> TraceParent {
+        TraceParent(traceHigh: traceHigh, traceLow: traceLow, spanID: TraceIDs.next(), isSampled: isSampled)
+    }
+}
+
+/// Where a span is found in a context.
+enum SpanKey: ServiceContextKey {
+    typealias Value = TraceSpan
+    static var nameOverride: String? { "shippy-span" }
+}
+
+extension ServiceContext {
+    /// Which span this context belongs to.
+    public var traceParent: TraceParent? { self[SpanKey.self]?.identity }
+}
+
+extension TraceSpan {
+    /// Runs `body` as a part of `span`; just runs it where there is none.
+    public static func within<Value>(
+        _ span: TraceSpan?, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value
+    ) async rethrows -> Value {
+        guard let span else { return try await body() }
+        return try await ServiceContext.$current.withValue(span.context, operation: body)
+    }
+
+    /// Ends a span of work that failed.
+    ///
+    /// - Parameter kind: of few values, and without any of the data: error texts belong in logs.
+    public func end(failedWith kind: String) {
+        set("error.type", .string(kind))
+        setStatus(SpanStatus(code: .error))
+        end()
+    }
+}

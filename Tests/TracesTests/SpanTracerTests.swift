@@ -1,0 +1,157 @@
+import NIOConcurrencyHelpers
+import Testing
+import Tracing
+
+@testable import Traces
+
+@Suite("Samplers, spans and the buffer")
+struct SpanTracerTests {
+    private static let trace = "0af7651916cd43dd8448eb211c80319c"
+    private static let sampled = "00-\(trace)-b7ad6b7169203331-01"
+    private static let unsampled = "00-\(trace)-b7ad6b7169203331-00"
+
+    private func tracer(_ sampler: String, share: Double = 1, capacity: Int = 100) throws -> SpanTracer {
+        SpanTracer(
+            sampler: try #require(Sampler(sampler, share: share)),
+            buffer: SpanBuffer(capacity: capacity, batchSize: capacity) {})
+    }
+
+    struct Rule: Sendable, CustomTestStringConvertible {
+        var sampler: String
+        var share = 1.0
+        /// What becomes of a trace that begins here, of one that was sampled, and of one that was not.
+        var root: Bool
+        var sampled: Bool
+        var unsampled: Bool
+        var testDescription: String { "\(sampler) \(share)" }
+    }
+
+    @Test(
+        "each sampler decides as its name says",
+        arguments: [
+            Rule(sampler: "always_on", root: true, sampled: true, unsampled: true),
+            Rule(sampler: "always_off", root: false, sampled: false, unsampled: false),
+            Rule(sampler: "traceidratio", share: 1, root: true, sampled: true, unsampled: true),
+            Rule(sampler: "traceidratio", share: 0, root: false, sampled: false, unsampled: false),
+            Rule(sampler: "parentbased_always_on", root: true, sampled: true, unsampled: false),
+            Rule(sampler: "parentbased_always_off", root: false, sampled: true, unsampled: false),
+            Rule(sampler: "parentbased_traceidratio", share: 0, root: false, sampled: true, unsampled: false),
+        ])
+    func samplers(rule: Rule) throws {
+        let tracer = try tracer(rule.sampler, share: rule.share)
+        for (given, expected) in [(nil, rule.root), (Self.sampled, rule.sampled), (Self.unsampled, rule.unsampled)] {
+            let arrival = tracer.arrival(given, nil)
+            #expect(arrival.isRecorded == expected)
+            // What goes on says what was decided, so that nobody decides otherwise.
+            #expect(arrival.identity.isSampled == expected)
+            if given != nil { #expect(arrival.identity.traceID == Self.trace) }
+        }
+    }
+
+    @Test("a ratio takes its share, and the same traces whoever asks")
+    func share() throws {
+        let (few, more) = (
+            try tracer("traceidratio", share: 0.01), try tracer("parentbased_traceidratio", share: 0.05)
+        )
+        var counts = (few: 0, more: 0)
+        for _ in 0..<100_000 {
+            let id = TraceIDs.root { _ in false }
+            let (isFew, isMore) = (few.arrival(id.text, nil).isRecorded, more.arrival(nil, nil).isRecorded)
+            if isFew { counts.few += 1 }
+            if isMore { counts.more += 1 }
+        }
+        #expect((800...1_200).contains(counts.few))
+        #expect((4_500...5_500).contains(counts.more))
+        #expect(Sampler("traceidratio", share: 1.5) == nil && Sampler("traceidratio", share: -0.1) == nil)
+        #expect(Sampler("traceidratio", share: .nan) == nil && Sampler("sometimes") == nil)
+    }
+
+    @Test("what is not sampled goes on unchanged, with its state, and makes no span")
+    func unchanged() throws {
+        let arrival = try tracer("parentbased_always_on").arrival(Self.unsampled, "a=b")
+        #expect(arrival.isUnchanged && !arrival.isRecorded)
+        #expect(arrival.identity.text == Self.unsampled && arrival.state == "a=b")
+        // Nothing is recorded here, but others may.
+        let idle = SpanTracer(buffer: nil).arrival(Self.sampled, nil)
+        #expect(idle.isUnchanged && !idle.isRecorded && idle.identity.text == Self.sampled)
+        // A state that can't be passed on is not.
+        #expect(try !tracer("parentbased_always_on").arrival(Self.unsampled, "==").isUnchanged)
+        let future = "cc" + Self.unsampled.dropFirst(2)
+        #expect(try !tracer("parentbased_always_on").arrival(String(future), nil).isUnchanged)
+    }
+
+    @Test("a span is the child of the one it came from, and is finished once")
+    func parents() throws {
+        let tracer = try tracer("parentbased_always_on")
+        let server = tracer.begin(tracer.arrival(Self.sampled, "a=b"), "serve", kind: .server)
+        ServiceContext.$current.withValue(server.context) {
+            // As a library does that knows the interface alone.
+            tracer.withSpan("inside") { $0.attributes["answer"] = 42 }
+        }
+        server.set("answer", 1)
+        server.end()
+        server.end()
+        server.set("late", 1)
+        let spans = try #require(tracer.buffer).take(10)
+        #expect(spans.map(\.name) == ["inside", "serve"])
+        #expect(spans[0].parentSpanID == server.identity.spanID && spans[0].state == "a=b")
+        #expect(spans[1].parentSpanID == 0xb7ad_6b71_6920_3331)
+        #expect(spans.allSatisfy { $0.identity.traceID == Self.trace && $0.endNanoseconds >= $0.startNanoseconds })
+        #expect(spans[0].details.attributes.get("answer") == 42)
+        #expect(spans[1].details.attributes.count == 1)
+    }
+
+    @Test("what a span is told is bounded, and what is left out is counted")
+    func bounds() throws {
+        let tracer = try tracer("always_on")
+        let span = tracer.begin(tracer.arrival(nil, nil), "chatty", kind: .internal)
+        for index in 0..<1_000 {
+            span.set("key\(index)", .int64(Int64(index)))
+            span.addEvent(SpanEvent(name: "event"))
+            span.addLink(SpanLink(context: span.context, attributes: [:]))
+        }
+        span.end()
+        let details = try #require(tracer.buffer?.take(1).first).details
+        #expect(details.attributes.count == 128 && details.droppedAttributes == 872)
+        #expect(details.events.count == 128 && details.droppedEvents == 872)
+        #expect(details.links.count == 128 && details.droppedLinks == 872)
+    }
+
+    @Test("an error's text is kept out, its type is not")
+    func errors() throws {
+        struct Secretive: Error { var password = "hunter2" }
+        let tracer = try tracer("always_on")
+        #expect(throws: Secretive.self) { try tracer.withSpan("fails") { _ in throw Secretive() } }
+        let details = try #require(tracer.buffer?.take(1).first).details
+        #expect(details.status?.code == .error)
+        #expect(!"\(details)".contains("hunter2") && "\(details.events)".contains("Secretive"))
+    }
+
+    @Test("a full buffer drops and counts, and keeps what it has")
+    func buffer() throws {
+        let rings = NIOLockedValueBox(0)
+        let buffer = SpanBuffer(capacity: 5, batchSize: 3) { rings.withLockedValue { $0 += 1 } }
+        let tracer = SpanTracer(buffer: buffer)
+        for index in 0..<8 { tracer.begin(tracer.arrival(nil, nil), "\(index)", kind: .internal).end() }
+        #expect(buffer.count == 5 && buffer.dropped == 3)
+        #expect(rings.withLockedValue { $0 } == 1)
+        #expect(buffer.take(2).map(\.name) == ["0", "1"])
+        #expect(buffer.take(10).map(\.name) == ["2", "3", "4"])
+        #expect(buffer.take(10).isEmpty)
+    }
+
+    @Test("a trace that is caused by another is linked to it, and recorded if that was")
+    func causes() throws {
+        let tracer = try tracer("parentbased_always_off")
+        let cause = try #require(TraceParent(Self.sampled))
+        let span = try #require(tracer.begin("later", kind: .producer, causedBy: cause))
+        span.end()
+        let finished = try #require(tracer.buffer?.take(1).first)
+        #expect(finished.parentSpanID == 0 && finished.identity.traceID != Self.trace)
+        #expect(finished.details.links.map(\.context.traceParent) == [cause])
+        #expect(tracer.begin("later", kind: .producer, causedBy: cause.sampled(false)) == nil)
+        #expect(tracer.begin("later", kind: .producer, causedBy: nil) == nil)
+        #expect(tracer.begin("on", kind: .consumer, within: cause.sampled(false)) == nil)
+        #expect(SpanTracer(buffer: nil).begin("on", kind: .consumer, within: cause) == nil)
+    }
+}
