@@ -116,8 +116,9 @@ struct PoolState<Job: PoolQueueable> {
     private mutating func overload(_ job: Job, _ now: () -> NIODeadline) -> String? {
         if queue.isFull { return "\(queue.capacity) calls wait" }
         guard readyCount > 0 else { return nil }
-        return switch bound.refusal(
-            queued: queue.count, threads: readyCount, deadline: job.deadlineInstant, now: now)
+        return
+            switch bound.refusal(
+                queued: queue.count, threads: readyCount, deadline: job.deadlineInstant, now: now)
         {
         case .tooLong: "calls wait for too long"
         case .tooLate: "calls wait for longer than this one's deadline allows"
