@@ -54,7 +54,7 @@ private struct Trial {
     @Test("it settles where calls take a few times what they take without load")
     func settles() {
         var trial = Trial()
-        trial.window(1, milliseconds: 2)
+        trial.window(4, milliseconds: 2)
         // A service that does one call in 2 ms: with n in flight the quickest takes 2n ms.
         for _ in 0..<200 { trial.window(60, milliseconds: 2 * Double(min(60, trial.limit.allowed))) }
         #expect((4...16).contains(trial.limit.allowed), "\(trial.limit.allowed)")
@@ -63,7 +63,7 @@ private struct Trial {
     @Test("a long overload does not become what is normal")
     func remembersBaseline() {
         var trial = Trial()
-        trial.window(2, milliseconds: 1)
+        trial.window(4, milliseconds: 1)
         let before = trial.limit.baseline
         for _ in 0..<6_000 { trial.window(60, milliseconds: 3 * Double(min(60, trial.limit.allowed))) }
         #expect(trial.limit.baseline < before * 20, "\(before) \(trial.limit.baseline)")
@@ -73,7 +73,7 @@ private struct Trial {
     @Test("after the overload all are let in again within two dozen windows")
     func recovers() {
         var trial = Trial()
-        trial.window(2, milliseconds: 1)
+        trial.window(4, milliseconds: 1)
         for _ in 0..<50 { trial.window(60, milliseconds: 4 * Double(min(60, trial.limit.allowed))) }
         #expect(trial.limit.allowed < 8)
         var windows = 0

@@ -114,7 +114,7 @@ package struct ConcurrencyLimit: Sendable {
         } else {
             slowWindows = 0
             // Carefully where it is nearly enough, else quickly, as what is refused is lost.
-            let step = slow > 0 ? allowed / 16 : allowed / 4
+            let step = slow * bounds.slowOneIn * 2 > count ? allowed / 16 : allowed / 4
             if peak >= allowed - allowed / 4 { allowed = Swift.min(bounds.max, allowed + Swift.max(1, step)) }
         }
         learn()
