@@ -24,6 +24,8 @@ package struct ConcurrencyLimit: Sendable {
         /// One call in so many may be slow.
         package var slowOneIn = 10
         /// So many windows in a row must be slow: a processor lent to somebody else for a moment is no overload.
+        package var slowWindowsFirst = 4
+        /// The same while a limit is in force.
         package var slowWindows = 2
 
         package init() {}
@@ -107,7 +109,8 @@ package struct ConcurrencyLimit: Sendable {
         let before = allowed
         if slow * bounds.slowOneIn > count {
             slowWindows += 1
-            if slowWindows >= bounds.slowWindows, peak > bounds.floor {
+            let patience = allowed == bounds.max ? bounds.slowWindowsFirst : bounds.slowWindows
+            if slowWindows >= patience, peak > bounds.floor {
                 let seen = Swift.min(allowed, peak)
                 allowed = Swift.max(bounds.floor, slow * 2 > count ? seen / 2 : seen - seen / 5 - 1)
             }
@@ -115,7 +118,9 @@ package struct ConcurrencyLimit: Sendable {
             slowWindows = 0
             // Carefully where it is nearly enough, else quickly, as what is refused is lost.
             let step = slow * bounds.slowOneIn * 2 > count ? allowed / 16 : allowed / 4
-            if peak >= allowed - allowed / 4 { allowed = Swift.min(bounds.max, allowed + Swift.max(1, step)) }
+            let isUsed = peak >= allowed - allowed / 4
+            let isOver = peak <= bounds.floor && !isPressed
+            if isUsed || isOver { allowed = Swift.min(bounds.max, allowed + Swift.max(1, step)) }
         }
         learn()
         windowStart = now
