@@ -128,9 +128,11 @@ private struct Seen: Sendable {
 
     @Test("a server told not to refuses nothing")
     func off() async throws {
-        try await withServer({ $0.refusesUnderLoad = false }) { server in
-            #expect(server.server.admission == nil)
-            try await server.servesAGoodClient()
+        for isOn in [true, false] {
+            try await withServer({ $0.refusesUnderLoad = isOn }) { server in
+                #expect((server.server.admission != nil) == isOn)
+                try await server.servesAGoodClient()
+            }
         }
     }
 }

@@ -3,9 +3,9 @@ import NIOCore
 /// How many calls of one method may be in flight on one event loop, found out from the calls themselves. A state machine
 /// without clock or I/O.
 ///
-/// It looks at the quickest call of each window: when even that one takes much longer than it does without load, calls
-/// queue somewhere behind, wherever that is, and fewer are let in. The quickest, as slow calls alone say nothing: they
-/// may have more to do. Calls that found hardly any company tell how long one takes without load.
+/// It knows how long a call takes without load, and looks at how many of a window's calls took much longer. Where more
+/// than a few did, calls queue somewhere behind, wherever that is, and fewer are let in; a few slow ones may have more to
+/// do than others and say nothing. Calls that found hardly any company tell how long one takes without load.
 package struct ConcurrencyLimit: Sendable {
     /// What a limit keeps to.
     package struct Bounds: Sendable {
@@ -17,10 +17,16 @@ package struct ConcurrencyLimit: Sendable {
         package var windowCalls = 16
         package var window: Duration = .milliseconds(100)
         package var windowMax: Duration = .seconds(1)
-        /// The quickest call may take so many times what it takes without load, and `slack` more.
+        /// A call is slow that takes so many times what it takes without load, and `slack` more.
         package var tolerance: Int64 = 3
         /// Schedulers on busy machines make a call late by as much without any queue.
-        package var slack: Duration = .milliseconds(3)
+        package var slack: Duration = .milliseconds(5)
+        /// One call in so many may be slow.
+        package var slowOneIn = 10
+        /// So many windows in a row must be slow: a processor lent to somebody else for a moment is no overload.
+        package var slowWindowsFirst = 4
+        /// The same while a limit is in force.
+        package var slowWindows = 2
 
         package init() {}
     }
@@ -35,12 +41,12 @@ package struct ConcurrencyLimit: Sendable {
         case other
     }
 
-    private let floor: Int
-    private let max: Int
-    private let windowCalls: Int
+    /// What a service that became slower for good is learned by, window for window, where more is asked than the floor.
+    private static let patience: Int64 = 16_384
+
+    private let bounds: Bounds
     private let window: Int64
     private let windowMax: Int64
-    private let tolerance: Int64
     private let slack: Int64
 
     /// Calls that may be in flight.
@@ -48,22 +54,23 @@ package struct ConcurrencyLimit: Sendable {
     package private(set) var inFlight = 0
     /// Nanoseconds that a call takes without load; 0 until known.
     package private(set) var baseline: Int64 = 0
-    /// Nanoseconds that one takes with no more than `floor` in flight, where more would come; 0 when that is not so.
-    private var atFloor: Int64 = 0
+    /// Nanoseconds from which on a call is slow.
+    private var threshold = Int64.max
     private var windowStart = NIODeadline.uptimeNanoseconds(0)
     private var count = 0
+    private var slow = 0
+    private var total: Int64 = 0
     private var quickest = Int64.max
     private var peak = 0
     /// Whether a call was refused in this window.
     private var isPressed = false
+    /// Slow windows in a row, up to now.
+    private var slowWindows = 0
 
     package init(_ bounds: Bounds = Bounds()) {
-        floor = bounds.floor
-        max = bounds.max
-        windowCalls = bounds.windowCalls
+        self.bounds = bounds
         window = TimeAmount(bounds.window).nanoseconds
         windowMax = TimeAmount(bounds.windowMax).nanoseconds
-        tolerance = bounds.tolerance
         slack = TimeAmount(bounds.slack).nanoseconds
         allowed = bounds.max
     }
@@ -89,52 +96,54 @@ package struct ConcurrencyLimit: Sendable {
         case .late, .other: return false
         }
         count += 1
+        if nanoseconds > threshold { slow += 1 }
+        // One that takes for ever must not stand for all.
+        total &+= Swift.min(nanoseconds, threshold)
         if nanoseconds < quickest { quickest = nanoseconds }
         let elapsed = (now - windowStart).nanoseconds
-        guard elapsed >= window, count >= windowCalls || elapsed >= windowMax else { return false }
+        guard elapsed >= window, count >= bounds.windowCalls || elapsed >= windowMax else { return false }
         return endWindow(now)
     }
 
-    /// With only `floor` in flight it is not our calls that queue, or the service has become slower for good: there is
-    /// nothing to be won by less.
-    private var threshold: Int64 { Swift.max(baseline &* tolerance, atFloor + atFloor / 4) &+ slack }
-
     private mutating func endWindow(_ now: NIODeadline) -> Bool {
         let before = allowed
-        learn()
-        if quickest > threshold {
-            if peak > floor { allowed = Swift.max(floor, reduced(Swift.min(allowed, peak))) }
-        } else if peak >= allowed - allowed / 4 {
-            allowed = Swift.min(max, allowed + Swift.max(1, allowed / 8))
+        if slow * bounds.slowOneIn > count {
+            slowWindows += 1
+            let patience = allowed == bounds.max ? bounds.slowWindowsFirst : bounds.slowWindows
+            if slowWindows >= patience, peak > bounds.floor {
+                let seen = Swift.min(allowed, peak)
+                allowed = Swift.max(bounds.floor, slow * 2 > count ? seen / 2 : seen - seen / 5 - 1)
+            }
+        } else {
+            slowWindows = 0
+            // Carefully where it is nearly enough, else quickly, as what is refused is lost.
+            let step = slow * bounds.slowOneIn * 2 > count ? allowed / 16 : allowed / 4
+            let isUsed = peak >= allowed - allowed / 4
+            let isOver = peak <= bounds.floor && !isPressed
+            if isUsed || isOver { allowed = Swift.min(bounds.max, allowed + Swift.max(1, step)) }
         }
+        learn()
         windowStart = now
         count = 0
+        slow = 0
+        total = 0
         quickest = .max
         peak = inFlight
         isPressed = false
         return allowed != before
     }
 
-    /// By as much as the quickest call was too slow, at most to half and at least by a tenth.
-    private func reduced(_ calls: Int) -> Int {
-        let share = Double(threshold) / Double(quickest)
-        return Int(Double(calls) * Swift.min(0.9, Swift.max(0.5, share)))
-    }
-
     /// Quickly down, slowly up, and up only without load: a long overload must not pass for what is normal.
     private mutating func learn() {
-        let isQuiet = peak <= floor && !isPressed
+        let typical = total / Int64(count)
         if baseline == 0 {
-            baseline = quickest
-        } else if quickest < baseline {
-            baseline -= (baseline - quickest + 1) / 2
-        } else if isQuiet {
-            baseline += (quickest - baseline + 15) / 16
+            // The first calls may be a storm's; then only the quickest of them knew no queue.
+            baseline = Swift.max(1, Swift.min(typical, quickest &* 4))
+        } else if typical < baseline {
+            baseline -= (baseline - typical) / 4
+        } else if peak <= bounds.floor {
+            baseline += (typical - baseline) / (isPressed ? Self.patience : 16)
         }
-        if isQuiet {
-            atFloor = 0
-        } else if isPressed, peak <= floor {
-            atFloor = atFloor == 0 ? quickest : atFloor + (quickest - atFloor) / 4
-        }
+        threshold = baseline &* bounds.tolerance &+ slack
     }
 }

@@ -98,20 +98,35 @@ struct PoolState<Job: PoolQueueable> {
         if readyCount == 0, refusal != nil || now() >= outageEnd {
             return .refused(outageError)
         }
-        if queue.isFull {
+        if var reason = overload(job, now) {
+            // Perhaps only calls that nobody waits for any more are in the way.
             if abandonedCount > 0 {
                 queue.filter { !$0.isAbandoned }
                 abandonedCount = 0
+                guard let still = overload(job, now) else { return enqueue(job) }
+                reason = still
             }
-            guard !queue.isFull else { return .refused(overload("\(queue.capacity) calls wait")) }
+            refusedCount += 1
+            return .refused(StorageError(.overloaded, "\(reason) for the pool \(configuration.name)"))
         }
-        if readyCount > 0 {
-            switch bound.refusal(queued: queue.count, threads: readyCount, deadline: job.deadlineInstant, now: now) {
-            case .tooLong: return .refused(overload("calls wait for too long"))
-            case .tooLate: return .refused(overload("calls wait for longer than this one's deadline allows"))
-            case nil: break
-            }
+        return enqueue(job)
+    }
+
+    /// Why a call should not wait here; `nil` when it may.
+    private mutating func overload(_ job: Job, _ now: () -> NIODeadline) -> String? {
+        if queue.isFull { return "\(queue.capacity) calls wait" }
+        guard readyCount > 0 else { return nil }
+        return
+            switch bound.refusal(
+                queued: queue.count, threads: readyCount, deadline: job.deadlineInstant, now: now)
+        {
+        case .tooLong: "calls wait for too long"
+        case .tooLate: "calls wait for longer than this one's deadline allows"
+        case nil: nil
         }
+    }
+
+    private mutating func enqueue(_ job: Job) -> Submission {
         queue.append(job)
         let awake = readyCount - idleCount
         guard idleCount > 0, awake == 0 || queue.count > configuration.queuedPerWake * awake else {
@@ -120,11 +135,6 @@ struct PoolState<Job: PoolQueueable> {
         idleCount -= 1
         wakesPending += 1
         return .queued(wakeWorker: true, wakeKeeper: false)
-    }
-
-    private mutating func overload(_ reason: String) -> StorageError {
-        refusedCount += 1
-        return StorageError(.overloaded, "\(reason) for the pool \(configuration.name)")
     }
 
     mutating func noteAbandoned() { abandonedCount += 1 }
