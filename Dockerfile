@@ -50,6 +50,7 @@ STOPSIGNAL SIGTERM
 EXPOSE 8080 9090
 ARG VERSION=unknown
 ARG REVISION=unknown
+ENV SHIPPY_VERSION=${VERSION}
 LABEL org.opencontainers.image.vendor="Shippy" \
     org.opencontainers.image.licenses="MIT" \
     org.opencontainers.image.version="${VERSION}" \

@@ -38,7 +38,7 @@ images: ## Builds the images (REGISTRY=shippy TAG=…)
 push: ## Pushes them to REGISTRY
 	@Scripts/images.sh push
 
-manifests: ## Renders every overlay of deployments/ to .build/manifests and checks it
+manifests: ## Renders every overlay of deployments/ to .build/manifests; checks it, the alerts and the dashboard
 	@Scripts/manifests.sh
 
 deploy: ## Applies an overlay and waits for the rollout (OVERLAY=local TAG=… REGISTRY=…)

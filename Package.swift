@@ -12,6 +12,7 @@ let package = Package(
         .executable(name: "shippy-consignment-service", targets: ["ConsignmentService"]),
         .executable(name: "shippy-api-gateway", targets: ["APIGateway"]),
         .executable(name: "rpc-benchmark", targets: ["RPCBenchmark"]),
+        .executable(name: "load-generator", targets: ["LoadGenerator"]),
     ],
     dependencies: [
         // Sockets, event loops, timers and the HTTP/1.1 codec under RPC and HTTP.
@@ -34,6 +35,9 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         // Tokens: signing and checking is no place for code of our own. Brings in swift-crypto, a minute and a half.
         .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
+        // Latencies from microseconds to a minute, each to three digits, in little memory. For the load generator alone: no
+        // program links it. Brings in swift-numerics.
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
     ],
     targets: [
         // MARK: C libraries
@@ -262,6 +266,16 @@ let package = Package(
             ],
             path: "Benchmarks/RPCBenchmark"
         ),
+        .executableTarget(
+            name: "LoadGenerator",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/LoadGenerator"
+        ),
 
         // MARK: Tests
 
@@ -318,6 +332,15 @@ let package = Package(
         ),
         .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "TestSupport"]),
         .testTarget(name: "TidyTests"),
+        .testTarget(
+            name: "LoadGeneratorTests",
+            dependencies: [
+                "LoadGenerator", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
         .testTarget(
             name: "TracesTests",
             dependencies: [

@@ -9,7 +9,7 @@ name=install
 swift_needed=6.2
 
 run_packages="g++ libc6-dev git ca-certificates pkg-config curl libnghttp2-dev libmongoc-dev libpq-dev libcurl4-openssl-dev libcrypt-dev libsqlite3-dev libssl-dev"
-test_packages="postgresql-15 chromium fonts-dejavu-core python3-venv nghttp2-client wrk protobuf-compiler libprotobuf-dev openssl"
+test_packages="postgresql-15 chromium fonts-dejavu-core python3-venv nghttp2-client wrk protobuf-compiler libprotobuf-dev openssl prometheus"
 
 packages=$run_packages
 case "${1:-run}" in
@@ -48,7 +48,11 @@ install_packages() {
         sudo=sudo
     fi
     say "installing $missing"
+    undo=:
+    # Nor is what was done before an install that fails left behind.
+    trap 'eval "$undo"' EXIT
     case " $missing" in *" postgresql-"*) keep_postgresql_still ;; esac
+    case " $missing" in *" prometheus "*) keep_prometheus_still ;; esac
     # Lists that are there already may do, and save a minute; if not, they are fetched.
     # shellcheck disable=SC2086 # one word for each package
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >.apt.log 2>&1 || {
@@ -65,7 +69,14 @@ keep_postgresql_still() {
     $sudo mkdir -p "$folder"
     echo "create_main_cluster = false" | $sudo tee "$folder/shippy.conf" >/dev/null
     # Who installs another version later gets Debian's usual way.
-    trap '$sudo rm -rf "$folder"' EXIT
+    undo="$undo; $sudo rm -rf $folder"
+}
+
+# The same with Prometheus, whose port 9090 is our admin port too: the checks want promtool, the tests a server of their own.
+keep_prometheus_still() {
+    [ -d /run/systemd/system ] || return 0
+    $sudo systemctl mask --quiet prometheus.service || return 0
+    undo="$undo; $sudo systemctl unmask --quiet prometheus.service; $sudo systemctl disable --quiet prometheus.service"
 }
 
 # The tests' Python packages, in an environment of their own.

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Renders every overlay to .build/manifests and checks what comes out; breaks it on purpose first, to see that the
-# checks see it. Needs kubectl, but no cluster.
+# Renders every overlay to .build/manifests and checks what comes out, and the alerts and the dashboard; breaks them on
+# purpose first, to see that the checks see it. Needs kubectl, but no cluster.
 set -eu
 cd "$(dirname "$0")/.."
 name=manifests
 . Scripts/lib.sh
 
+command -v promtool >/dev/null || Scripts/install.sh test
 command -v kubectl >/dev/null || fail "kubectl is missing; get it from https://kubernetes.io/docs/tasks/tools"
 python=${PYTHON:-$venv/bin/python3}
 [ -x "$python" ] || Scripts/install.sh test
@@ -25,4 +26,9 @@ done
 "$python" Scripts/check_manifests.py $rendered || fail "the manifests break rules; see above"
 "$python" Scripts/check_manifests.py --schema-only $(printf 'series=%s ' deployments/series/*.yaml) ||
     fail "the series' manifests are not valid"
+"$python" Scripts/test_check_monitoring.py || fail "a check does not see what it should"
+"$python" Scripts/check_monitoring.py || fail "alerts, dashboard and docs/operations.md do not fit; see above"
+kubectl kustomize deployments/monitoring >"$out/monitoring.yaml" || fail "deployments/monitoring does not render"
+"$python" Scripts/check_manifests.py --schema-only monitoring="$out/monitoring.yaml" ||
+    fail "deployments/monitoring is not valid"
 say "all overlays are in $out"

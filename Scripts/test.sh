@@ -24,7 +24,7 @@ swift build --build-tests
 # other on a small machine, so suites go one after the other, and each runs few tests at a time.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${TEST_WIDTH:-4}"
 suites="TidyTests RPCTests HTTPTests StorageTests RuntimeTests VesselServiceTests UserServiceTests \
-    ConsignmentServiceTests EmailServiceTests APIGatewayTests EndToEndTests"
+    ConsignmentServiceTests EmailServiceTests APIGatewayTests LoadGeneratorTests EndToEndTests"
 filters=${FILTER:-$(printf '^%s[.] ' $suites)}
 failed=
 for filter in $filters; do

@@ -47,10 +47,12 @@ def filled_in(text):
 def read(path):
     with open(path, encoding="utf-8") as file:
         compose = yaml.safe_load(filled_in(file.read()))
-    for name, service in compose["services"].items():
+    # What has a profile is there for those who ask for it by name.
+    services = {name: service for name, service in compose["services"].items() if "profiles" not in service}
+    for name, service in services.items():
         if unknown := set(service) - UNDERSTOOD:
             sys.exit(f"compose: {name}: {', '.join(sorted(unknown))} is not understood here")
-    return compose["services"]
+    return services
 
 
 def words(value):

@@ -118,7 +118,13 @@ else
         flags="$flags --volume $here/gitconfig:/etc/gitconfig:ro"
         while read -r mirror; do flags="$flags --volume ${mirror%/}:${mirror%/}:ro"; done <"$here/mirrors"
     fi
-    flags="$flags --build-arg SWIFT_IMAGE=localhost/swift"
+    say "compiling in it, which takes a while; see $here/compile.log"
+    # By name, as the buildah of Debian 12 does not find a stage behind a variable (PROGRAMS=build).
+    # shellcheck disable=SC2086 # flags are words
+    podman build $flags --build-arg SWIFT_IMAGE=localhost/swift --target build --tag localhost/programs \
+        . >"$here/compile.log" 2>&1 ||
+        { tail -n 30 "$here/compile.log" >&2; fail "the programs could not be compiled; all of it is in $here/compile.log"; }
+    flags="$flags --build-arg PROGRAMS=localhost/programs"
 fi
 BUILDER=podman BUILD_FLAGS="$flags" Scripts/images.sh build >"$here/build.log" 2>&1 ||
     { tail -n 30 "$here/build.log" >&2; fail "the images could not be built; all of it is in $here/build.log"; }

@@ -23,6 +23,22 @@ struct APIGateway: ServiceProgram {
         help: ArgumentHelp("A folder of files to serve at /. [STATIC_DIR]", valueName: "folder"))
     var staticDirectory: String?
 
+    @Option(
+        name: .customLong("rate_limit"),
+        help: ArgumentHelp(
+            "Requests that one address may make in a second, twice as many at once. [RATE_LIMIT] (default: any number)",
+            valueName: "count"))
+    var rateLimit: String?
+
+    @Option(
+        name: .customLong("trusted_proxies"),
+        help: ArgumentHelp(
+            """
+            Proxies that are believed about a caller's address (X-Forwarded-For): how many stand before the gateway, \
+            or their addresses and networks, with commas. [TRUSTED_PROXIES] (default: none)
+            """, valueName: "proxies"))
+    var trustedProxies: String?
+
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
         let environment = runtime.settings.environment
         let settings = try GatewaySettings(options, environment: environment)
@@ -37,11 +53,16 @@ struct APIGateway: ServiceProgram {
         configuration.namespace = settings.namespace
         configuration.timeout = settings.upstreamTimeout
         configuration.staticDirectory = staticDirectory ?? runtime.settings.variable("STATIC_DIR")
+        configuration.refusesUnderLoad = runtime.configuration.overloadControl
+        configuration.rateLimit = try runtime.settings.integer(
+            rateLimit, "rate_limit", "RATE_LIMIT", in: RateLimiter.rateRange)
+        configuration.trustedProxies = try Self.proxies(trustedProxies, runtime.settings)
         let calls = runtime.clientMetrics
         let gateway = try await Gateway(
             configuration: configuration, group: runtime.group, logger: runtime.logger,
-            recorder: { service, method in calls.recorder(service: service, method: method) })
-        Self.watch(gateway, services, runtime)
+            recorder: { service, method in calls.recorder(service: service, method: method) },
+            observer: Self.observer(runtime))
+        Self.watch(gateway, configuration.upstreams, runtime)
         return ServiceParts(front: gateway)
     }
 
@@ -58,17 +79,52 @@ struct APIGateway: ServiceProgram {
         return names
     }
 
+    private static func proxies(
+        _ flag: String?, _ settings: Settings
+    ) throws(ConfigurationError) -> TrustedProxies? {
+        guard let text = flag ?? settings.variable("TRUSTED_PROXIES") else { return nil }
+        guard let proxies = TrustedProxies(text) else {
+            let source = flag == nil ? "TRUSTED_PROXIES" : "--trusted_proxies"
+            throw ConfigurationError(
+                "\(source): '\(text)' is neither a number from 1 to \(TrustedProxies.hopsMax) nor networks such as 10.0.0.0/8"
+            )
+        }
+        return proxies
+    }
+
     /// Lets the admin endpoints show what the gateway's own address shows, and its connections.
-    private static func watch(_ gateway: Gateway, _ services: [String], _ runtime: ServiceRuntime) {
-        for service in services {
+    private static func watch(
+        _ gateway: Gateway, _ upstreams: [GatewayConfiguration.Upstream], _ runtime: ServiceRuntime
+    ) {
+        for upstream in upstreams {
+            let service = upstream.name
             runtime.readiness.add(ReadinessCheck(service) { [weak gateway] in await gateway?.problem(of: service) })
+            runtime.metrics.gauge(
+                "rpc_client_connections", "Connections open to another service.", labels: upstream.address.labels
+            ) { [weak gateway] in
+                Double(gateway?.connectionCount(to: service) ?? 0)
+            }
+        }
+        if let admission = gateway.admission { runtime.watch(admission, .client) }
+        if gateway.rateLimitRefusals != nil {
+            runtime.metrics.counter(
+                "http_server_rate_limited_total", "Requests refused as their address made too many."
+            ) { [weak gateway] in Double(gateway?.rateLimitRefusals ?? 0) }
         }
         runtime.metrics.gauge("http_server_open_connections", "Connections that callers have open.") { [weak gateway] in
             Double(gateway?.connectionCount ?? 0)
         }
-        runtime.metrics.gauge("rpc_client_connections", "Connections open to services.") { [weak gateway] in
-            Double(gateway?.upstreamConnectionCount ?? 0)
+    }
+
+    /// Counts requests, unless nobody wants that, and logs them.
+    private static func observer(_ runtime: ServiceRuntime) -> GatewayObserver {
+        var observer = GatewayObserver(log: runtime.callLog)
+        if runtime.isTelemetryEnabled {
+            observer.metrics = HTTPMetrics(
+                registry: runtime.metrics, scheme: runtime.serverTLS == nil ? "http" : "https",
+                routes: GatewayPath.allCases.map(\.route))
         }
+        return observer
     }
 }
 

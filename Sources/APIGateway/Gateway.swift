@@ -8,18 +8,23 @@ import RPC
 final class Gateway: Sendable {
     private let server: HTTPServer
     private let readiness: Readiness
-    private let clients: [RPCClient]
+    private let clients: [String: RPCClient]
+    /// What it refuses under load, for metrics; `nil` where it never does.
+    let admission: AdmissionControl?
+    private let limiter: RateLimiter?
 
     /// Reads the static files, if any; throws ``StaticFilesError`` when they can't be served. Opens nothing yet.
     ///
     /// - Parameters:
     ///   - group: the loops for callers and services; a request stays on one of them from end to end.
-    ///   - recorder: asked once for each method, with the service's short name.
+    ///   - recorder: asked once for each method, with the service's full name.
+    ///   - observer: hears of each request.
     init(
         configuration: GatewayConfiguration,
         group: MultiThreadedEventLoopGroup,
         logger: Logger,
-        recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil }
+        recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil },
+        observer: GatewayObserver = GatewayObserver()
     ) async throws {
         var files: StaticFiles?
         if let directory = configuration.staticDirectory {
@@ -37,7 +42,11 @@ final class Gateway: Sendable {
                 ? clients[upstream.name].map { Readiness.Check(service: upstream.name, client: $0) } : nil
         }
         let table = RouteTable(namespace: configuration.namespace, clients: clients, recorder: recorder)
-        self.clients = Array(clients.values)
+        self.clients = clients
+        admission =
+            configuration.refusesUnderLoad
+            ? AdmissionControl(methods: table.methods, group: group, logger: logger) : nil
+        limiter = configuration.rateLimit.map { RateLimiter(rate: $0, proxies: configuration.trustedProxies) }
         self.readiness = Readiness(
             checks: checks, timeout: configuration.readinessTimeout, lifetime: configuration.readinessLifetime)
         self.server = HTTPServer(
@@ -47,8 +56,11 @@ final class Gateway: Sendable {
                 namespace: configuration.namespace,
                 timeout: configuration.timeout,
                 table: table,
+                admission: admission,
+                limiter: limiter,
                 readiness: readiness,
                 files: files,
+                observer: observer,
                 trace: GatewayTrace(configuration),
                 logger: logger),
             logger: logger)
@@ -63,7 +75,7 @@ final class Gateway: Sendable {
     func drain(timeout: Duration) async {
         readiness.drain()
         await server.drain(timeout: timeout)
-        for client in clients { await client.shutdown() }
+        for client in clients.values { await client.shutdown() }
     }
 
     /// What is wrong with a service behind the gateway; `nil` if it is ready, or not one of those that must be.
@@ -74,6 +86,9 @@ final class Gateway: Sendable {
     /// Callers' connections open now, for a gauge.
     var connectionCount: Int { server.connectionCount }
 
-    /// Connections to services open now, for a gauge.
-    var upstreamConnectionCount: Int { clients.reduce(0) { $0 + $1.connectionCount } }
+    /// Requests refused as their address made too many; `nil` where there is no such limit.
+    var rateLimitRefusals: Int? { limiter?.refusalCount }
+
+    /// Connections to a service open now, for a gauge.
+    func connectionCount(to service: String) -> Int { clients[service]?.connectionCount ?? 0 }
 }

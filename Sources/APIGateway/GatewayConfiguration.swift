@@ -31,6 +31,12 @@ struct GatewayConfiguration: Sendable {
     var namespace = "shippy"
     /// How long a service has for its answer.
     var timeout: Duration = .seconds(5)
+    /// Whether requests are refused with 429 where they could not be answered in time.
+    var refusesUnderLoad = true
+    /// Requests that one address may make in a second; `nil` for any number.
+    var rateLimit: Int?
+    /// Proxies that are believed about whom a request is from.
+    var trustedProxies: TrustedProxies?
     /// A folder whose files are served at `/`; read once, at the start.
     var staticDirectory: String?
     /// Gives requests their place in a trace, and records those that are sampled.

@@ -45,6 +45,8 @@ struct GatewayError: Error, Equatable {
             seconds.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") })
         {
             retryAfter = seconds
+        } else if status.code == .resourceExhausted {
+            retryAfter = "1"
         }
     }
 

@@ -9,20 +9,29 @@ import Tracing
 ///
 /// A class, as each request takes a reference to it.
 final class GatewayResponder: HTTPResponder {
-    private let namespace: String
+    let namespace: String
     private let timeout: Duration
-    private let table: RouteTable
+    let table: RouteTable
+    /// `nil` where requests are never refused for load.
+    let admission: AdmissionControl?
+    /// `nil` where an address may make any number of requests.
+    let limiter: RateLimiter?
+    let overloadedAnswers: [HTTPResponse]
     private let readiness: Readiness
     private let files: StaticFiles?
     private let servicesPage: ByteBuffer
     private let ids = RequestIDs()
     private let trace: GatewayTrace
+    private let observer: GatewayObserver
     private let logger: Logger
 
     init(
-        namespace: String, timeout: Duration, table: RouteTable, readiness: Readiness, files: StaticFiles?,
-        trace: GatewayTrace, logger: Logger
+        namespace: String, timeout: Duration, table: RouteTable, admission: AdmissionControl?, limiter: RateLimiter?,
+        readiness: Readiness, files: StaticFiles?, observer: GatewayObserver, trace: GatewayTrace, logger: Logger
     ) {
+        self.admission = admission
+        self.limiter = limiter
+        overloadedAnswers = Self.overloadedAnswers(namespace: namespace)
         self.namespace = namespace
         self.timeout = timeout
         self.table = table
@@ -30,25 +39,34 @@ final class GatewayResponder: HTTPResponder {
         self.files = files
         self.trace = trace
         self.servicesPage = ServicesPage.render(table)
+        self.observer = observer
         self.logger = logger
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
+        if let refusal = refusal(of: request, now: .now()) {
+            observer.refused(request, refusal)
+            return refusal
+        }
         var passed = PassedHeaders(request.headers, ids: ids)
+        let note = observer.requestBegan(request)
         // Only what may become a call is traced: probes and pages would bury the rest.
         guard request.method == .POST, let span = trace.enter(request, &passed, table) else {
-            return await respond(to: request, passed)
+            return await respond(to: request, passed, note)
         }
-        let response = await ServiceContext.$current.withValue(span.context) { await respond(to: request, passed) }
+        let response = await ServiceContext.$current.withValue(span.context) {
+            await respond(to: request, passed, note)
+        }
         GatewayTrace.end(span, response)
         return response
     }
 
-    private func respond(to request: HTTPRequest, _ passed: PassedHeaders) async -> HTTPResponse {
+    private func respond(to request: HTTPRequest, _ passed: PassedHeaders, _ begun: RequestNote) async -> HTTPResponse {
+        var note = begun
         var response: HTTPResponse
         do {
             if let problem = passed.problem { throw problem }
-            response = try await answer(request, passed)
+            response = try await answer(request, passed, &note)
         } catch let error as GatewayError {
             response = error.response(namespace: namespace)
         } catch {
@@ -59,17 +77,19 @@ final class GatewayResponder: HTTPResponder {
         }
         Self.complete(&response)
         response.headers.add(name: "x-request-id", value: passed.requestID)
+        observer.requestEnded(request, note, passed, response)
         return response
     }
 
     func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
         var response = GatewayError(refusal).response(namespace: namespace)
         Self.complete(&response)
+        observer.refused(response)
         return response
     }
 
     /// What every answer carries.
-    private static func complete(_ response: inout HTTPResponse) {
+    static func complete(_ response: inout HTTPResponse) {
         if response.shared == nil { response.shared = always }
     }
 
@@ -88,10 +108,13 @@ final class GatewayResponder: HTTPResponder {
 
     // MARK: Paths
 
-    private func answer(_ request: HTTPRequest, _ passed: PassedHeaders) async throws -> HTTPResponse {
+    private func answer(
+        _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
+    ) async throws -> HTTPResponse {
         if request.method == .OPTIONS { return CORS.preflight() }
         switch request.path {
         case "/rpc":
+            note.path = .rpc
             try requirePost(request)
             let envelope =
                 switch try MediaType(of: request) {
@@ -99,11 +122,13 @@ final class GatewayResponder: HTTPResponder {
                 case .form: try Envelope(form: request.body)
                 }
             let entry = try table.find(service: envelope.service, method: envelope.method)
-            return try await call(entry, envelope.request, root: "request", passed)
+            return try await call(entry, envelope.request, root: "request", passed, &note)
         case "/healthz":
+            note.path = .healthz
             try requireGet(request)
             return Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n"))
         case "/readyz":
+            note.path = .readyz
             try requireGet(request)
             let outcome = await readiness.outcome()
             let isDraining = readiness.isDraining
@@ -111,28 +136,33 @@ final class GatewayResponder: HTTPResponder {
                 outcome.json(isDraining: isDraining),
                 status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
         case "/services":
+            note.path = .services
             try requireGet(request)
             return Self.json(servicesPage)
         default:
-            return try await answerOther(request, passed)
+            return try await answerOther(request, passed, &note)
         }
     }
 
     /// A file, or a method by its path.
-    private func answerOther(_ request: HTTPRequest, _ passed: PassedHeaders) async throws -> HTTPResponse {
+    private func answerOther(
+        _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
+    ) async throws -> HTTPResponse {
         if let file = files?.file(at: request.path) {
+            note.path = .file
             try requireGet(request)
             return file.response(to: request)
         }
         guard let entry = try table.find(path: request.path) else {
             throw GatewayError.notFound("path \"\(request.path.shortened)\" is not known")
         }
+        note.path = .method
         try requirePost(request)
         guard case .json = try MediaType(of: request) else {
             throw GatewayError(415, "this path takes application/json only")
         }
         let isEmpty = request.body.readableBytes == 0
-        return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed)
+        return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed, &note)
     }
 
     private func requirePost(_ request: HTTPRequest) throws(GatewayError) {
@@ -148,13 +178,19 @@ final class GatewayResponder: HTTPResponder {
     // MARK: Calls
 
     private func call(
-        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders
+        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders,
+        _ note: inout RequestNote
     ) async throws -> HTTPResponse {
-        guard let recorder = entry.recorder else { return try await invoke(entry, json, root: root, passed).get() }
-        recorder.callBegan()
+        note.entry = entry
         let began = NIODeadline.now()
+        let loop = admission?.current
+        if let loop, loop.enter(entry.admission) != nil { return overloaded(began) }
+        entry.recorder?.callBegan()
         let result = await invoke(entry, json, root: root, passed)
-        recorder.callEnded(result.statusCode, nanoseconds: (NIODeadline.now() - began).nanoseconds)
+        let ended = NIODeadline.now()
+        let nanoseconds = (ended - began).nanoseconds
+        entry.recorder?.callEnded(result.statusCode, nanoseconds: nanoseconds)
+        loop?.ended(entry.admission, result.statusCode, nanoseconds: nanoseconds, now: ended)
         return try result.get()
     }
 

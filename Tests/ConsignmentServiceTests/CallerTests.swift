@@ -124,7 +124,7 @@ import Testing
     func upstreamFailures() async throws {
         try await ConsignmentFixture.run { fixture in
             for (given, expected) in [
-                (.unavailable, .unavailable), (.resourceExhausted, .unavailable), (.internal, .internal),
+                (.unavailable, .unavailable), (.resourceExhausted, .resourceExhausted), (.internal, .internal),
                 (.unimplemented, .internal), (.invalidArgument, .internal), (.permissionDenied, .internal),
             ] as [(Status.Code, Status.Code)] {
                 for isUsers in [true, false] {

@@ -37,9 +37,9 @@ struct AdminTests {
         }
 
         let gateway = try await metrics(of: fleet.gateway)
-        #expect(gateway.calls("vessel/Create", "OK", kind: "client") == 3)
-        #expect(gateway.calls("vessel/Create", "INVALID_ARGUMENT", kind: "client") == 1)
-        #expect(gateway.calls("vessel/FindAvailable", "NOT_FOUND", kind: "client") == 1)
+        #expect(gateway.calls("vessel.VesselService/Create", "OK", kind: "client") == 3)
+        #expect(gateway.calls("vessel.VesselService/Create", "INVALID_ARGUMENT", kind: "client") == 1)
+        #expect(gateway.calls("vessel.VesselService/FindAvailable", "NOT_FOUND", kind: "client") == 1)
         #expect((gateway.value("rpc_client_connections") ?? 0) >= 1)
         let caller = try await WebConnection.open(fleet.gateway.port)
         _ = try await caller.rpc(VesselJSON.find(capacity: 1, weight: 1))

@@ -23,9 +23,14 @@ struct ConfigurationErrorTests {
         Mistake(flags: ["surplus"], complaint: "surplus"),
         Mistake(flags: ["--log_level=loud"], complaint: "--log_level: 'loud'"),
         Mistake(environment: ["LOG_LEVEL": "loud"], complaint: "LOG_LEVEL: 'loud'"),
+        Mistake(flags: ["--log_calls=some"], complaint: "--log_calls: 'some'"),
+        Mistake(environment: ["LOG_CALLS": "some"], complaint: "LOG_CALLS: 'some'"),
+        Mistake(environment: ["OTEL_SDK_DISABLED": "perhaps"], complaint: "OTEL_SDK_DISABLED: 'perhaps'"),
         Mistake(flags: ["--drain_timeout=0"], complaint: "--drain_timeout: '0'"),
         Mistake(flags: ["--drain_timeout=soon"], complaint: "--drain_timeout: 'soon'"),
         Mistake(flags: ["--threads=0"], complaint: "--threads: '0'"),
+        Mistake(flags: ["--overload_control=maybe"], complaint: "--overload_control: 'maybe'"),
+        Mistake(environment: ["OVERLOAD_CONTROL": "true"], complaint: "OVERLOAD_CONTROL: 'true'"),
         Mistake(flags: ["--selector=consul"], complaint: "--selector: 'consul'"),
         Mistake(environment: ["MICRO_SELECTOR": "consul"], complaint: "MICRO_SELECTOR: 'consul'"),
         Mistake(flags: ["--admin_address=nowhere"], complaint: "--admin_address: 'nowhere'"),
@@ -97,6 +102,10 @@ struct ConfigurationErrorTests {
         Mistake(flags: ["--services=vessel,boat"], complaint: "--services: 'vessel,boat'"),
         Mistake(environment: ["SERVICES": ","], complaint: "SERVICES: ','"),
         Mistake(flags: ["--services=email"], complaint: "--services: 'email'"),
+        Mistake(flags: ["--rate_limit=0"], complaint: "--rate_limit: '0'"),
+        Mistake(environment: ["RATE_LIMIT": "many"], complaint: "RATE_LIMIT: 'many'"),
+        Mistake(flags: ["--trusted_proxies=0"], complaint: "--trusted_proxies: '0'"),
+        Mistake(environment: ["TRUSTED_PROXIES": "10.0.0.0/40"], complaint: "TRUSTED_PROXIES: '10.0.0.0/40'"),
     ]
 
     static let consignmentMistakes: [Mistake] = [

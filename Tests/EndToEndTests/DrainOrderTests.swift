@@ -50,7 +50,7 @@ struct DrainOrderTests {
         async let slow = fleet.create(VesselJSON(name: "slow"))
         try await eventually("a call in flight") {
             let metrics = try await Web.get(fleet.gateway.adminPort, "/metrics").body
-            return Metrics(metrics).value("rpc_client_active_calls", ["rpc_method": "vessel/Create"]) == 1
+            return Metrics(metrics).value("rpc_client_active_calls", ["rpc_method": "vessel.VesselService/Create"]) == 1
         }
         runs.gateway.send(SIGTERM)
         try await drains(fleet.gateway)

@@ -94,6 +94,34 @@ struct HealthTests {
         #expect(metrics.headers.first(name: "content-type") == PrometheusText.contentType)
     }
 
+    @Test("the log's level is told and changed, but not by a name that is none, and not by a page")
+    func logLevel() async {
+        let levels = LogLevelSwitch(.info)
+        let responder = AdminResponder(readiness: Readiness(), metrics: MetricsRegistry(), logLevels: levels)
+        func ask(
+            _ method: HTTPMethod, _ body: String = "", _ headers: HTTPHeaders = [:]
+        ) async -> (status: HTTPResponseStatus, body: String) {
+            let response = await responder.respond(
+                to: HTTPRequest(
+                    method: method, path: "/log_level", headers: headers, body: ByteBuffer(string: body)))
+            return (response.status, String(buffer: response.body))
+        }
+        #expect(await ask(.GET) == (.ok, "info\n"))
+        #expect(await ask(.PUT, "DEBUG\n") == (.ok, "debug\n"))
+        #expect(levels.level == .debug)
+        #expect(await ask(.GET) == (.ok, "debug\n"))
+        for wrong in ["loud", "", "debug info", "\u{0}"] {
+            let answer = await ask(.PUT, wrong)
+            #expect(answer.status == .badRequest && answer.body.contains("trace, debug, info"), "\(wrong)")
+        }
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:9090"] {
+            #expect(await ask(.PUT, "trace", ["origin": origin]).status == .forbidden)
+        }
+        #expect(await ask(.POST, "trace").status == .methodNotAllowed)
+        #expect(await ask(.OPTIONS).status == .methodNotAllowed)
+        #expect(levels.level == .debug)
+    }
+
     @Test("each refusal of the HTTP server has its status")
     func refusals() {
         let responder = AdminResponder(readiness: Readiness(), metrics: MetricsRegistry())

@@ -8,6 +8,10 @@ struct GatewayRoute: Sendable {
     /// The service's name without its package, such as `VesselService`.
     let interface: String
     let method: String
+    /// The service's name with its package, such as `vessel.VesselService`.
+    let service: String
+    /// Both, as metrics and logs have them: `vessel.VesselService/Create`.
+    let fullName: String
     let request: MessageDescription
     let response: MessageDescription
     /// Decodes the JSON (`nil`: the empty message), calls the service and encodes its answer.
@@ -22,6 +26,8 @@ struct GatewayRoute: Sendable {
     ) {
         self.interface = interface ?? String(method.service.split(separator: ".").last ?? "")
         self.method = method.name
+        self.service = method.service
+        self.fullName = "\(method.service)/\(method.name)"
         self.request = Request.messageDescription
         self.response = Response.messageDescription
         self.invoke = { json, root, metadata, deadline, client in

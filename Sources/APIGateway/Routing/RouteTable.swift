@@ -11,10 +11,15 @@ struct RouteTable: Sendable {
         let route: GatewayRoute
         let client: RPCClient
         let recorder: (any CallRecorder)?
+        /// The method's place in ``RouteTable/methods``.
+        let admission: Int
         /// `VesselService.Create`, as bytes to compare.
         fileprivate let name: [UInt8]
 
-        fileprivate init(service: String, route: GatewayRoute, client: RPCClient, recorder: (any CallRecorder)?) {
+        fileprivate init(
+            service: String, route: GatewayRoute, client: RPCClient, admission: Int, recorder: (any CallRecorder)?
+        ) {
+            self.admission = admission
             self.service = service
             self.route = route
             self.client = client
@@ -33,6 +38,8 @@ struct RouteTable: Sendable {
     static let serviceNames = ["vessel", "user", "consignment"]
 
     private let services: [Service]
+    /// The methods that are told apart under load, `service/Method`; the last stands for those not known yet.
+    let methods: [String]
     private let prefix: [UInt8]
 
     /// - Parameters:
@@ -43,18 +50,30 @@ struct RouteTable: Sendable {
         recorder: (_ service: String, _ method: String) -> (any CallRecorder)?
     ) {
         var services: [Service] = []
+        var methods: [String] = []
+        // A method under two names is one.
+        func index(of method: String) -> Int {
+            if let known = methods.firstIndex(of: method) { return known }
+            methods.append(method)
+            return methods.count - 1
+        }
         for name in Self.serviceNames {
             guard let client = clients[name] else { continue }
             let entries = Self.routes(of: name).map { route in
-                Entry(service: name, route: route, client: client, recorder: recorder(name, route.method))
+                Entry(
+                    service: name, route: route, client: client, admission: index(of: "\(name)/\(route.method)"),
+                    recorder: recorder(route.service, route.method))
             }
             services.append(Service(name: Array(name.utf8), entries: entries))
             // The user service was once called auth, and its callers still say so.
             if name == "user" { services.append(Service(name: Array("auth".utf8), entries: entries)) }
         }
         self.services = services
+        self.methods = methods + ["unknown"]
         self.prefix = namespace.isEmpty ? [] : Array("\(namespace).".utf8)
     }
+
+    var unknownMethod: Int { methods.count - 1 }
 
     static func routes(of service: String) -> [GatewayRoute] {
         switch service {

@@ -66,7 +66,9 @@ struct ConsignmentHandlers: Sendable {
     private static func explained(_ status: Status) -> any Error {
         switch status.code {
         case .notFound, .cancelled, .deadlineExceeded: status
-        case .unavailable, .resourceExhausted: ConsignmentError.vesselServiceAway
+        case .resourceExhausted:
+            Status(.resourceExhausted, "the vessel service is overloaded; try again later", metadata: status.retryAfter)
+        case .unavailable: ConsignmentError.vesselServiceAway
         default: Status(.internal, "internal error")
         }
     }

@@ -14,7 +14,8 @@ struct SMTPSettings: Sendable {
     /// yes may take its time, and to hang up on it makes a twin likelier.
     static let timeoutDefault: Duration = .seconds(60)
     static let timeoutRange: ClosedRange<Duration> = .seconds(1)...(.seconds(600))
-    static let connectTimeoutMax: Duration = .seconds(10)
+    /// Looking the name up included: a resolver asks again after 5 s when one packet was lost, for each name it tries.
+    static let connectTimeoutMax: Duration = .seconds(20)
     static let senderDefault = "Shippy <no-reply@shippy.local>"
 
     var address: SMTPAddress

@@ -24,8 +24,11 @@ final class PasswordHasher: Sendable {
         case malformed
     }
 
-    /// Calls that may wait for each thread. At 20 to 60 ms a hash the last of them waits for 1 to 4 s, less than callers do.
+    /// Calls that may wait for each thread, whatever ``waits`` says.
     static let queuedPerThread = 64
+    /// How long they may wait: a moment's rush is worked off, a storm is refused by all but what can be hashed soon.
+    static let waits = PoolWaits(
+        burst: .milliseconds(1_500), sustained: .milliseconds(100), patience: .milliseconds(500), callsPerThread: 1)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 
@@ -42,6 +45,7 @@ final class PasswordHasher: Sendable {
     init(threads: Int = PasswordHasher.threadsStandard, queuedPerThread: Int = queuedPerThread, logger: Logger) {
         var configuration = PoolConfiguration(name: "passwords", threads: threads)
         configuration.queueCapacity = queuedPerThread * threads
+        configuration.waits = Self.waits
         configuration.tracing = .calls(name: "bcrypt", kind: .internal, attributes: [:])
         pool = ConnectionPool(configuration, logger: logger) { BcryptWorker() }
         nobody = BcryptHash(Self.nobody)

@@ -51,7 +51,9 @@ public final class RPCClient: Sendable {
     /// Calls `method` and waits for its answer until `deadline`. Cancelling the task cancels the call at the server.
     ///
     /// Repeats a call that the server surely did not start on, and an idempotent one whose connection was lost, within
-    /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls.
+    /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls. A repeat says that it is one, and
+    /// calls made on behalf of a repeat (see ``Metadata/trace``) are not repeated again. What a server refuses with
+    /// RESOURCE_EXHAUSTED is never repeated.
     /// - Throws: ``Status`` only.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
@@ -90,19 +92,24 @@ public final class RPCClient: Sendable {
     private func call(
         _ path: String, _ body: [UInt8], isIdempotent: Bool, metadata: Metadata, deadline: Deadline, _ span: TraceSpan?
     ) async throws -> [UInt8] {
-        budget.callBegan()
+        // Of a chain of services only one repeats a call.
+        let isRepeat = metadata.isRepeat
+        if isRepeat { budget.repeatBegan() } else { budget.callBegan() }
+        var metadata = metadata
         var attempt = 1
         while true {
             let outcome = await perform(ClientCall(path: path, body: body, metadata: metadata, deadline: deadline))
             switch outcome.result {
             case .success(let bytes): return bytes
             case .failure(let status):
-                guard outcome.isTransportFailure, outcome.wasNeverProcessed || isIdempotent,
+                guard outcome.isTransportFailure, status.code != .resourceExhausted, !isRepeat,
+                    outcome.wasNeverProcessed || isIdempotent,
                     attempt < configuration.attemptsMax, !Task.isCancelled, budget.takeRetry()
                 else { throw status }
                 let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))
                 guard deadline.isNever || deadline.remaining > pause else { throw status }
                 do { try await Task.sleep(for: pause) } catch { throw status }
+                metadata.noteRepeat(attempt)
                 attempt += 1
                 span?.noteRetry(attempt, after: status)
             }

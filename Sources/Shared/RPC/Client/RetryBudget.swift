@@ -22,6 +22,14 @@ final class RetryBudget: Sendable {
         }
     }
 
+    /// A call that somebody before us in the chain repeats: it is a repeat to whoever we ask, too, and counts as ours,
+    /// if need be as a debt.
+    func repeatBegan() {
+        if tenths.load(ordering: .relaxed) > -tenthsMax {
+            tenths.wrappingSubtract(Self.tenthsPerRetry, ordering: .relaxed)
+        }
+    }
+
     func takeRetry() -> Bool {
         if tenths.wrappingSubtract(Self.tenthsPerRetry, ordering: .relaxed).newValue >= 0 { return true }
         tenths.wrappingAdd(Self.tenthsPerRetry, ordering: .relaxed)

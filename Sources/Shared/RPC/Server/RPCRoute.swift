@@ -6,6 +6,8 @@ public struct RPCRoute: Sendable {
     public let service: String
     public let name: String
     public let path: String
+    /// Whether it is answered whatever the load: for what watches over the service.
+    public var isAlwaysAnswered = false
 
     /// Takes the request message's bytes, answers a framed response.
     let invoke: @Sendable ([UInt8], RequestContext) async throws -> FramedMessage

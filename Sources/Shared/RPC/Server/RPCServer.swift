@@ -8,6 +8,10 @@ import NIOSSL
 ///
 /// It does not offer streaming calls or compression; both are answered UNIMPLEMENTED.
 public final class RPCServer: Sendable {
+    /// What calls of methods that there are not go by in metrics and logs.
+    /// Source: OpenTelemetry, "Semantic conventions for RPC metrics", `rpc.method`.
+    public static let unknownMethod = "_OTHER"
+
     private let shared: ServerShared
     private let group: MultiThreadedEventLoopGroup
     private let listener = NIOLockedValueBox<(any Channel)?>(nil)
@@ -15,18 +19,29 @@ public final class RPCServer: Sendable {
     /// - Parameters:
     ///   - routes: what it answers; the first of two with the same path wins.
     ///   - group: the loops that connections, and thereby handlers, run on.
-    ///   - recorder: asked once for each route, at creation.
+    ///   - recorder: asked once for each route, at creation, and for ``unknownMethod`` with an empty service.
+    ///   - observer: asked in the same way.
     public init(
         routes: [RPCRoute],
         configuration: Configuration,
         group: MultiThreadedEventLoopGroup,
         logger: Logger,
-        recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil }
+        recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil },
+        observer: (_ service: String, _ method: String) -> (any CallObserver)? = { _, _ in nil }
     ) {
         self.group = group
+        let limited = configuration.refusesUnderLoad ? routes.filter { !$0.isAlwaysAnswered }.map(\.path) : []
         self.shared = ServerShared(
-            routes: routes.map { ServerRoute($0, recorder: recorder($0.service, $0.name)) },
+            routes: routes.map {
+                ServerRoute(
+                    $0, admission: limited.firstIndex(of: $0.path), recorder: recorder($0.service, $0.name),
+                    observer: observer($0.service, $0.name))
+            },
+            unknownRoute: ServerRoute(
+                unknownNamed: Self.unknownMethod, recorder: recorder("", Self.unknownMethod),
+                observer: observer("", Self.unknownMethod)),
             configuration: configuration,
+            admission: limited.isEmpty ? nil : AdmissionControl(methods: limited, group: group, logger: logger),
             logger: logger
         )
     }
@@ -72,6 +87,9 @@ public final class RPCServer: Sendable {
         timer.cancel()
         _ = shared.connections.enter(.over)
     }
+
+    /// What it refuses under load, for metrics; `nil` where it never does.
+    package var admission: AdmissionControl? { shared.admission }
 
     /// Connections open now, for a gauge.
     public var connectionCount: Int { shared.connections.count }

@@ -98,17 +98,16 @@ extension ServerConnection {
 
     private func run(_ stream: ServerStream, _ route: ServerRoute) {
         guard let executor else { return }
+        let now = NIODeadline.now()
+        guard admits(stream, route, now: now) else { return }
         running += 1
-        if let recorder = route.recorder {
-            recorder.callBegan()
-            stream.startedAt = .now()
-        }
+        noteBegin(stream, route, now: now)
         let trace = beginTrace(stream, route)
         let context = RequestContext(
             path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer, trace: trace)
         pendingRequestBytes -= stream.reader.message.count
         let bytes = stream.reader.take()
-        if stream.deadline.isExpired {
+        if stream.deadline.instant <= now {
             finish(stream, .failure(Status(.deadlineExceeded, "the deadline has passed")))
             return
         }
@@ -160,10 +159,7 @@ extension ServerConnection {
             answer(stream, .status(status))
         }
         stream.span?.endServer(stream.statusOnWire ?? code)
-        // A call that was answered before (deadline, cancelled) counts as what its caller saw.
-        if let recorder = stream.route?.recorder, let startedAt = stream.startedAt {
-            recorder.callEnded(stream.statusOnWire ?? code, nanoseconds: (NIODeadline.now() - startedAt).nanoseconds)
-        }
+        noteEnd(stream, code)
     }
 
     private func refusal(of message: FramedMessage) -> Status? {
@@ -201,6 +197,7 @@ extension ServerConnection {
     func answer(_ stream: ServerStream, _ objection: ServerStream.Objection) {
         guard let session, stream.isOpen, !stream.isAnswered else { return }
         stream.isAnswered = true
+        noteRefusal(stream, objection)
         releaseRequestBytes(stream)
         session.submitHeadersOnly(stream) { fields in
             switch objection {

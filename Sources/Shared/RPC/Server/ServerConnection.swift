@@ -14,6 +14,7 @@ final class ServerConnection: @unchecked Sendable {
     /// Set at creation, by ``make(_:)``, and never again.
     private(set) var transport: HTTP2Transport?
     private(set) var executor: EventLoopExecutor?
+    private(set) var admission: LoopAdmission?
     private(set) var peer = ""
     var running = 0
     /// Bytes of requests that are not complete.
@@ -53,14 +54,21 @@ final class ServerConnection: @unchecked Sendable {
 
 extension ServerConnection: HTTP2TransportOwner {
     func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
-        peer = context.remoteAddress?.description ?? ""
+        peer = Self.text(context.remoteAddress)
         executor = EventLoopExecutor(context.eventLoop)
+        admission = shared.admission?.on(context.eventLoop)
         timers = ConnectionTimers(self, context.eventLoop, tick: shared.configuration.keepaliveTimeout)
         switch shared.connections.add(self) {
         case .serving: break
         case .draining: beginDrain()
         case .over: close()
         }
+    }
+
+    /// `address:port`, as the HTTP server has it.
+    private static func text(_ address: SocketAddress?) -> String {
+        guard let address, let host = address.ipAddress else { return "" }
+        return HostPort(host: host, port: address.port ?? 0).description
     }
 
     /// Lets the peer read our last bytes and close first, for a moment.

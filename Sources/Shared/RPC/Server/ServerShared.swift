@@ -4,12 +4,21 @@ import NIOConcurrencyHelpers
 /// What all connections of a server share. Immutable but for the set of connections.
 final class ServerShared: Sendable {
     let routes: [ServerRoute]
+    /// Stands for the methods that there are not.
+    let unknownRoute: ServerRoute
     let configuration: RPCServer.Configuration
     let logger: Logger
+    /// `nil` where calls are never refused for load.
+    let admission: AdmissionControl?
     let connections = ConnectionSet()
 
-    init(routes: [ServerRoute], configuration: RPCServer.Configuration, logger: Logger) {
+    init(
+        routes: [ServerRoute], unknownRoute: ServerRoute, configuration: RPCServer.Configuration,
+        admission: AdmissionControl?, logger: Logger
+    ) {
+        self.admission = admission
         self.routes = routes
+        self.unknownRoute = unknownRoute
         self.configuration = configuration
         self.logger = logger
     }

@@ -48,6 +48,8 @@ extension ServerStream {
             deadline = overflow || end >= Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
         } else if name.equals("grpc-encoding") {
             if !value.equals("identity") { encoding = value.text }
+        } else if name.equals("grpc-previous-rpc-attempts"), value.count <= 3 {
+            metadata.add(Metadata.attempts, value.text)
         }
         // Others (grpc-accept-encoding, grpc-trace-bin, ...) ask nothing of us.
     }

@@ -30,7 +30,7 @@ final class ServerStream: HTTP2Stream {
     var isAnswered = false
     /// The connection's tick during which it was opened.
     let openedAtTick: Int
-    /// When the handler began; only taken when somebody counts.
+    /// When the handler began.
     var startedAt: NIODeadline?
     /// How much of the answer was sent at the last tick, and how many ticks that has not changed.
     var sentAtTick = 0
@@ -54,17 +54,38 @@ final class ServerRoute: Sendable {
     let path: String
     let invoke: @Sendable ([UInt8], RequestContext) async throws -> FramedMessage
     let recorder: (any CallRecorder)?
+    let observer: (any CallObserver)?
+    /// Whether anybody counts or logs its calls.
+    let isObserved: Bool
+    /// Its place in the server's ``AdmissionControl``; `nil` for what is never refused.
+    let admission: Int?
     /// `service/method`, as spans are named.
     let name: String
     /// Health checks would fill the store of traces and tell nobody anything.
     let isTraced: Bool
 
-    init(_ route: RPCRoute, recorder: (any CallRecorder)?) {
+    init(_ route: RPCRoute, admission: Int?, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
+        self.admission = admission
         pathBytes = Array(route.path.utf8)
         path = route.path
         invoke = route.invoke
         self.recorder = recorder
+        self.observer = observer
+        isObserved = recorder != nil || observer != nil
         name = "\(route.service)/\(route.name)"
         isTraced = route.service != "grpc.health.v1.Health"
+    }
+
+    /// What stands for all methods that there are not. No request finds it; it is there to be counted and logged.
+    init(unknownNamed name: String, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
+        pathBytes = []
+        path = name
+        self.name = name
+        isTraced = false
+        invoke = { _, _ in throw Status(.unimplemented, "there is no such method") }
+        admission = nil
+        self.recorder = recorder
+        self.observer = observer
+        isObserved = recorder != nil || observer != nil
     }
 }

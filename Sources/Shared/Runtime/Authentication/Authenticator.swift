@@ -41,8 +41,8 @@ public final class Authenticator: Sendable {
 
     /// The caller of a call.
     ///
-    /// - Throws: UNAUTHENTICATED without a good token; UNAVAILABLE, DEADLINE_EXCEEDED and the like when the user
-    ///   service can't be asked.
+    /// - Throws: UNAUTHENTICATED without a good token; UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED and the like
+    ///   when the user service can't be asked.
     public func caller(of context: RequestContext) async throws -> Caller {
         guard let users else { return .anybody }
         let token = try Self.token(of: context)
@@ -77,7 +77,9 @@ public final class Authenticator: Sendable {
     private static func status(of status: Status) -> Status {
         switch status.code {
         case .unauthenticated, .cancelled, .deadlineExceeded: status
-        case .unavailable, .resourceExhausted: Status(.unavailable, "the user service can't be reached")
+        case .resourceExhausted:
+            Status(.resourceExhausted, "the user service is overloaded; try again later", metadata: status.retryAfter)
+        case .unavailable: Status(.unavailable, "the user service can't be reached")
         default: Status(.internal, "internal error")
         }
     }

@@ -9,6 +9,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Where `/healthz`, `/readyz` and `/metrics` are served over HTTP.
     public var adminAddress: HostPort
     public var logLevel: Logger.Level
+    /// Which calls get a line in the log.
+    public var callLog: CallLogMode
     /// How long calls in flight may go on after SIGTERM.
     public var drainTimeout: Duration
     /// How long to wait for a store that can't be reached; `nil` waits for ever.
@@ -16,6 +18,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Event-loop threads.
     public var threads: Int
     public var tls: TLSFiles
+    /// Whether calls that could not be answered in time are refused at once.
+    public var overloadControl = true
 
     /// The number of event-loop threads that can be asked for.
     public static let threadsRange = 1...256
@@ -25,6 +29,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
         self.address = address
         self.adminAddress = adminAddress
         logLevel = .info
+        callLog = .sampled
         drainTimeout = .seconds(20)
         storeTimeout = nil
         self.threads = threads
@@ -60,10 +65,12 @@ public struct ServiceConfiguration: Sendable, Equatable {
         let admin = try settings.address(options.adminAddress, "admin_address", "ADMIN_ADDRESS")
         self.init(address: address, adminAddress: admin ?? HostPort(host: "", port: 9090))
         logLevel = try settings.level(options.logLevel, "log_level", "LOG_LEVEL") ?? .info
+        callLog = try settings.callLog(options.logCalls) ?? .sampled
         drainTimeout = try settings.duration(options.drainTimeout, "drain_timeout", "DRAIN_TIMEOUT") ?? .seconds(20)
         threads =
             try settings.integer(options.threads, "threads", "THREADS", in: Self.threadsRange)
             ?? min(System.coreCount, Self.threadsRange.upperBound)
+        overloadControl = try settings.toggle(options.overloadControl, "overload_control", "OVERLOAD_CONTROL") ?? true
         tls = try TLSFiles(
             certificate: settings.text(options.tlsCertificate, "tls_cert", "TLS_CERT")?.text,
             key: settings.text(options.tlsKey, "tls_key", "TLS_KEY")?.text,

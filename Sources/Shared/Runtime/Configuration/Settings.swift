@@ -79,16 +79,34 @@ public struct Settings: Sendable {
         }
     }
 
+    /// `on` or `off`.
+    func toggle(_ flag: String?, _ name: String, _ variable: String) throws(ConfigurationError) -> Bool? {
+        guard let (text, source) = text(flag, name, variable) else { return nil }
+        switch text {
+        case "on": return true
+        case "off": return false
+        default: throw ConfigurationError("\(source): '\(text)' is neither on nor off")
+        }
+    }
+
     /// A log level: trace, debug, info, notice, warning, error or critical.
     public func level(
         _ flag: String?, _ name: String, _ variable: String
     ) throws(ConfigurationError) -> Logger.Level? {
         guard let (text, source) = text(flag, name, variable) else { return nil }
         guard let level = Logger.Level(rawValue: text.lowercased()) else {
-            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ConfigurationError("\(source): '\(text)' is not a log level; known are \(known)")
+            throw ConfigurationError("\(source): '\(text)' is not a log level; known are \(LogLevelSwitch.known)")
         }
         return level
+    }
+
+    /// Which calls are logged: sampled, all or none.
+    func callLog(_ flag: String?) throws(ConfigurationError) -> CallLogMode? {
+        guard let (text, source) = text(flag, "log_calls", "LOG_CALLS") else { return nil }
+        guard let mode = CallLogMode(rawValue: text.lowercased()) else {
+            throw ConfigurationError("\(source): '\(text)' is none of sampled, all and none")
+        }
+        return mode
     }
 }
 

@@ -1,27 +1,55 @@
 import HTTP
+import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Answers `/healthz`, `/readyz` and `/metrics` for probes and collectors.
+/// Answers `/healthz`, `/readyz` and `/metrics` for probes and collectors, and `/log_level` for people.
 public struct AdminResponder: HTTPResponder {
     private let readiness: Readiness
     private let metrics: MetricsRegistry
+    private let logLevels: LogLevelSwitch
+    private let logger: Logger?
 
-    public init(readiness: Readiness, metrics: MetricsRegistry) {
+    /// The largest body of a request, in bytes: a level's name has room.
+    static let bodyBytesMax = 64
+
+    /// - Parameter logger: is told of changes of the level.
+    public init(
+        readiness: Readiness, metrics: MetricsRegistry, logLevels: LogLevelSwitch = LogLevelSwitch(.info),
+        logger: Logger? = nil
+    ) {
         self.readiness = readiness
         self.metrics = metrics
+        self.logLevels = logLevels
+        self.logger = logger
     }
 
     public func respond(to request: HTTPRequest) async -> HTTPResponse {
+        if request.path == "/log_level", request.method == .PUT { return changeLevel(request) }
         guard let answer = route(request.path) else {
-            return Self.text(.notFound, "there are /healthz, /readyz and /metrics\n")
+            return Self.text(.notFound, "there are /healthz, /readyz, /metrics and /log_level\n")
         }
         guard request.method == .GET || request.method == .HEAD else {
-            var response = Self.text(.methodNotAllowed, "only GET and HEAD\n")
-            response.headers.add(name: "allow", value: "GET, HEAD")
+            let allowed = request.path == "/log_level" ? "GET, HEAD, PUT" : "GET, HEAD"
+            var response = Self.text(.methodNotAllowed, "only \(allowed)\n")
+            response.headers.add(name: "allow", value: allowed)
             return response
         }
         return answer()
+    }
+
+    /// Changes the level of all loggers at once, until the next change or the program's end.
+    private func changeLevel(_ request: HTTPRequest) -> HTTPResponse {
+        // A browser names the page that sends a PUT; no page has business here, whatever name it reached us by.
+        guard request.headers["origin"].isEmpty else { return Self.text(.forbidden, "not from a page\n") }
+        let name = String(buffer: request.body).split(whereSeparator: \.isWhitespace).joined()
+        guard let level = Logger.Level(rawValue: name.lowercased()) else {
+            return Self.text(.badRequest, "that is not a log level; known are \(LogLevelSwitch.known)\n")
+        }
+        let before = logLevels.level
+        logLevels.level = level
+        logger?.notice("log level changed", metadata: ["from": "\(before)", "to": "\(level)"])
+        return Self.text(.ok, "\(level)\n")
     }
 
     private func route(_ path: String) -> (() -> HTTPResponse)? {
@@ -36,6 +64,8 @@ public struct AdminResponder: HTTPResponder {
             }
         case "/metrics":
             return { Self.response(.ok, PrometheusText.contentType, metrics.render()) }
+        case "/log_level":
+            return { Self.text(.ok, "\(logLevels.level)\n") }
         default:
             return nil
         }

@@ -7,7 +7,7 @@ public enum HealthRoute {
     /// - Parameter services: the full names that may be asked about, beside the empty name for the whole server.
     public static func make(readiness: Readiness, services: Set<String>) -> RPCRoute {
         let services = services.union(["", HealthMethods.service])
-        return RPCRoute(HealthMethods.check) { request, _ in
+        var route = RPCRoute(HealthMethods.check) { request, _ in
             guard services.contains(request.service) else {
                 throw Status(.notFound, "this server does not know that service")
             }
@@ -15,5 +15,7 @@ public enum HealthRoute {
             response.status = readiness.report().isReady ? .serving : .notServing
             return response
         }
+        route.isAlwaysAnswered = true
+        return route
     }
 }

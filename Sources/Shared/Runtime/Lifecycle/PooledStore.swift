@@ -47,8 +47,12 @@ private struct StoreUnreachable: Error, CustomStringConvertible {
 
 extension ServiceRuntime {
     /// Gauges of every pool of `store`: `pool_threads`, `pool_connected`, `pool_queued`, `pool_running`,
-    /// `pool_queue_capacity`, each with the label `pool`.
+    /// `pool_queue_capacity`, `pool_expected_wait_seconds`, the counter `pool_refusals_total` and the histogram
+    /// `pool_wait_seconds`, each with the label `pool`.
+    ///
+    /// Calls may wait in them for any time where `--overload_control=off`.
     public func watchPools(of store: any Store) {
+        if !configuration.overloadControl { store.liftWaitBounds() }
         let gauges: [(name: String, help: String, read: @Sendable (PoolStatistics) -> Int)] = [
             ("pool_threads", "Threads that each own a connection.", { $0.threads }),
             ("pool_connected", "Connections that are up.", { $0.connected }),
@@ -56,7 +60,25 @@ extension ServiceRuntime {
             ("pool_running", "Calls that a thread works on.", { $0.running }),
             ("pool_queue_capacity", "Calls that may wait before more are refused.", { $0.queueCapacity }),
         ]
+        let waits = "pool_wait_seconds"
+        metrics.collect(waits) { text in
+            text.family(waits, .histogram, help: "How long calls waited for a thread.")
+            for pool in store.statistics {
+                text.histogram(
+                    waits, Labels([("pool", pool.name)]), bounds: WaitCounts.boundsNanoseconds.map { Double($0) / 1e9 },
+                    counts: pool.waits.counts, sum: Double(pool.waits.nanoseconds) / 1e9)
+            }
+        }
         for pool in store.statistics.map(\.name) {
+            let read = { @Sendable in store.statistics.first { $0.name == pool } }
+            metrics.gauge(
+                "pool_expected_wait_seconds", "How long one more call would wait for a thread.",
+                labels: [("pool", pool)]
+            ) { read().map { $0.expectedWait / .seconds(1) } ?? .nan }
+            metrics.counter(
+                "pool_refusals_total", "Calls refused as too many waited or would have waited for too long.",
+                labels: [("pool", pool)]
+            ) { Double(read()?.refused ?? 0) }
             for gauge in gauges {
                 metrics.gauge(gauge.name, gauge.help, labels: [("pool", pool)]) {
                     store.statistics.first { $0.name == pool }.map { Double(gauge.read($0)) } ?? .nan

@@ -80,6 +80,7 @@ extension ServiceProgram {
         let runtime = try ServiceRuntime(
             name: Self.serviceName, configuration: configuration, environment: environment,
             logger: Logger(label: Self.serviceName), logLevels: levels, metrics: metrics,
+            callLog: CallLog(service: Self.serviceName, output: output, levels: levels, mode: configuration.callLog),
             serverProtocols: Self.serverProtocols)
         InstrumentationSystem.bootstrap(runtime.tracer)
         // From here on a signal stops the program in order; until here it simply ends it.

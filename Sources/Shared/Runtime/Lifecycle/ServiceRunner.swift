@@ -82,11 +82,14 @@ public struct ServiceRunner: Sendable {
 
     private func adminServer() -> HTTPServer {
         var configuration = HTTPServer.Configuration(address: runtime.configuration.adminAddress)
-        configuration.bodyBytesMax = 0
+        configuration.bodyBytesMax = AdminResponder.bodyBytesMax
         configuration.connectionsMax = 64
         return HTTPServer(
             configuration: configuration, group: runtime.group,
-            responder: AdminResponder(readiness: runtime.readiness, metrics: runtime.metrics), logger: runtime.logger)
+            responder: AdminResponder(
+                readiness: runtime.readiness, metrics: runtime.metrics, logLevels: runtime.logLevels,
+                logger: runtime.logger),
+            logger: runtime.logger)
     }
 
     /// The group would log each step of starting and stopping; the parts say what matters themselves.

@@ -24,11 +24,15 @@ public final class ServiceRuntime: Sendable {
     public let rpcMetrics: RPCMetrics
     /// The recorders of the RPC methods that the program calls elsewhere.
     public let clientMetrics: RPCMetrics
+    /// Writes a line for each call; `nil` where nobody reads any.
+    public let callLog: CallLog?
+    /// How late the event loops run.
+    public let loopLag: LoopLag
+    /// Whether calls are counted and traced: not with `OTEL_SDK_DISABLED=true`.
+    public let isTelemetryEnabled: Bool
     public let readiness = Readiness()
     /// Gives calls their place in a trace; records those that are sampled, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
     public let tracer: SpanTracer
-    /// Whether `OTEL_SDK_DISABLED=true`: nothing is recorded about calls, neither traces nor metrics.
-    public let isTelemetryDisabled: Bool
     /// `nil` where no spans are recorded.
     let exporter: SpanExporter?
 
@@ -43,28 +47,32 @@ public final class ServiceRuntime: Sendable {
 
     /// Reads the TLS files; starts no thread but the group's, which ``stop()`` ends.
     ///
-    /// - Throws: ``ConfigurationError`` when a TLS file can't be used.
+    /// - Throws: ``ConfigurationError`` when a TLS file or `OTEL_SDK_DISABLED` can't be used.
     public init(
         name: String, configuration: ServiceConfiguration, environment: [String: String], logger: Logger,
-        logLevels: LogLevelSwitch, metrics: MetricsRegistry, serverProtocols: [String] = ["h2"]
+        logLevels: LogLevelSwitch, metrics: MetricsRegistry, callLog: CallLog? = nil, serverProtocols: [String] = ["h2"]
     ) throws(ConfigurationError) {
         serverTLS = try configuration.tls.serverContext(protocols: serverProtocols)
         clientTLS = try configuration.tls.clientContext()
         self.name = name
         self.configuration = configuration
         self.settings = Settings(environment: environment)
+        isTelemetryEnabled = try settings.boolean(false, "OTEL_SDK_DISABLED") == false
         self.logger = logger
+        self.callLog = callLog
         self.logLevels = logLevels
         self.metrics = metrics
-        rpcMetrics = RPCMetrics(registry: metrics)
-        clientMetrics = RPCMetrics(registry: metrics, side: .client)
-        isTelemetryDisabled = try settings.boolean(false, "OTEL_SDK_DISABLED")
-        let traces = try TraceSettings(name: name, settings, isDisabled: isTelemetryDisabled)
+        rpcMetrics = RPCMetrics(registry: metrics, isEnabled: isTelemetryEnabled)
+        clientMetrics = RPCMetrics(registry: metrics, side: .client, isEnabled: isTelemetryEnabled)
+        let traces = try TraceSettings(name: name, settings, isDisabled: !isTelemetryEnabled)
         let receiverTLS = try traces.receiverTLS()
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         exporter = SpanExporter.make(traces, tls: receiverTLS, group: group, logger: logger)
         exporter?.register(in: metrics)
         tracer = SpanTracer(sampler: traces.sampler, buffer: exporter?.buffer)
+        loopLag = Self.loopLag(group, metrics)
+        registerOwnMetrics()
+        loopLag.start()
     }
 
     /// The gRPC server at the configured address: these routes and the health service, recorded, with TLS if asked for.
@@ -75,12 +83,15 @@ public final class ServiceRuntime: Sendable {
     ) -> RPCServer {
         let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
+        serverConfiguration.refusesUnderLoad = self.configuration.overloadControl
         serverConfiguration.tracer = tracer
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
         let server = RPCServer(
             routes: routes + [health], configuration: serverConfiguration, group: group, logger: logger,
-            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) })
+            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) },
+            observer: { service, method in self.observer(service: service, method: method) })
+        if let admission = server.admission { watch(admission, .server) }
         metrics.gauge("rpc_server_connections", "Connections that clients have open.") { [weak server] in
             Double(server?.connectionCount ?? 0)
         }
@@ -112,7 +123,7 @@ public final class ServiceRuntime: Sendable {
         let client = RPCClient(
             configuration: RPCClient.Configuration(target: target, tls: clientTLS), group: group, logger: logger)
         metrics.gauge(
-            "rpc_client_connections", "Connections open to another service.", labels: [("server_address", "\(target)")]
+            "rpc_client_connections", "Connections open to another service.", labels: target.labels
         ) { [weak client] in
             Double(client?.connectionCount ?? 0)
         }
@@ -149,6 +160,7 @@ public final class ServiceRuntime: Sendable {
 
     /// Ends the event loops. After this nothing of the runtime may be used.
     public func stop() async {
+        loopLag.stop()
         try? await group.shutdownGracefully()
     }
 }

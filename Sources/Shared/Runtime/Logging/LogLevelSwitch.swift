@@ -11,6 +11,9 @@ public final class LogLevelSwitch: Sendable {
 
     private static let levels = Logger.Level.allCases
 
+    /// The levels' names, for complaints.
+    static var known: String { levels.map(\.rawValue).joined(separator: ", ") }
+
     public var level: Logger.Level {
         get { Self.levels[index.load(ordering: .relaxed)] }
         set { index.store(Self.levels.firstIndex(of: newValue) ?? 0, ordering: .relaxed) }

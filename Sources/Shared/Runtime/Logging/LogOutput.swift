@@ -45,6 +45,21 @@ public struct LogOutput: Sendable {
         }
     }
 
+    /// Writes the line unless that would have to wait, as for a pipe that nobody reads fast enough.
+    ///
+    /// A pipe says that it can be written to when a page of it is free, and takes lines shorter than a page whole; so
+    /// only if other threads fill that page in the meantime does a write wait.
+    /// - Returns: false when the line is lost.
+    func writeUnlessFull(_ line: [UInt8]) -> Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard systemPoll(&poll, 1, 0) == 1, poll.revents & Int16(POLLOUT) != 0 else { return false }
+        let count = line.withUnsafeBytes { systemWrite(descriptor, $0) }
+        guard count > 0 else { return false }
+        // The head of a line is there: the rest must follow, or the next line would be spoilt too.
+        if count < line.count { write(Array(line[count...])) }
+        return true
+    }
+
     /// Whether another try makes sense: the descriptor is non-blocking and full, and drains within a second.
     private func waitUntilWritable() -> Bool {
         guard errno == EAGAIN || errno == EWOULDBLOCK else { return false }

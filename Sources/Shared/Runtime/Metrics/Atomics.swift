@@ -1,5 +1,13 @@
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// A `Double` that several threads may add to.
 final class AtomicDouble: Sendable {
     private let bits = Atomic<UInt64>(0)
@@ -51,8 +59,34 @@ final class AtomicCounters: @unchecked Sendable {
         elements[index].wrappingAdd(amount, ordering: .relaxed)
     }
 
+    /// Adds and answers the sum, which wraps around at 2^64.
+    @inline(__always)
+    func adding(_ amount: UInt64, at index: Int) -> UInt64 {
+        precondition(index >= 0 && index < count)
+        return elements[index].wrappingAdd(amount, ordering: .relaxed).newValue
+    }
+
     subscript(index: Int) -> UInt64 {
         precondition(index >= 0 && index < count)
         return elements[index].load(ordering: .relaxed)
+    }
+}
+
+/// Picks which of several sets of counters a thread adds to, so that threads mostly don't pass cache lines around. Two
+/// threads may share one: that costs time, not counts.
+enum ThreadShard {
+    /// A power of two.
+    static let count = 8
+
+    @inline(__always)
+    static var index: Int {
+        #if canImport(Darwin)
+        let thread = UInt(bitPattern: pthread_self())
+        #else
+        let thread = UInt(pthread_self())
+        #endif
+        // Thread handles are page-aligned addresses; the multiplication spreads them, its top bits pick the shard.
+        let hash = UInt64(thread >> 12) &* 0x9e37_79b9_7f4a_7c15
+        return Int(hash >> 61)
     }
 }

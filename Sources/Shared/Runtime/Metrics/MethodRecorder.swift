@@ -1,26 +1,11 @@
 import RPC
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// Counts the calls of one method: three atomic additions a call, no lock, no allocation.
 ///
 /// Each event-loop thread mostly adds in a shard of its own, so that threads don't pass cache lines around.
 final class MethodRecorder: CallRecorder {
-    /// Upper bounds of the latency buckets, in nanoseconds. Calls take 10 µs to seconds.
-    static let boundsNanoseconds: [Int64] = [
-        50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000,
-        100_000_000, 250_000_000, 500_000_000, 1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
-    ]
-    static let boundsSeconds = boundsNanoseconds.map { Double($0) / 1e9 }
-
-    private static let shardCount = 8
-    private static let bucketCount = 18
+    private static let shardCount = ThreadShard.count
+    private static let bucketCount = LatencyHistogram.bucketCount
     private static let codeCount = 17
     /// Per code: its buckets, then the sum of nanoseconds.
     private static let codeStride = bucketCount + 1
@@ -35,32 +20,13 @@ final class MethodRecorder: CallRecorder {
 
     func callEnded(_ code: Status.Code, nanoseconds: Int64) {
         let base = Self.shardStart + 1 + code.rawValue * Self.codeStride
-        counters.add(1, at: base + Self.bucket(nanoseconds))
+        counters.add(1, at: base + LatencyHistogram.bucket(nanoseconds))
         counters.add(UInt64(max(0, nanoseconds)), at: base + Self.bucketCount)
     }
 
-    /// Most calls end in the first buckets, which makes a walk from below the quickest search.
+    /// The first counter of this thread's shard.
     @inline(__always)
-    private static func bucket(_ nanoseconds: Int64) -> Int {
-        boundsNanoseconds.withUnsafeBufferPointer { bounds in
-            var index = 0
-            while index < bounds.count, nanoseconds > bounds[index] { index += 1 }
-            return index
-        }
-    }
-
-    /// The first counter of this thread's shard. Two threads may share one: that costs time, not counts.
-    @inline(__always)
-    private static var shardStart: Int {
-        #if canImport(Darwin)
-        let thread = UInt(bitPattern: pthread_self())
-        #else
-        let thread = UInt(pthread_self())
-        #endif
-        // Thread handles are page-aligned addresses; the multiplication spreads them, its top bits pick the shard.
-        let hash = UInt64(thread >> 12) &* 0x9e37_79b9_7f4a_7c15
-        return Int(hash >> 61) * shardStride
-    }
+    private static var shardStart: Int { ThreadShard.index * shardStride }
 }
 
 extension MethodRecorder {

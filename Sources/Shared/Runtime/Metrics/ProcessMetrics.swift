@@ -15,6 +15,12 @@ enum ProcessMetrics {
         registry.gauge("process_max_fds", "File descriptors that may be open.") { Double(ProcessLimits.openFiles()) }
         #if os(Linux)
         registry.gauge("process_resident_memory_bytes", "Memory that is resident.") { residentBytes() ?? .nan }
+        registry.gauge("process_virtual_memory_bytes", "Memory that is mapped.") { virtualBytes() ?? .nan }
+        registry.gauge("process_threads", "Threads.") { threads() ?? .nan }
+        let limit = memoryLimitBytes()
+        registry.gauge("process_memory_limit_bytes", "Memory that the container may use; +Inf without a limit.") {
+            limit
+        }
         registry.gauge("process_open_fds", "File descriptors that are open.") { openDescriptors() ?? .nan }
         #endif
     }
@@ -26,24 +32,51 @@ enum ProcessMetrics {
     }
 
     #if os(Linux)
-    /// The second number in `/proc/self/statm`, which counts pages.
-    static func residentBytes() -> Double? {
-        let descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+    /// The second number in `/proc/self/statm`.
+    static func residentBytes() -> Double? { memoryBytes(field: 1) }
+
+    /// The first number in `/proc/self/statm`.
+    static func virtualBytes() -> Double? { memoryBytes(field: 0) }
+
+    /// A number in `/proc/self/statm`, which counts pages.
+    private static func memoryBytes(field: Int) -> Double? {
+        guard let text = text("/proc/self/statm") else { return nil }
+        let fields = text.split(separator: " ")
+        guard fields.indices.contains(field), let pages = Double(fields[field]) else { return nil }
+        return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    /// The container's limit, as cgroups version 2 or 1 show it to those inside.
+    static func memoryLimitBytes() -> Double {
+        for path in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
+            guard let text = text(path), let limit = Double(text.prefix { $0.isNumber }) else { continue }
+            // Version 1 writes a number that no machine has for no limit.
+            return limit < 0x1p60 ? limit : .infinity
+        }
+        return .infinity
+    }
+
+    /// The entries of `/proc/self/task`.
+    static func threads() -> Double? { entries("/proc/self/task") }
+
+    /// The first 256 bytes of a file, which is short.
+    private static func text(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var buffer = [UInt8](repeating: 0, count: 256)
         let count = read(descriptor, &buffer, buffer.count)
         guard count > 0 else { return nil }
-        let fields = buffer.prefix(count).split(separator: UInt8(ascii: " "))
-        guard fields.count > 1, let pages = Double(String(decoding: fields[1], as: UTF8.self)) else { return nil }
-        return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
+        return String(decoding: buffer.prefix(count), as: UTF8.self)
     }
 
     /// The entries of `/proc/self/fd`, without the one that reading it opens.
-    static func openDescriptors() -> Double? {
-        guard let directory = opendir("/proc/self/fd") else { return nil }
+    static func openDescriptors() -> Double? { entries("/proc/self/fd").map { $0 - 1 } }
+
+    private static func entries(_ path: String) -> Double? {
+        guard let directory = opendir(path) else { return nil }
         defer { closedir(directory) }
-        var count = -1
+        var count = 0
         while let entry = readdir(directory) {
             if entry.pointee.d_name.0 != CChar(bitPattern: UInt8(ascii: ".")) { count += 1 }
         }

@@ -13,6 +13,11 @@ public struct PrometheusText: Sendable {
 
     init() {}
 
+    /// Adds samples that were written apart.
+    mutating func append(_ other: PrometheusText) {
+        text += other.text
+    }
+
     /// The head of a family; its samples must follow before the next head.
     mutating func family(_ name: String, _ kind: Kind, help: String) {
         if !help.isEmpty {

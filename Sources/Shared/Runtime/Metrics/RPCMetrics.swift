@@ -11,14 +11,18 @@ public final class RPCMetrics: Sendable {
     }
 
     private let side: Side
+    private let isEnabled: Bool
     private let recorders = Mutex<[String: MethodRecorder]>([:])
 
     /// Methods that are told apart; further ones are not recorded. Methods come from route tables, not from callers.
     static let methodsMax = 500
 
     /// Adds its families to `registry`.
-    public init(registry: MetricsRegistry, side: Side = .server) {
+    ///
+    /// - Parameter isEnabled: false hands out no recorders, so that calls are not counted.
+    public init(registry: MetricsRegistry, side: Side = .server, isEnabled: Bool = true) {
         self.side = side
+        self.isEnabled = isEnabled
         registry.collect("rpc_\(side)_active_calls") { [weak self] text in
             self?.write(to: &text)
         }
@@ -26,7 +30,9 @@ public final class RPCMetrics: Sendable {
 
     /// The recorder of a method; the same one each time. Pass it as `RPCServer(recorder:)`.
     public func recorder(service: String, method: String) -> (any CallRecorder)? {
-        let name = "\(service)/\(method)"
+        guard isEnabled else { return nil }
+        // Methods that there are not go by one name, which is no service's.
+        let name = service.isEmpty ? method : "\(service)/\(method)"
         return recorders.withLock { recorders in
             if let known = recorders[name] { return known }
             guard recorders.count < Self.methodsMax else { return nil }
@@ -48,15 +54,32 @@ public final class RPCMetrics: Sendable {
         let name = "rpc_\(side)_call_duration_seconds"
         text.family(name, .histogram, help: "Time from a call's request to its answer.")
         for (method, snapshot) in snapshots {
-            for outcome in snapshot.outcomes {
+            for outcome in snapshot.outcomes where method != RPCServer.unknownMethod || outcome.code != .ok {
                 text.histogram(
-                    name, Self.labels(method, ("rpc_response_status_code", outcome.code.name)),
-                    bounds: MethodRecorder.boundsSeconds, counts: outcome.counts, sum: outcome.seconds)
+                    name, labels(method, outcome.code),
+                    bounds: LatencyHistogram.boundsSeconds, counts: outcome.counts, sum: outcome.seconds)
             }
         }
     }
 
+    private func labels(_ method: String, _ code: Status.Code) -> Labels {
+        let status = ("rpc_response_status_code", code.name)
+        let isError = side == .client ? code != .ok : code.isServerError
+        return isError ? Self.labels(method, status, ("error_type", code.name)) : Self.labels(method, status)
+    }
+
     private static func labels(_ method: String, _ more: (String, String)...) -> Labels {
         Labels([("rpc_system_name", "grpc"), ("rpc_method", method)] + more)
+    }
+}
+
+extension Status.Code {
+    /// Whether a server is to blame, rather than its caller.
+    /// Source: OpenTelemetry, "Semantic conventions for gRPC", `rpc.response.status_code` of servers.
+    var isServerError: Bool {
+        switch self {
+        case .unknown, .deadlineExceeded, .unimplemented, .internal, .unavailable, .dataLoss: true
+        default: false
+        }
     }
 }

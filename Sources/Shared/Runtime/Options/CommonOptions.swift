@@ -24,6 +24,13 @@ public struct CommonOptions: ParsableArguments, Sendable {
     public var logLevel: String?
 
     @Option(
+        name: .customLong("log_calls"),
+        help: ArgumentHelp(
+            "Which calls get a line in the log: sampled, all or none. [LOG_CALLS] (default: sampled)",
+            valueName: "which"))
+    public var logCalls: String?
+
+    @Option(
         name: .customLong("drain_timeout"),
         help: ArgumentHelp(
             "How long calls in flight may go on after SIGTERM. [DRAIN_TIMEOUT] (default: 20)", valueName: "seconds"))
@@ -48,6 +55,12 @@ public struct CommonOptions: ParsableArguments, Sendable {
         name: .customLong("tls_ca"),
         help: ArgumentHelp("Authorities of the services we call; makes our calls use TLS. [TLS_CA]", valueName: "pem"))
     public var tlsAuthorities: String?
+
+    @Option(
+        name: .customLong("overload_control"),
+        help: ArgumentHelp(
+            "on, or off: calls wait however long they have to. [OVERLOAD_CONTROL] (default: on)", valueName: "switch"))
+    public var overloadControl: String?
 
     public init() {}
 }

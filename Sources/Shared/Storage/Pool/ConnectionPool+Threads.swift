@@ -50,15 +50,18 @@ extension ConnectionPool {
         var batch: [Entry] = []
         batch.reserveCapacity(configuration.batchSizeMax)
         var finished = 0
+        var took: Int64 = 0
         while true {
-            switch nextStep(index, finished: finished, into: &batch) {
+            switch nextStep(index, finished: finished, took: took, into: &batch) {
             case .run:
-                let lost = run(batch, on: connection)
+                let began = NIODeadline.now()
+                let lost = run(batch, on: connection, now: began)
                 if let lost {
                     noteLoss(index, lost.error, unstarted: batch[lost.begun...], finished: lost.begun)
                     return lost.error
                 }
                 finished = batch.count
+                took = (NIODeadline.now() - began).nanoseconds
                 batch.removeAll(keepingCapacity: true)
             case .ping:
                 finished = 0
@@ -76,14 +79,19 @@ extension ConnectionPool {
     }
 
     private func nextStep(
-        _ index: Int, finished: Int, into batch: inout [Entry]
+        _ index: Int, finished: Int, took nanoseconds: Int64, into batch: inout [Entry]
     ) -> PoolState<Entry>.WorkerStep {
         let pingAt = configuration.pingInterval.map { NIODeadline.now() + TimeAmount($0) }
         var finished = finished
         return monitor.wait(on: Condition.work) { guarded in
+            guarded.state.ran(finished, nanoseconds: nanoseconds)
             let step = guarded.state.next(
                 index, finished: finished, pingAt: pingAt, now: NIODeadline.now, into: &batch)
             finished = 0
+            if step == .run {
+                let now = NIODeadline.now()
+                for entry in batch { guarded.waits.add(now - entry.queuedAt) }
+            }
             switch step {
             case .wait: return .wait
             case .waitUntil(let instant): return .waitUntil(instant)
@@ -95,8 +103,9 @@ extension ConnectionPool {
     /// Runs a batch and answers its callers.
     ///
     /// - Returns: when the connection was lost: the error, and how many calls had begun and were answered.
-    private func run(_ batch: [Entry], on connection: Connection) -> (error: StorageError, begun: Int)? {
-        let now = NIODeadline.now()
+    private func run(
+        _ batch: [Entry], on connection: Connection, now: NIODeadline
+    ) -> (error: StorageError, begun: Int)? {
         var begun = 0
         var lost: StorageError?
         do {

@@ -14,7 +14,9 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     /// One queued call, behind a concrete type so that the state machine needs no existential of its own.
     struct Entry: PoolQueueable {
         let job: Job
+        let queuedAt: NIODeadline
         var isAbandoned: Bool { job.isAbandoned }
+        var deadlineInstant: NIODeadline { job.deadlineInstant }
     }
 
     struct Guarded {
@@ -22,6 +24,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         /// Everyone who waits for the end of the shutdown.
         var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
         var isJoined = false
+        var waits = WaitCounts()
     }
 
     /// The monitor's conditions.
@@ -73,7 +76,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     }
 
     private func submit(_ call: some PoolJob<Connection>) {
-        let submission = monitor.withLock { $0.state.submit(Entry(job: call), now: NIODeadline.now) }
+        let entry = Entry(job: call, queuedAt: .now())
+        let submission = monitor.withLock { $0.state.submit(entry, now: NIODeadline.now) }
         switch submission {
         case .queued(let wakeWorker, let wakeKeeper):
             if wakeWorker { monitor.signal(Condition.work) }
@@ -98,9 +102,12 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
             PoolStatistics(
                 name: configuration.name, threads: configuration.threads, connected: guarded.state.readyCount,
                 queued: guarded.state.queuedCount, running: guarded.state.runningCount,
-                queueCapacity: configuration.queueCapacity)
+                queueCapacity: configuration.queueCapacity, refused: guarded.state.refusedCount,
+                expectedWait: .nanoseconds(guarded.state.expectedWait), waits: guarded.waits)
         }
     }
+
+    public func liftWaitBounds() { monitor.withLock { $0.state.liftWaitBound() } }
 
     /// Starts the threads; call it once.
     ///

@@ -6,6 +6,9 @@ public struct PoolConfiguration: Sendable {
     public var threads: Int
     /// Calls that may wait for a thread; one more is refused with RESOURCE_EXHAUSTED.
     public var queueCapacity = 4096
+    /// How long they may wait; one that would wait for longer is refused with RESOURCE_EXHAUSTED at once. `nil`: by the
+    /// length of the queue alone.
+    public var waits: PoolWaits?
     /// Calls that a thread takes at once and runs as one batch. 1 where a call may take long, so that none waits behind it.
     public var batchSizeMax = 1
     /// While fewer calls than this wait for each thread that is awake, no other thread is woken: a wake costs more than a
@@ -39,4 +42,10 @@ public struct PoolStatistics: Sendable, Equatable {
     /// Calls that a thread has taken.
     public var running: Int
     public var queueCapacity: Int
+    /// Calls that were refused so far, as too many waited or would have waited for too long.
+    public var refused = 0
+    /// How long one more call would wait, by how long calls took lately.
+    public var expectedWait = Duration.zero
+    /// How long calls waited for a thread, of those that a thread has taken.
+    public var waits = WaitCounts()
 }

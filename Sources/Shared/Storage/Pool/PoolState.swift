@@ -4,6 +4,8 @@ import NIOCore
 protocol PoolQueueable {
     /// Whether its caller has gone, so that its place in the queue is free.
     var isAbandoned: Bool { get }
+    /// When nobody waits for it any more.
+    var deadlineInstant: NIODeadline { get }
 }
 
 /// What a pool knows and decides, without threads, clocks or connections: they are told to it, and carry out what it answers.
@@ -48,6 +50,9 @@ struct PoolState<Job: PoolQueueable> {
     private(set) var phase = Phase.new
     private(set) var workers: [Worker]
     private var queue: RingBuffer<Job>
+    private var bound: WaitBound
+    /// Calls that were refused as too many waited, so far.
+    private(set) var refusedCount = 0
     private(set) var readyCount = 0
     private(set) var idleCount = 0
     /// Wakes that were signalled and not yet taken up. Such a worker is no longer counted as idle.
@@ -68,10 +73,16 @@ struct PoolState<Job: PoolQueueable> {
         workers = Array(repeating: .connecting, count: configuration.threads)
         failedAttempts = Array(repeating: 0, count: configuration.threads)
         queue = RingBuffer(capacity: configuration.queueCapacity)
+        bound = WaitBound(configuration.waits)
     }
 
     var queuedCount: Int { queue.count }
     var isReady: Bool { readyCount > 0 && phase == .running }
+    /// Nanoseconds that one more call would wait, by how long calls took lately.
+    var expectedWait: Int64 { bound.wait(queued: queue.count, threads: readyCount) }
+
+    /// Calls wait however long they have to, as long as there is room in the queue.
+    mutating func liftWaitBound() { bound = WaitBound(nil) }
 
     mutating func start(now: NIODeadline) {
         precondition(phase == .new, "a pool is started once")
@@ -79,7 +90,7 @@ struct PoolState<Job: PoolQueueable> {
         outageEnd = now + TimeAmount(configuration.outageGrace)
     }
 
-    /// - Parameter now: asked for only in an outage, for reading the clock costs.
+    /// - Parameter now: asked for only in an outage and while calls wait, for reading the clock costs.
     mutating func submit(_ job: Job, now: () -> NIODeadline) -> Submission {
         guard phase == .running else {
             return .refused(StorageError(.connectionLost, "the pool \(configuration.name) is not running"))
@@ -92,9 +103,13 @@ struct PoolState<Job: PoolQueueable> {
                 queue.filter { !$0.isAbandoned }
                 abandonedCount = 0
             }
-            guard !queue.isFull else {
-                return .refused(
-                    StorageError(.overloaded, "\(queue.capacity) calls wait for the pool \(configuration.name)"))
+            guard !queue.isFull else { return .refused(overload("\(queue.capacity) calls wait")) }
+        }
+        if readyCount > 0 {
+            switch bound.refusal(queued: queue.count, threads: readyCount, deadline: job.deadlineInstant, now: now) {
+            case .tooLong: return .refused(overload("calls wait for too long"))
+            case .tooLate: return .refused(overload("calls wait for longer than this one's deadline allows"))
+            case nil: break
             }
         }
         queue.append(job)
@@ -107,7 +122,15 @@ struct PoolState<Job: PoolQueueable> {
         return .queued(wakeWorker: true, wakeKeeper: false)
     }
 
+    private mutating func overload(_ reason: String) -> StorageError {
+        refusedCount += 1
+        return StorageError(.overloaded, "\(reason) for the pool \(configuration.name)")
+    }
+
     mutating func noteAbandoned() { abandonedCount += 1 }
+
+    /// A worker has run a batch.
+    mutating func ran(_ calls: Int, nanoseconds: Int64) { bound.ran(calls, nanoseconds: nanoseconds) }
 
     /// What a connected worker does next. Called again after each wait.
     ///
@@ -125,6 +148,7 @@ struct PoolState<Job: PoolQueueable> {
             return .run
         }
         abandonedCount = 0
+        bound.queueWasEmpty()
         guard phase == .running else { return .stop }
         if let pingAt, now() >= pingAt { return .ping }
         workers[index] = .idle

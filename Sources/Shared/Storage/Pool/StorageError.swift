@@ -56,7 +56,8 @@ extension StorageError: StatusConvertible {
         case .duplicateKey: Status(.alreadyExists, "the key is taken")
         case .busy: Status(.unavailable, "the store is busy")
         case .timeout: Status(.deadlineExceeded, "the store did not answer in time")
-        case .overloaded: Status(.resourceExhausted, "too many calls wait for the store")
+        case .overloaded:
+            Status(.resourceExhausted, "too many calls wait for the store", metadata: ["retry-after": "1"])
         case .full: Status(.resourceExhausted, "the store is full")
         case .corrupt: Status(.dataLoss, "the store is damaged")
         case .configuration, .other: Status(.internal, "internal error")

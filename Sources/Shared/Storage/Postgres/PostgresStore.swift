@@ -29,6 +29,7 @@ public final class PostgresStore: Store {
         let isPrepared = Monitor(false)
         var configuration = PoolConfiguration(name: name, threads: threads)
         configuration.pingInterval = Self.pingInterval
+        configuration.waits = .ofStores
         pool = ConnectionPool(configuration, logger: logger) {
             let connection = try PostgresConnection(address, application: application)
             if !isPrepared.withLock({ $0 }) {
@@ -88,6 +89,8 @@ public final class PostgresStore: Store {
         await listener?.shutdown()
         await pool.shutdown()
     }
+
+    public func liftWaitBounds() { pool.liftWaitBounds() }
 
     public var isReady: Bool { pool.isReady }
 

@@ -1,0 +1,38 @@
+/// What one run of a schedule came to.
+struct RunResult: Sendable {
+    var phases: Phases
+    /// By phase, then by ``Kind/index``.
+    var figures: [[Figures]]
+    /// One for each tenth of a second of the plan.
+    var buckets: [Bucket]
+    /// How late requests were sent although a connection was free: the generator's own fault.
+    var lag: Latencies
+    /// From the first planned moment to the last answer.
+    var seconds: Double
+    /// Of the plan; less than its length when it was interrupted.
+    var plannedSeconds: Double
+    /// Of this process while it ran, 1 being one processor.
+    var processorShare: Double
+    var connectionsMost: Int
+    var connectionsOpened: Int
+    var isInterrupted = false
+
+    func figures(phase: Int) -> Figures { Figures.sum(figures[phase]) }
+    func figures(kind: Kind) -> Figures { Figures.sum(figures.map { $0[kind.index] }) }
+    var total: Figures { Figures.sum(figures.joined()) }
+
+    /// When a phase begins and ends, in seconds of the plan.
+    func times(phase: Int) -> Range<Double> {
+        let began = phases.list[..<phase].reduce(0) { $0 + $1.span.seconds }
+        let ended = began + phases.list[phase].span.seconds
+        return min(began, plannedSeconds)..<min(ended, plannedSeconds)
+    }
+
+    /// The buckets of these seconds of the plan, whole ones only.
+    func buckets(_ seconds: Range<Double>) -> ArraySlice<Bucket> {
+        let lower = Int((seconds.lowerBound * Double(Bucket.perSecond)).rounded(.up))
+        let upper = Int((seconds.upperBound * Double(Bucket.perSecond)).rounded(.down))
+        let end = min(max(lower, upper), buckets.count)
+        return buckets[min(lower, end)..<end]
+    }
+}

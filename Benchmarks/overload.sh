@@ -1,0 +1,33 @@
+# What the whole system carries, and what it does with twice of that. Sourced by run.sh.
+#
+# MINUTES=1 (of twice the capacity), STEP_SECONDS=5 (each step of the search), MIX=signup=1,… (load-generator --help),
+# CONNECTIONS=2000, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search). The programs take their
+# variables from the environment, as always. JSON and plots are left in .build/bench.
+
+minutes=${MINUTES:-1}
+step_seconds=${STEP_SECONDS:-5}
+out=$root/.build/bench
+mkdir -p "$out"
+start_all "sqlite:$work/overload.db"
+load=("$bin/load-generator" --url "http://127.0.0.1:$gateway_port" --connections "${CONNECTIONS:-2000}" ${MIX:+--mix "$MIX"})
+# Real callers bring processors of their own: ours must not wait for one behind those that it loads.
+[ "$(id -u)" = 0 ] && load=(nice -n -10 "${load[@]}")
+
+if [ -z "${CAPACITY:-}" ]; then
+    heading "Capacity: the highest rate that holds, five programs and the load on this machine"
+    "${load[@]}" --find-capacity --step "${step_seconds}s" --quiet --json "$out/capacity.json" --plot "$out/capacity.svg"
+    CAPACITY=$(python3 "$root/Benchmarks/report.py" capacity "$out/capacity.json")
+    sleep 3
+fi
+
+phases=$(awk -v c="$CAPACITY" -v m="$minutes" -v t="${TIMES:-2}" 'BEGIN {
+    low = (c / 10 < 20) ? 20 : c / 10
+    printf "20s@%.0f,%gm@%.0f,20s@%.0f", low, m, t * c, low }')
+heading "Overload: $phases"
+"${load[@]}" --phases "$phases" --json "$out/overload.json" --plot "$out/overload.svg" \
+    --watch "$gateway_pid=gateway" --watch "$consignment_pid=consignment" --watch "$vessel_pid=vessel" \
+    --watch "$user_pid=user" --watch "$email_pid=email" 2>"$out/overload.log"
+heading "What it comes to"
+python3 "$root/Benchmarks/report.py" summary "$CAPACITY" "$out/overload.json"
+echo "plot: $out/overload.svg, figures: $out/overload.json"
+stop_all_services

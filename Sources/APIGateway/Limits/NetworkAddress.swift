@@ -1,0 +1,74 @@
+import NIOCore
+import RPC
+
+/// An IP address as 128 bits; IPv4 in its mapped form (RFC 4291 section 2.5.5.2).
+struct NetworkAddress: Hashable, Sendable {
+    var high: UInt64
+    var low: UInt64
+
+    private static let mappedPrefix: UInt64 = 0xffff_0000_0000
+
+    /// `nil` for what is no IP address. Takes a port along with it, as peers and some proxies write it.
+    init?(_ text: Substring) {
+        guard let address = Self.parse(text) ?? HostPort(String(text)).flatMap({ Self.parse($0.host[...]) }) else {
+            return nil
+        }
+        self = address
+    }
+
+    private init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    private static func parse(_ text: Substring) -> NetworkAddress? {
+        switch try? SocketAddress(ipAddress: String(text), port: 0) {
+        case .v4(let address):
+            NetworkAddress(
+                high: 0, low: mappedPrefix | UInt64(UInt32(bigEndian: address.address.sin_addr.s_addr)))
+        case .v6(let address):
+            withUnsafeBytes(of: address.address.sin6_addr) { bytes in
+                NetworkAddress(
+                    high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                    low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+            }
+        default: nil
+        }
+    }
+
+    var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
+
+    /// What one caller can't change at will: of IPv6 the first 64 bits, as whoever has one such address has all of them.
+    var caller: NetworkAddress { isIPv4 ? self : NetworkAddress(high: high, low: 0) }
+
+    /// The first `bits` bits, 0 to 128.
+    func prefix(_ bits: Int) -> NetworkAddress {
+        let highMask = bits >= 64 ? UInt64.max : bits == 0 ? 0 : ~(UInt64.max >> UInt64(bits))
+        let lowMask = bits >= 128 ? UInt64.max : bits <= 64 ? 0 : ~(UInt64.max >> UInt64(bits - 64))
+        return NetworkAddress(high: high & highMask, low: low & lowMask)
+    }
+}
+
+/// A range of addresses, such as `10.0.0.0/8` or `fd00::/8`; an address alone is a range of one.
+struct NetworkRange: Hashable, Sendable {
+    private let prefix: NetworkAddress
+    private let bits: Int
+
+    init?(_ text: Substring) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = parts.first, let address = NetworkAddress(first), !first.hasPrefix("[") else { return nil }
+        // IPv4 begins after the 96 bits of its prefix.
+        let before = address.isIPv4 && !first.contains(":") ? 96 : 0
+        if parts.count == 2 {
+            guard let length = Int(parts[1]), length >= 0, before + length <= 128 else { return nil }
+            bits = before + length
+        } else {
+            bits = 128
+        }
+        prefix = address.prefix(bits)
+    }
+
+    func contains(_ address: NetworkAddress) -> Bool {
+        address.prefix(bits) == prefix
+    }
+}

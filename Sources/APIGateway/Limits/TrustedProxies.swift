@@ -1,0 +1,58 @@
+import NIOHTTP1
+
+/// Which proxies before the gateway are believed when they say, in `x-forwarded-for`, whom a request is from.
+///
+/// Whatever comes before the entries of trusted proxies was written by strangers and is not looked at.
+enum TrustedProxies: Hashable, Sendable {
+    /// So many, one behind the other.
+    case count(Int)
+    /// Those with these addresses.
+    case ranges([NetworkRange])
+
+    /// Entries that are looked at, from the right.
+    static let hopsMax = 16
+
+    /// A number, or addresses and ranges of them with commas; `nil` for anything else.
+    init?(_ text: String) {
+        if let count = Int(text) {
+            guard (1...Self.hopsMax).contains(count) else { return nil }
+            self = .count(count)
+            return
+        }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let ranges = parts.compactMap { NetworkRange($0.trimmed) }
+        guard !ranges.isEmpty, ranges.count == parts.count else { return nil }
+        self = .ranges(ranges)
+    }
+
+    /// Whom a request is from.
+    ///
+    /// - Parameter peer: who is at the other end of the connection.
+    func client(peer: NetworkAddress, headers: HTTPHeaders) -> NetworkAddress {
+        var client = peer
+        var hops = 0
+        for value in headers["x-forwarded-for"].reversed() {
+            for entry in value.split(separator: ",", omittingEmptySubsequences: false).reversed() {
+                guard isTrusted(client, hops: hops), let next = NetworkAddress(entry.trimmed) else { return client }
+                client = next
+                hops += 1
+            }
+        }
+        return client
+    }
+
+    private func isTrusted(_ address: NetworkAddress, hops: Int) -> Bool {
+        switch self {
+        case .count(let count): hops < count
+        case .ranges(let ranges): hops < Self.hopsMax && ranges.contains { $0.contains(address) }
+        }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmed: Substring {
+        let start = drop { $0 == " " || $0 == "\t" }
+        guard let end = start.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
+        return start[...end]
+    }
+}

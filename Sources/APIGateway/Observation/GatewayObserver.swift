@@ -1,0 +1,85 @@
+import HTTP
+import Logging
+import NIOCore
+import NIOHTTP1
+import RPC
+import Runtime
+
+/// What is noted of a request while it is answered, for metrics and the log.
+struct RequestNote {
+    let began: NIODeadline
+    /// `nil` for paths that lead nowhere.
+    var path: GatewayPath?
+    /// The method that is called, once that is known.
+    var entry: RouteTable.Entry?
+}
+
+/// Counts and logs what the gateway answers.
+struct GatewayObserver: Sendable {
+    /// `nil` counts nothing.
+    var metrics: HTTPMetrics?
+    /// `nil` logs nothing.
+    var log: CallLog?
+
+    func requestBegan(_ request: HTTPRequest) -> RequestNote {
+        metrics?.requestBegan(request.method)
+        return RequestNote(began: .now())
+    }
+
+    func requestEnded(_ request: HTTPRequest, _ note: RequestNote, _ passed: PassedHeaders, _ response: HTTPResponse) {
+        let ended = NIODeadline.now()
+        let nanoseconds = (ended - note.began).nanoseconds
+        let status = Int(response.status.code)
+        metrics?.requestEnded(
+            request.method, route: note.path?.rawValue ?? -1, status: status, nanoseconds: nanoseconds)
+        let level = note.path?.isProbe == true ? .debug : Self.level(status)
+        guard let log, log.admits(level, ended) else { return }
+        log.write(
+            .init(
+                level: level, method: Self.method(request, note), service: note.entry?.service, status: "\(status)",
+                nanoseconds: nanoseconds, requestID: passed.requestID, traceparent: passed.metadata["traceparent"],
+                peer: request.peer))
+    }
+
+    /// What was refused for its address or for the load, before anybody looked at it.
+    func refused(_ request: HTTPRequest, _ response: HTTPResponse) {
+        var note = requestBegan(request)
+        if request.path == "/rpc" { note.path = .rpc }
+        let status = Int(response.status.code)
+        metrics?.requestEnded(request.method, route: note.path?.rawValue ?? -1, status: status, nanoseconds: 0)
+        guard let log, log.admits(Self.level(status), note.began) else { return }
+        log.write(
+            .init(
+                level: Self.level(status), method: Self.method(request, note), status: "\(status)", nanoseconds: 0,
+                requestID: nil, traceparent: nil, peer: request.peer))
+    }
+
+    /// What the HTTP server refused: the request was never read to its end.
+    func refused(_ response: HTTPResponse) {
+        let status = Int(response.status.code)
+        let unread = HTTPMethod.RAW(value: "_OTHER")
+        metrics?.requestBegan(unread)
+        metrics?.requestEnded(unread, route: -1, status: status, nanoseconds: 0)
+        let level = Self.level(status)
+        guard let log, log.admits(level, .now()) else { return }
+        log.write(
+            .init(
+                level: level, method: HTTPMetrics.otherMethod, status: "\(status)", nanoseconds: 0, requestID: nil,
+                traceparent: nil, peer: ""))
+    }
+
+    /// The RPC method where there is one, else the HTTP method and route; nothing that a caller made up.
+    private static func method(_ request: HTTPRequest, _ note: RequestNote) -> String {
+        if let entry = note.entry { return entry.route.fullName }
+        let method = HTTPMetrics.name(of: request.method)
+        return note.path.map { "\(method) \($0.route)" } ?? method
+    }
+
+    private static func level(_ status: Int) -> Logger.Level {
+        switch status {
+        case 429, 501...504: .warning
+        case 500...: .error
+        default: .info
+        }
+    }
+}

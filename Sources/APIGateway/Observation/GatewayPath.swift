@@ -1,0 +1,19 @@
+/// What a request's path led to, as metrics tell paths apart. The text is OpenTelemetry's `http.route`: a template, so
+/// that callers can't make up routes.
+enum GatewayPath: Int, CaseIterable {
+    case rpc, method, services, healthz, readyz, file
+
+    var route: String {
+        switch self {
+        case .rpc: "/rpc"
+        case .method: "/{service}/{interface}/{method}"
+        case .services: "/services"
+        case .healthz: "/healthz"
+        case .readyz: "/readyz"
+        case .file: "/{file}"
+        }
+    }
+
+    /// Whether those who ask are probes, whose questions are no news.
+    var isProbe: Bool { self == .healthz || self == .readyz }
+}

@@ -1,0 +1,108 @@
+import NIOCore
+import RPC
+import TestSupport
+import Testing
+
+@testable import APIGateway
+
+@Suite("The gateway's refusals", .timeLimit(.minutes(1))) struct GatewayOverloadTests {
+    private let find =
+        #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 1}}"#
+
+    @Test("too many requests of an address are 429 with Retry-After, and probes are answered all the same")
+    func rateLimit() async throws {
+        try await GatewayFixture.run(configure: { $0.rateLimit = 2 }) { gateway in
+            var answers: [Answer] = []
+            for _ in 0..<12 { answers.append(try await gateway.rpc(find)) }
+            let refused = answers.filter { $0.status == 429 }
+            #expect(answers.first?.status == 200)
+            #expect(refused.count >= 4)
+            for answer in refused {
+                let seconds = try #require(answer.headers["retry-after"].flatMap { Int($0) })
+                #expect(seconds >= 1)
+                let text = "too many requests from this address; try again in \(seconds) s"
+                #expect(try answer.isError(429, id: "shippy.api", text))
+                #expect(answer.headers["access-control-allow-origin"] == "*")
+            }
+            for _ in 0..<20 {
+                let health = try await gateway.fetch("GET", "/healthz").status
+                #expect(health == 200)
+            }
+            let ready = try await gateway.fetch("GET", "/readyz").status
+            #expect(ready == 200)
+            #expect(gateway.gateway.rateLimitRefusals == refused.count)
+        }
+    }
+
+    @Test("behind a trusted proxy each caller has a budget of its own")
+    func proxies() async throws {
+        try await GatewayFixture.run(configure: {
+            $0.rateLimit = 1
+            $0.trustedProxies = .count(1)
+        }) { gateway in
+            for caller in 1...20 {
+                let answer = try await gateway.rpc(
+                    find,
+                    headers: ["content-type": "application/json", "x-forwarded-for": "6.6.6.6, 192.0.2.\(caller)"])
+                #expect(answer.status == 200)
+            }
+        }
+        try await GatewayFixture.run(configure: { $0.rateLimit = 1 }) { gateway in
+            var refused = 0
+            for caller in 1...20 {
+                let answer = try await gateway.rpc(
+                    find, headers: ["content-type": "application/json", "x-forwarded-for": "192.0.2.\(caller)"])
+                if answer.status == 429 { refused += 1 }
+            }
+            #expect(refused > 0, "nobody is believed unless told so")
+        }
+    }
+
+    @Test("a service's refusal is 429 and says when to come back, whether the service did or not")
+    func upstream() async throws {
+        try await GatewayFixture.run { gateway in
+            let answer = try await gateway.rpc(
+                #"{"service": "vessel", "method": "VesselService.Create", "request": {"name": "status 8 too busy"}}"#)
+            #expect(try answer.isError(429, id: "shippy.vessel", "too busy"))
+            #expect(answer.headers["retry-after"] == "7")
+        }
+        let silent = GatewayError(Status(.resourceExhausted, "too busy"), service: "vessel")
+        #expect(silent.code == 429 && silent.retryAfter == "1")
+    }
+
+    @Test("calls beyond what is answered in time are 429 of the gateway, before their message is looked at")
+    func overload() async throws {
+        try await GatewayFixture.run { gateway in
+            let admission = try #require(gateway.gateway.admission)
+            let method = try #require(admission.methods.firstIndex(of: "vessel/FindAvailable"))
+            // As many in flight as there may be, on every loop.
+            for loop in admission.loops {
+                try await loop.eventLoop.submit { while loop.enter(method) == nil {} }.get()
+            }
+            let answer = try await gateway.rpc(
+                #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"no_such": 1}}"#)
+            let seconds = try #require(answer.headers["retry-after"].flatMap { Int($0) })
+            #expect((1...4).contains(seconds))
+            #expect(
+                try answer.isError(429, id: "shippy.api", "the service is overloaded; try again in \(seconds) s"))
+            #expect(gateway.services.seen.withLockedValue { $0.paths }.isEmpty)
+            let other = try await gateway.rpc(
+                #"{"service": "user", "method": "UserService.Auth", "request": {"email": "a@b.c"}}"#)
+            #expect(other.status == 200, "another method is not touched")
+            let ready = try await gateway.fetch("GET", "/readyz").status
+            #expect(ready == 200)
+            for loop in admission.loops {
+                try await loop.eventLoop.submit {
+                    loop.ended(method, .unavailable, nanoseconds: 1, now: .now())
+                }.get()
+            }
+            let again = try await gateway.rpc(find).status
+            #expect(again == 200)
+        }
+        try await GatewayFixture.run(configure: { $0.refusesUnderLoad = false }) { gateway in
+            #expect(gateway.gateway.admission == nil)
+            let answer = try await gateway.rpc(find).status
+            #expect(answer == 200)
+        }
+    }
+}
