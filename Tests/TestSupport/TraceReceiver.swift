@@ -18,18 +18,33 @@ public final class TraceReceiver: Sendable {
 
     public let port: Int
     private let folder: TemporaryFolder
+    private let isEncrypted: Bool
     private let process = Mutex<ProcessRun?>(nil)
 
-    /// - Parameter isRunning: false leaves the start to ``start()``.
-    public init(isRunning: Bool = true) async throws {
+    /// - Parameters:
+    ///   - isEncrypted: speaks TLS, with a certificate of its own making.
+    ///   - isRunning: false leaves the start to ``start()``.
+    public init(isEncrypted: Bool = false, isRunning: Bool = true) async throws {
         folder = try TemporaryFolder()
         port = try Ports.free()
+        self.isEncrypted = isEncrypted
+        if isEncrypted {
+            try await Tool.run(
+                "openssl",
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                    folder.file("server.key"), "-out", authority,
+                ])
+        }
         if isRunning { try await start() }
     }
 
     /// Starts it again, on the same port and with the spans that it had.
     public func start() async throws {
-        let run = try ProcessRun(Tool.python, [Self.script, "--port", "\(port)", "--folder", folder.path])
+        let run = try ProcessRun(
+            Tool.python,
+            [Self.script, "--port", "\(port)", "--folder", folder.path] + (isEncrypted ? ["--tls"] : []))
         try await run.waitForOutput("listening", within: .seconds(60))
         process.withLock { $0 = run }
     }
@@ -43,8 +58,14 @@ public final class TraceReceiver: Sendable {
 
     /// What makes a program send its spans here, soon.
     public var environment: [String: String] {
-        ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(port)", "OTEL_BSP_SCHEDULE_DELAY": "50"]
+        [
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "\(isEncrypted ? "https" : "http")://127.0.0.1:\(port)",
+            "OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_CERTIFICATE": isEncrypted ? authority : "",
+        ]
     }
+
+    /// The file with the certificate that vouches for it.
+    public var authority: String { folder.file("server.pem") }
 
     /// All that it took, in that order.
     public var spans: [ReceivedSpan] {

@@ -110,8 +110,17 @@ struct SpanTracerTests {
             span.addEvent(SpanEvent(name: "event"))
             span.addLink(SpanLink(context: span.context, attributes: [:]))
         }
+        span.set("key0", .string(String(repeating: "é", count: 100_000)))
+        span.set("key1", .stringArray(Array(repeating: String(repeating: "a", count: 5_000), count: 1_000)))
+        span.operationName = String(repeating: "x", count: 5_000)
         span.end()
-        let details = try #require(tracer.buffer?.take(1).first).details
+        let finished = try #require(tracer.buffer?.take(1).first)
+        let details = finished.details
+        #expect(finished.name.utf8.count == 1_024)
+        #expect(details.attributes.get("key0") == .string(String(repeating: "é", count: 512)))
+        #expect(
+            details.attributes.get("key1")
+                == .stringArray(Array(repeating: String(repeating: "a", count: 1_024), count: 128)))
         #expect(details.attributes.count == 128 && details.droppedAttributes == 872)
         #expect(details.events.count == 128 && details.droppedEvents == 872)
         #expect(details.links.count == 128 && details.droppedLinks == 872)

@@ -21,6 +21,9 @@ public struct SpanDetails: Sendable {
     static let attributesMax = 128
     static let eventsMax = 128
     static let linksMax = 128
+    /// Of a text, in bytes, and of a list, in elements; the rest is left out. What waits for a collector is thereby bounded.
+    static let textBytesMax = 1_024
+    static let listMax = 128
 
     public internal(set) var attributes = SpanAttributes()
     public internal(set) var droppedAttributes = 0
@@ -39,7 +42,7 @@ public struct SpanDetails: Sendable {
             droppedAttributes += 1
             return
         }
-        attributes.set(name, value: value)
+        attributes.set(name, value: Self.bounded(value))
     }
 
     mutating func add(_ event: SpanEvent) {
@@ -47,9 +50,11 @@ public struct SpanDetails: Sendable {
             droppedEvents += 1
             return
         }
-        var event = event
-        event.attributes = Self.bounded(event.attributes).kept
-        events.append(event)
+        events.append(
+            SpanEvent(
+                name: Self.bounded(event.name),
+                at: DefaultTracerClock.Timestamp(nanosecondsSinceEpoch: event.nanosecondsSinceEpoch),
+                attributes: Self.bounded(event.attributes).kept))
     }
 
     mutating func add(_ link: SpanLink) {
@@ -61,11 +66,32 @@ public struct SpanDetails: Sendable {
     }
 
     private static func bounded(_ attributes: SpanAttributes) -> (kept: SpanAttributes, dropped: Int) {
-        guard attributes.count > attributesMax else { return (attributes, 0) }
         var kept = SpanAttributes()
         attributes.forEach { name, value in
-            if kept.count < attributesMax { kept.set(name, value: value) }
+            if kept.count < attributesMax { kept.set(bounded(name), value: bounded(value)) }
         }
-        return (kept, attributes.count - attributesMax)
+        return (kept, attributes.count - kept.count)
+    }
+
+    private static func bounded(_ value: SpanAttribute) -> SpanAttribute {
+        switch value {
+        case .string(let text): .string(bounded(text))
+        case .stringArray(let texts): .stringArray(texts.prefix(listMax).map(bounded))
+        case .stringConvertible(let value): .string(bounded(value.description))
+        case .stringConvertibleArray(let values): .stringArray(values.prefix(listMax).map { bounded($0.description) })
+        case .int32Array(let numbers): .int32Array(Array(numbers.prefix(listMax)))
+        case .int64Array(let numbers): .int64Array(Array(numbers.prefix(listMax)))
+        case .doubleArray(let numbers): .doubleArray(Array(numbers.prefix(listMax)))
+        case .boolArray(let truths): .boolArray(Array(truths.prefix(listMax)))
+        default: value
+        }
+    }
+
+    /// Ends at a whole character.
+    static func bounded(_ text: String) -> String {
+        guard text.utf8.count > textBytesMax else { return text }
+        var end = text.utf8.index(text.startIndex, offsetBy: textBytesMax)
+        while end.samePosition(in: text) == nil { end = text.utf8.index(before: end) }
+        return String(text[..<end])
     }
 }

@@ -36,7 +36,7 @@ public final class TraceSpan: Span {
         self.base = base
         self.startNanoseconds = startNanoseconds
         buffer = isRecording ? tracer.buffer : nil
-        guarded = NIOLockedValueBox(State(name: name))
+        guarded = NIOLockedValueBox(State(name: SpanDetails.bounded(name)))
     }
 
     /// To be made the current one for whatever belongs to this span.
@@ -50,7 +50,7 @@ public final class TraceSpan: Span {
 
     public var operationName: String {
         get { guarded.withLockedValue { $0.name } }
-        set { guarded.withLockedValue { $0.name = newValue } }
+        set { guarded.withLockedValue { $0.name = SpanDetails.bounded(newValue) } }
     }
 
     public var attributes: SpanAttributes {
@@ -64,7 +64,7 @@ public final class TraceSpan: Span {
     }
 
     public func setStatus(_ status: SpanStatus) {
-        note { $0.status = status }
+        note { $0.status = SpanStatus(code: status.code, message: status.message.map(SpanDetails.bounded)) }
     }
 
     public func addEvent(_ event: SpanEvent) {

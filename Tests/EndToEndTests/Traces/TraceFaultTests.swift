@@ -117,6 +117,22 @@ struct TraceFaultTests {
         #expect(!spans.contains { $0.name.contains("TraceService") })
     }
 
+    @Test("spans go by TLS to a receiver that the authorities vouch for, and to no other")
+    func encrypted() async throws {
+        let receiver = try await TraceReceiver(isEncrypted: true)
+        var fixture = try await Fixture.start(receiver)
+        try await fixture.call(1)
+        try await eventually("the spans") { receiver.spans.contains { $0.name == "POST /rpc" } }
+        try await Harbor.stop(fixture.runs)
+        let count = receiver.spans.count
+        // The system's authorities know nothing of it.
+        fixture = try await Fixture.start(receiver, environment: ["OTEL_EXPORTER_OTLP_CERTIFICATE": ""])
+        try await fixture.call(1)
+        try await eventually("a complaint") { fixture.runs[1].output.contains("traces can't be exported") }
+        try await Harbor.stop(fixture.runs)
+        #expect(receiver.spans.count == count)
+    }
+
     @Test(
         "nothing is recorded where that is switched off, and calls still have a trace",
         arguments: [

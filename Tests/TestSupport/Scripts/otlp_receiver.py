@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--port", type=int, required=True)
 arguments.add_argument("--folder", required=True)
+arguments.add_argument("--tls", action="store_true", help="with server.pem and server.key of the folder")
 options = arguments.parse_args()
 
 
@@ -89,7 +90,13 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
 
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
 trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Receiver(), server)
-if server.add_insecure_port(f"127.0.0.1:{options.port}") != options.port:
+address = f"127.0.0.1:{options.port}"
+if options.tls:
+    key, certificate = (open(os.path.join(options.folder, f"server.{kind}"), "rb").read() for kind in ("key", "pem"))
+    bound = server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+else:
+    bound = server.add_insecure_port(address)
+if bound != options.port:
     raise SystemExit("the port is taken")
 server.start()
 print("listening", flush=True)

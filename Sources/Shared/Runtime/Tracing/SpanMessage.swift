@@ -5,11 +5,6 @@ import Tracing
 
 /// Spans as OpenTelemetry's protocol writes them.
 enum SpanMessage {
-    /// Of a text in an attribute, in characters; the rest is left out.
-    static let textLengthMax = 1_024
-    /// Of an attribute's list.
-    static let listMax = 128
-
     /// - Parameter resource: what is said about this process.
     static func request(_ spans: [FinishedSpan], _ resource: Otlp_Resource) -> Otlp_ExportRequest {
         var scope = Otlp_ScopeSpans()
@@ -35,7 +30,7 @@ enum SpanMessage {
         message.spanID = bytes(span.identity.spanID)
         message.traceState = span.state ?? ""
         if span.parentSpanID != 0 { message.parentSpanID = bytes(span.parentSpanID) }
-        message.name = String(span.name.prefix(textLengthMax))
+        message.name = span.name
         message.kind = kind(span.kind)
         message.startTimeUnixNano = span.startNanoseconds
         message.endTimeUnixNano = span.endNanoseconds
@@ -49,14 +44,14 @@ enum SpanMessage {
         message.droppedLinksCount = UInt32(clamping: details.droppedLinks)
         if let status = details.status {
             message.status.code = status.code == .error ? .error : .ok
-            message.status.message = String((status.message ?? "").prefix(textLengthMax))
+            message.status.message = status.message ?? ""
         }
         return message
     }
 
     private static func event(_ event: SpanEvent) -> Otlp_Event {
         var message = Otlp_Event()
-        message.name = String(event.name.prefix(textLengthMax))
+        message.name = event.name
         message.timeUnixNano = event.nanosecondsSinceEpoch
         message.attributes = pairs(event.attributes)
         return message
@@ -108,7 +103,7 @@ enum SpanMessage {
 
     private static func pair(_ name: String, _ value: SpanAttribute) -> Otlp_KeyValue {
         var pair = Otlp_KeyValue()
-        pair.key = String(name.prefix(textLengthMax))
+        pair.key = name
         pair.value = Self.value(value)
         return pair
     }
@@ -134,10 +129,10 @@ enum SpanMessage {
     private static func integer(_ number: Int64) -> Otlp_AnyValue { .with { $0.intValue = number } }
 
     private static func text(_ string: String) -> Otlp_AnyValue {
-        .with { $0.stringValue = String(string.prefix(textLengthMax)) }
+        .with { $0.stringValue = string }
     }
 
     private static func list<Element>(_ elements: [Element], _ value: (Element) -> Otlp_AnyValue) -> Otlp_AnyValue {
-        .with { $0.arrayValue.values = elements.prefix(listMax).map(value) }
+        .with { $0.arrayValue.values = elements.map(value) }
     }
 }
