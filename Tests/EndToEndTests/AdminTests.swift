@@ -49,6 +49,29 @@ struct AdminTests {
         #expect(try await runs.vessel.stop() == 0)
     }
 
+    @Test("a service counts the calls that it makes, with how they ended")
+    func callsOfServices() async throws {
+        let folder = try TemporaryFolder()
+        let harbor = try Harbor(.embedded(in: folder))
+        let runs = try await harbor.start()
+        let caller = Caller(port: harbor.gateway.port)
+        let token = try await caller.signUp("ewan@example.com").text("token.token")
+        for (weight, status) in [(1, 200), (900_000, 404)] {
+            let booked = try await caller.rpc(
+                "consignment", "ConsignmentService.Create",
+                #"{"weight": \#(weight), "containers": [{"origin": "Derby"}]}"#, token: token)
+            #expect(booked.status == status, "\(booked.body)")
+        }
+        let consignment = try await metrics(of: harbor.consignment)
+        #expect(consignment.calls("vessel.VesselService/FindAvailable", "OK", kind: "client") == 1)
+        #expect(consignment.calls("vessel.VesselService/FindAvailable", "NOT_FOUND", kind: "client") == 1)
+        #expect((consignment.calls("user.UserService/ValidateToken", "OK", kind: "client") ?? 0) >= 1)
+        try await eventually("the event's delivery") {
+            try await metrics(of: harbor.user).calls("email.EmailService/Process", "OK", kind: "client") == 1
+        }
+        try await Harbor.stop(runs)
+    }
+
     /// Each line is understood, each family has its type, histograms grow towards their count.
     private func metrics(of program: Program) async throws -> Metrics {
         let answer = try await Web.get(program.adminPort, "/metrics")

@@ -15,18 +15,28 @@ public final class RPCClient: Sendable {
     private let loops: [LoopClient]
     private let resolver: Resolver
     private let budget = RetryBudget()
+    private let recorders: ClientRecorders
 
     /// Starts to look the target up; connects when the first call comes.
-    public convenience init(configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger) {
-        self.init(configuration: configuration, group: group, logger: logger, lookUp: Resolver.addresses(of:))
+    ///
+    /// - Parameter recorder: asked once for each method, when it is first called.
+    public convenience init(
+        configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger,
+        recorder: @escaping @Sendable (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil }
+    ) {
+        self.init(
+            configuration: configuration, group: group, logger: logger, recorder: recorder,
+            lookUp: Resolver.addresses(of:))
     }
 
     /// - Parameter lookUp: answers the name's addresses in place of the system's resolver; it may block.
     init(
         configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger,
+        recorder: @escaping @Sendable (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil },
         lookUp: @escaping Resolver.LookUp
     ) {
         self.configuration = configuration
+        recorders = ClientRecorders(recorder)
         let wake = WakeUp()
         let loops = group.makeIterator().map {
             LoopClient($0, configuration, logger: logger) { wake.resolver?.lookAgain() }
@@ -72,14 +82,18 @@ public final class RPCClient: Sendable {
         }
         var metadata = metadata
         let span = beginTrace(method.path, &metadata)
+        let record = recorders.begin(method)
         let bytes: [UInt8]
         do {
             bytes = try await call(
                 method.path, body.framed, isIdempotent: method.isIdempotent, metadata: metadata, deadline: deadline,
                 span)
             span?.endClient(.ok)
+            record?.end(.ok)
         } catch {
-            span?.endClient(Status(error).code)
+            let code = Status(error).code
+            span?.endClient(code)
+            record?.end(code)
             throw error
         }
         do {

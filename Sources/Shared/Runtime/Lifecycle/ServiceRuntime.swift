@@ -120,8 +120,10 @@ public final class ServiceRuntime: Sendable {
     /// - Throws: ``ConfigurationError`` when the variable is not host:port.
     public func client(of service: String) throws(ConfigurationError) -> RPCClient {
         let target = try ServiceAddress.resolve(service, environment: settings.environment)
+        let clientMetrics = clientMetrics
         let client = RPCClient(
-            configuration: RPCClient.Configuration(target: target, tls: clientTLS), group: group, logger: logger)
+            configuration: RPCClient.Configuration(target: target, tls: clientTLS), group: group, logger: logger,
+            recorder: { service, method in clientMetrics.recorder(service: service, method: method) })
         metrics.gauge(
             "rpc_client_connections", "Connections open to another service.", labels: target.labels
         ) { [weak client] in
