@@ -31,6 +31,8 @@ package struct TurnBudget: Sendable {
     private var calls = 0
     private var longSince: NIODeadline?
     private var overUntil = NIODeadline.uptimeNanoseconds(0)
+    /// What turns have lately taken.
+    package private(set) var nanoseconds: Int64 = 0
 
     package init() {}
 
@@ -53,6 +55,7 @@ package struct TurnBudget: Sendable {
 
     package mutating func ended(_ now: NIODeadline) {
         isMeasuring = false
+        nanoseconds += ((now - startedAt).nanoseconds - nanoseconds) / 4
         if now - startedAt <= Self.budget {
             longSince = nil
         } else if longSince == nil {
