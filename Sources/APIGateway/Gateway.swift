@@ -58,6 +58,7 @@ final class Gateway: Sendable {
                 table: table,
                 admission: admission,
                 limiter: limiter,
+                pauses: RefusalPauses(group: group),
                 readiness: readiness,
                 files: files,
                 observer: observer,

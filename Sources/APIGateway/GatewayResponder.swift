@@ -22,15 +22,18 @@ final class GatewayResponder: HTTPResponder {
     private let servicesPage: ByteBuffer
     private let ids = RequestIDs()
     private let trace: GatewayTrace
+    private let pauses: RefusalPauses
     private let observer: GatewayObserver
     private let logger: Logger
 
     init(
         namespace: String, timeout: Duration, table: RouteTable, admission: AdmissionControl?, limiter: RateLimiter?,
-        readiness: Readiness, files: StaticFiles?, observer: GatewayObserver, trace: GatewayTrace, logger: Logger
+        pauses: RefusalPauses, readiness: Readiness, files: StaticFiles?, observer: GatewayObserver,
+        trace: GatewayTrace, logger: Logger
     ) {
         self.admission = admission
         self.limiter = limiter
+        self.pauses = pauses
         overloadedAnswers = Self.overloadedAnswers(namespace: namespace)
         self.namespace = namespace
         self.timeout = timeout
@@ -46,6 +49,7 @@ final class GatewayResponder: HTTPResponder {
     func respond(to request: HTTPRequest) async -> HTTPResponse {
         if let refusal = refusal(of: request, now: .now()) {
             observer.refused(request, refusal)
+            await pauses.wait()
             return refusal
         }
         var passed = PassedHeaders(request.headers, ids: ids)
@@ -184,7 +188,10 @@ final class GatewayResponder: HTTPResponder {
         note.entry = entry
         let began = NIODeadline.now()
         let loop = admission?.current
-        if let loop, loop.enter(entry.admission) != nil { return overloaded(began) }
+        if let loop, loop.enter(entry.admission) != nil {
+            await pauses.wait()
+            return overloaded(began)
+        }
         entry.recorder?.callBegan()
         let result = await invoke(entry, json, root: root, passed)
         let ended = NIODeadline.now()

@@ -28,7 +28,7 @@ final class PasswordHasher: Sendable {
     static let queuedPerThread = 64
     /// How long they may wait: a moment's rush is worked off, a storm is refused by all but what can be hashed soon.
     static let waits = PoolWaits(
-        burst: .milliseconds(1_500), sustained: .milliseconds(300), patience: .milliseconds(500), callsPerThread: 1)
+        burst: .milliseconds(1_500), sustained: .milliseconds(100), patience: .seconds(2), callsPerThread: 1)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 

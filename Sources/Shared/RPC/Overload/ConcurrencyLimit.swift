@@ -20,7 +20,7 @@ package struct ConcurrencyLimit: Sendable {
         /// A call is slow that takes so many times what it takes without load, and `slack` more.
         package var tolerance: Int64 = 3
         /// Schedulers on busy machines make a call late by as much without any queue.
-        package var slack: Duration = .milliseconds(5)
+        package var slack: Duration = .milliseconds(1)
         /// One call in so many may be slow.
         package var slowOneIn = 10
         /// So many windows in a row must be slow: a processor lent to somebody else for a moment is no overload.

@@ -15,7 +15,7 @@ package struct TurnBudget: Sendable {
     }
 
     /// A turn that takes longer is too long.
-    static let budget = TimeAmount.milliseconds(20)
+    static let budget = TimeAmount.milliseconds(5)
     /// Turns have to be too long for so long.
     static let patience = TimeAmount.milliseconds(100)
     /// After an overload, the next one is believed sooner, for so long.

@@ -1,0 +1,68 @@
+import NIOCore
+import NIOPosix
+
+/// Holds the answers to refused requests back for a moment.
+///
+/// Who is refused should come again after `Retry-After`. Callers that come again at once instead would take the processor
+/// that calls could be answered with, all the more of it the quicker they are refused.
+final class RefusalPauses: Sendable {
+    private let loops: [RefusalPause]
+
+    init(group: MultiThreadedEventLoopGroup) {
+        loops = group.makeIterator().map(RefusalPause.init)
+    }
+
+    /// Returns after the pause, or at once where as many wait already as may. Called on a loop of the group.
+    func wait() async {
+        guard let current = MultiThreadedEventLoopGroup.currentEventLoop else { return }
+        for loop in loops where loop.eventLoop === current { return await loop.wait() }
+    }
+}
+
+/// The answers that wait on one event loop.
+///
+/// `@unchecked Sendable`: touched on `eventLoop` only, where requests are answered and timers fire (asserted).
+final class RefusalPause: @unchecked Sendable {
+    /// Answers go out in step, so that one timer serves them all.
+    static let step = TimeAmount.milliseconds(10)
+    /// An answer waits for four to five steps.
+    static let steps = 5
+    /// Answers that may wait on a loop; further ones go out at once.
+    static let waitingMax = 2_048
+
+    let eventLoop: any EventLoop
+    /// By the step in which they go out, counted round.
+    private var waiting: [[UnsafeContinuation<Void, Never>]]
+    private var now = 0
+    private var count = 0
+
+    init(_ eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        waiting = Array(repeating: [], count: Self.steps)
+    }
+
+    func wait() async {
+        eventLoop.assertInEventLoop()
+        guard count < Self.waitingMax else { return }
+        // Unsafe continuation: each is resumed exactly once, by the step that takes it out of the list.
+        await withUnsafeContinuation { continuation in
+            count += 1
+            waiting[(now + Self.steps - 1) % Self.steps].append(continuation)
+            if count == 1 { schedule() }
+        }
+    }
+
+    private func schedule() {
+        eventLoop.scheduleTask(in: Self.step) { self.nextStep() }
+    }
+
+    private func nextStep() {
+        eventLoop.assertInEventLoop()
+        let due = waiting[now]
+        waiting[now].removeAll(keepingCapacity: true)
+        now = (now + 1) % Self.steps
+        count -= due.count
+        if count > 0 { schedule() }
+        for continuation in due { continuation.resume() }
+    }
+}
