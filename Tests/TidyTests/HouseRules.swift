@@ -37,6 +37,16 @@ struct HouseRules {
         return false
     }
 
+    @Test("make test runs every folder of tests")
+    func everySuiteRuns() throws {
+        let script = try Repository.text("Scripts/test.sh")
+        let folders = try FileManager.default.contentsOfDirectory(atPath: Repository.root + "/Tests")
+        for folder in folders where folder.hasSuffix("Tests") {
+            #expect(
+                script.contains(" \(folder)") || script.contains("\"\(folder)"), "Scripts/test.sh leaves \(folder) out")
+        }
+    }
+
     @Test("what the compiler must take on trust has a comment close above that says why")
     func uncheckedIsExplained() throws {
         for file in try Repository.swiftFiles(under: ["Sources"]) where !file.isGenerated {
