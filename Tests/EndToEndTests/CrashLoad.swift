@@ -63,7 +63,8 @@ final class CrashLoad: Sendable {
             ledger.withLock { ledger in
                 switch answer.status {
                 case 200: ledger.acknowledged.insert(id)
-                case 503, 504: break
+                // Refused under load, before anything was done.
+                case 429, 503, 504: break
                 default: ledger.surprises.append("\(answer.status) \(answer.body)")
                 }
             }
@@ -81,7 +82,7 @@ final class CrashLoad: Sendable {
                 case 200:
                     ledger.keyed[key, default: []].insert(answer.vesselID)
                     current.withLock { $0 = UUID().uuidString }
-                case 503, 504: ledger.repeats += 1
+                case 429, 503, 504: ledger.repeats += 1
                 default: ledger.surprises.append("\(answer.status) \(answer.body)")
                 }
             }

@@ -11,7 +11,7 @@ import Testing
     /// Of a pool whose calls take 50 ms each.
     private func bound(_ waits: PoolWaits? = waits) -> WaitBound {
         var bound = WaitBound(waits)
-        for _ in 0..<10 { bound.ran(2, nanoseconds: 100_000_000) }
+        for _ in 0..<10 { bound.ran(1, nanoseconds: 50_000_000) }
         return bound
     }
 
@@ -65,6 +65,15 @@ import Testing
         var bound = bound()
         #expect(ask(&bound, queued: 8, deadline: start + .milliseconds(150)) == .tooLate)
         #expect(ask(&bound, queued: 8, deadline: start + .milliseconds(250)) == nil)
+    }
+
+    @Test("calls that share a commit wait for batches, not for each other")
+    func batches() {
+        var bound = WaitBound(Self.waits, batchSizeMax: 64)
+        // Alone, each paid for a commit of its own.
+        for _ in 0..<10 { bound.ran(1, nanoseconds: 10_000_000) }
+        #expect(bound.wait(queued: 640, threads: 1) == 100_000_000)
+        #expect(ask(&bound, queued: 2_000) == nil)
     }
 
     @Test("without bounds, and before anything is known, all may wait")

@@ -73,7 +73,7 @@ struct PoolState<Job: PoolQueueable> {
         workers = Array(repeating: .connecting, count: configuration.threads)
         failedAttempts = Array(repeating: 0, count: configuration.threads)
         queue = RingBuffer(capacity: configuration.queueCapacity)
-        bound = WaitBound(configuration.waits)
+        bound = WaitBound(configuration.waits, batchSizeMax: configuration.batchSizeMax)
     }
 
     var queuedCount: Int { queue.count }

@@ -35,25 +35,28 @@ struct WaitBound {
     private static let waitIgnored: Int64 = 1_000_000
 
     private let waits: PoolWaits?
-    /// Nanoseconds that a thread has lately taken for each call; 0 until known.
-    private(set) var nanosecondsPerCall: Int64 = 0
+    /// Calls that a thread may run at once. A batch takes about as long as its commit, however many share that.
+    private let batchSizeMax: Int
+    /// Nanoseconds that a thread has lately taken for a batch; 0 until known.
+    private var nanosecondsPerBatch: Int64 = 0
     /// When calls began to wait; `nil` when none had to since.
     private var waitingSince: NIODeadline?
 
-    init(_ waits: PoolWaits?) {
+    init(_ waits: PoolWaits?, batchSizeMax: Int = 1) {
         self.waits = waits
+        self.batchSizeMax = batchSizeMax
     }
 
     /// Nanoseconds that the next call would wait.
     func wait(queued: Int, threads: Int) -> Int64 {
-        nanosecondsPerCall &* Int64(queued) / Int64(max(1, threads))
+        nanosecondsPerBatch &* Int64(queued) / Int64(max(1, threads) * batchSizeMax)
     }
 
-    /// A thread has run `calls` calls in so many nanoseconds.
+    /// A thread has run a batch of calls in so many nanoseconds.
     mutating func ran(_ calls: Int, nanoseconds: Int64) {
         guard calls > 0 else { return }
-        let each = nanoseconds / Int64(calls)
-        nanosecondsPerCall = nanosecondsPerCall == 0 ? each : nanosecondsPerCall + (each - nanosecondsPerCall) / 8
+        nanosecondsPerBatch =
+            nanosecondsPerBatch == 0 ? nanoseconds : nanosecondsPerBatch + (nanoseconds - nanosecondsPerBatch) / 8
     }
 
     mutating func queueWasEmpty() {
