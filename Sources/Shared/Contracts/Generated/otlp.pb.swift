@@ -234,6 +234,7 @@ public nonisolated struct Otlp_Scope: Sendable {
   public init() {}
 }
 
+/// In Swift it may go from thread to thread: what it holds is copied before it is changed, unless nobody else holds it.
 public nonisolated struct Otlp_Span: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

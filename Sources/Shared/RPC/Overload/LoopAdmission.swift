@@ -3,7 +3,9 @@ import Synchronization
 
 /// Lets calls in on one event loop, or refuses them before anything is done for them. No lock, no allocation.
 ///
-/// Touched only on its loop, but for the counters; `@unchecked Sendable` because tasks of that loop carry it.
+/// `@unchecked Sendable`: tasks of its loop carry it. The counters are atomic; all else is touched on its loop only:
+/// ``AdmissionControl/current`` finds it by the loop that the caller runs on, the tasks that say how a call ended have that
+/// loop as their executor preference, and what it schedules itself runs there.
 package final class LoopAdmission: @unchecked Sendable {
     package let eventLoop: any EventLoop
     private let log: OverloadLog
