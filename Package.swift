@@ -206,8 +206,8 @@ let package = Package(
         .executableTarget(
             name: "UserService",
             dependencies: [
-                "CCrypt", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
-                "Traces",
+                "CCrypt", "CPlatform", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage",
+                "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import TestSupport
 import Testing
 
@@ -126,6 +127,37 @@ struct LoadTests {
             expectAddsUp(result)
             #expect(result.total.accepted == 100)
             #expect(result.connectionsOpened >= 100)
+        }
+    }
+
+    @Test("a connection that is not needed for half a minute is closed before the server does it")
+    func idleConnections() async throws {
+        try await FakeGateway.with(.init(cost: .milliseconds(20))) { gateway in
+            let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            let loop = group.next()
+            let address = try SocketAddress(ipAddress: "127.0.0.1", port: gateway.port)
+            let client = try await loop.submit {
+                NIOLoopBound(
+                    Client(
+                        loop: loop, address: address, connectionsMax: 10, timeout: 5_000_000_000,
+                        bytes: { _ in ByteBuffer(string: "GET / HTTP/1.1\r\nHost: test\r\n\r\n") },
+                        ended: { _, _, _ in }),
+                    eventLoop: loop)
+            }.get()
+            try await loop.submit {
+                for _ in 0..<5 { _ = client.value.submit(Call(planned: Client.now(), kind: .listing, phase: 0)) }
+            }.get()
+            try await eventually("the answers") { try await loop.submit { client.value.underWay == 0 }.get() }
+            func connections(after seconds: Int64) async throws -> Int {
+                try await loop.submit {
+                    client.value.sweep(Client.now() + seconds * 1_000_000_000)
+                    return client.value.connectionCount
+                }.get()
+            }
+            #expect(try await connections(after: 20) == 5)
+            _ = try await connections(after: 31)
+            try await eventually("the ends of the connections") { try await connections(after: 0) == 0 }
+            try await group.shutdownGracefully()
         }
     }
 

@@ -21,18 +21,18 @@ import Testing
         try await withService(wishes) { service in
             let (_, token) = try await service.signUp("ada@example.com")
             let clock = ContinuousClock()
-            // What a login takes alone, here and now.
-            let alone = try await clock.measure {
-                _ = try await service.call(UserMethods.auth, user("ada@example.com"))
-            }
             let begin = clock.now
-            let end = begin + .seconds(4)
             let seen = NIOLockedValueBox(Seen())
+            // On a machine that has much else to do it takes longer until some were answered.
+            let isOver = { @Sendable in
+                let elapsed = clock.now - begin
+                return elapsed > .seconds(4) && seen.withLockedValue { $0.answered.count >= 5 } || elapsed > .seconds(40)
+            }
             try await withThrowingTaskGroup { group in
                 for client in 0..<64 {
                     group.addTask {
                         var round = 0
-                        while clock.now < end {
+                        while !isOver() {
                             round += 1
                             let guess = user("\(client)-\(round)@example.com", password: "guess")
                             let started = clock.now
@@ -52,7 +52,7 @@ import Testing
                     }
                 }
                 group.addTask {
-                    while clock.now < end {
+                    while !isOver() {
                         let valid = try await service.call(UserMethods.validateToken, .with { $0.token = token }).valid
                         #expect(valid)
                         try await Task.sleep(for: .milliseconds(10))
@@ -64,8 +64,9 @@ import Testing
             #expect(result.other.isEmpty, "\(result.other)")
             #expect(result.refused > 100)
             let median = try #require(result.answered.sorted().dropFirst(result.answered.count / 2).first)
-            // One after the other, 64 callers would wait for 64 hashes.
-            #expect(median < alone * 20 + .milliseconds(500), "\(median) where one takes \(alone)")
+            // What is under way is the rate times the time that one takes (Little): of 64 callers not half may wait.
+            let rate = Double(result.answered.count) / ((clock.now - begin - .seconds(2)) / .seconds(1))
+            #expect(rate * (median / .seconds(1)) < 24, "\(median) at \(rate) a second")
             let logins = try await service.call(UserMethods.auth, user("ada@example.com")).valid
             #expect(logins)
         }

@@ -1,6 +1,8 @@
 import Logging
+import NIOCore
 import RPC
 import Storage
+import Synchronization
 import TestSupport
 import Testing
 
@@ -9,9 +11,11 @@ import Testing
 @Suite("Passwords", .timeLimit(.minutes(2)))
 struct PasswordHasherTests {
     private func withHasher(
-        threads: Int = 2, queuedPerThread: Int = 64, _ body: (PasswordHasher) async throws -> Void
+        threads: Int = 2, queuedPerThread: Int = 64, patience: TimeAmount = BcryptWorker.patience,
+        _ body: (PasswordHasher) async throws -> Void
     ) async throws {
-        let hasher = PasswordHasher(threads: threads, queuedPerThread: queuedPerThread, logger: Logger(label: "test"))
+        let hasher = PasswordHasher(
+            threads: threads, queuedPerThread: queuedPerThread, patience: patience, logger: Logger(label: "test"))
         try hasher.pool.start()
         try await eventually("a hashing thread") { hasher.pool.gauges.connected == threads }
         try await body(hasher)
@@ -31,6 +35,38 @@ struct PasswordHasherTests {
             for wrong in ["correct hors", "correct horse ", "Correct horse", ""] {
                 #expect(try await hasher.compare(wrong, with: first, deadline: .never) == .differs)
             }
+        }
+    }
+
+    @Test("nobody waits for a hash that does not get to a processor: it is made beside other work")
+    func impatient() async throws {
+        // No wait at all: each hash is begun by the thread for idle processors and given up, while that is still at one
+        // before it or not.
+        try await withHasher(threads: 1, patience: .nanoseconds(0)) { hasher in
+            let hash = try await hasher.hash("correct horse", deadline: .never)
+            for _ in 0..<4 {
+                #expect(try await hasher.compare("correct horse", with: hash, deadline: .never) == .matches)
+                #expect(try await hasher.compare("wrong horse", with: hash, deadline: .never) == .differs)
+            }
+        }
+    }
+
+    @Test("a password is checked although other work keeps every processor busy")
+    func busyProcessors() async throws {
+        try await withHasher(threads: 1, patience: .milliseconds(100)) { hasher in
+            let hash = try await hasher.hash("correct horse", deadline: .never)
+            let isOver = Flag()
+            let busy = try (0..<2 * PasswordHasher.threadsStandard).map { number in
+                try PoolThread(name: "busy-\(number)") { while !isOver.isSet {} }
+            }
+            defer {
+                isOver.set()
+                for thread in busy { thread.join() }
+            }
+            let begin = ContinuousClock.now
+            #expect(try await hasher.compare("correct horse", with: hash, deadline: .never) == .matches)
+            // With what is left over it would take 30 s.
+            #expect(.now - begin < .seconds(15))
         }
     }
 
@@ -108,4 +144,13 @@ struct PasswordHasherTests {
         #expect(refused.code == .unavailable)
         #expect(!refused.message.contains("store"))
     }
+}
+
+/// Set once, by anybody.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    var isSet: Bool { value.load(ordering: .relaxed) }
+
+    func set() { value.store(true, ordering: .relaxed) }
 }

@@ -92,11 +92,19 @@ struct ProgramTests {
 
     @Test("the threads that hash yield to all others, and no other thread does, also not those that were started later")
     func niceness() async throws {
-        // proc(5): after the name in brackets come the 3rd and further fields; the nice value is the 19th.
-        func niceness(_ task: String) throws -> (name: String, nice: Int) {
+        struct Thread {
+            let name: String
+            let nice: Int
+            let policy: Int
+        }
+        // proc(5): after the name in brackets come the 3rd and further fields; the 19th is the nice value, the 41st the
+        // policy, 5 for those that run where nothing else wants the processor (sched(7)).
+        func thread(_ task: String) throws -> Thread {
             let stat = try String(contentsOfFile: "/proc/\(task)/stat", encoding: .utf8)
             let parts = stat.split(whereSeparator: { $0 == "(" || $0 == ")" })
-            return (String(parts[1]), try #require(Int(parts[2].split(separator: " ")[16])))
+            let fields = parts[2].split(separator: " ").map { Int($0) }
+            return Thread(
+                name: String(parts[1]), nice: try #require(fields[16]), policy: try #require(fields[38]))
         }
         let folder = try TemporaryFolder()
         let program = try await Program.user(
@@ -106,13 +114,16 @@ struct ProgramTests {
             for client in 0..<8 { group.addTask { _ = try await signUp(program, ["a\(client)", "b\(client)"]) } }
             try await group.waitForAll()
         }
-        let own = try niceness("\(run.pid)").nice
+        let own = try thread("\(run.pid)").nice
         let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(run.pid)/task")
-        let threads = tasks.compactMap { try? niceness("\(run.pid)/task/\($0)") }
+        let threads = tasks.compactMap { try? thread("\(run.pid)/task/\($0)") }
         // Where it may, libdispatch raises some of its own.
         let yielding = threads.filter { $0.nice > own }
-        #expect(yielding.count == PasswordHasher.threadsStandard)
         #expect(yielding.allSatisfy { $0.name.hasPrefix("passwords-") && $0.nice == min(19, own + 10) }, "\(yielding)")
+        let idle = threads.filter { $0.policy == 5 }
+        #expect(idle.count == PasswordHasher.threadsStandard)
+        #expect(idle.allSatisfy { $0.name == "passwords-idle" }, "\(idle)")
+        #expect(yielding.count == 2 * PasswordHasher.threadsStandard)
         #expect(try await run.stop() == 0)
     }
 

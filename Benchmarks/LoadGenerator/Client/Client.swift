@@ -17,6 +17,10 @@ enum Ending: Sendable {
 /// A call that finds all of them busy waits for one, in turn, until its time is up: from the moment it was planned on.
 /// Lives on its event loop.
 final class Client: ClientConnectionOwner {
+    /// Nanoseconds after which a connection that nothing was sent over is closed: well before servers do, as a request
+    /// that crosses their close is lost (RFC 9112, section 9.3).
+    static let idleMax: Int64 = 30_000_000_000
+
     private let loop: any EventLoop
     private let address: SocketAddress
     private let connectionsMax: Int
@@ -24,6 +28,7 @@ final class Client: ClientConnectionOwner {
     private let bytes: (Kind) -> ByteBuffer
     private let ended: (Call, Ending, _ now: Int64) -> Void
 
+    /// The one that was used last is the last.
     private var idle: [ClientConnection] = []
     private var waiting = CircularBuffer<Call>()
     /// All that are not known to be done, in the order of their deadlines.
@@ -69,7 +74,7 @@ final class Client: ClientConnectionOwner {
         return false
     }
 
-    /// Ends the calls whose time is up.
+    /// Ends the calls whose time is up, and the connections that are not needed.
     func sweep(_ now: Int64) {
         while let call = begun.first, call.isDone || call.planned + timeout <= now {
             begun.removeFirst()
@@ -80,6 +85,10 @@ final class Client: ClientConnectionOwner {
             connection?.abort()
         }
         while let call = waiting.first, call.isDone { waiting.removeFirst() }
+        while let connection = idle.first, connection.idleSince + Self.idleMax <= now {
+            idle.removeFirst()
+            connection.close()
+        }
     }
 
     /// Closes all connections. Calls that have not ended are lost.
@@ -168,6 +177,7 @@ final class Client: ClientConnectionOwner {
         if let call = takeWaiting() {
             send(call, over: connection)
         } else {
+            connection.idleSince = Self.now()
             idle.append(connection)
         }
     }

@@ -43,6 +43,8 @@ final class ClientConnection: ChannelInboundHandler {
     private var reader = ResponseReader()
     private var context: ChannelHandlerContext?
     private(set) var call: Call?
+    /// Nanoseconds of the machine's steady clock when it was free last; the owner's.
+    var idleSince: Int64 = 0
     private var isClosed = false
     /// The server has said that it takes no more.
     private var isEnding = false

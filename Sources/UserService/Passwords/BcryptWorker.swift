@@ -1,4 +1,5 @@
 import CCrypt
+import NIOCore
 import Storage
 
 #if canImport(Glibc)
@@ -16,15 +17,22 @@ import Darwin
 final class BcryptWorker: PooledConnection {
     /// Added to the thread's nice value. Calls that need no hashing then find a processor even while every hashing thread
     /// works, and hashing takes what is left. A thread inherits it from the one that starts it, so nothing that hashing
-    /// threads call may start threads: they resume handlers, which go on on their event loops.
+    /// threads call may start threads, but for ``IdleBcrypt``: they resume handlers, which go on on their event loops.
     private static let niceness: Int32 = 10
+    /// How long a hash may wait for a processor that nobody else wants, before it is made with what this thread's nice
+    /// value entitles it to. Long against the 50 ms that it takes, so that two are seldom made for one; short against the
+    /// 5 s that callers wait.
+    static let patience = TimeAmount.seconds(2)
     /// Longer ones are refused by the library; its bound counts the NUL at the end.
     static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
 
     private let data: UnsafeMutablePointer<crypt_data>
+    private let patience: TimeAmount
+    private let idle: IdleBcrypt?
 
     /// Call it on the thread that will hash: it lowers that thread's priority.
-    init() {
+    init(patience: TimeAmount = BcryptWorker.patience) {
+        self.patience = patience
         // The library asks for zeros before the first call; it erases what it worked with by itself.
         data = .allocate(capacity: 1)
         data.initialize(to: crypt_data())
@@ -35,6 +43,11 @@ final class BcryptWorker: PooledConnection {
         #elseif canImport(Musl)
         _ = setpriority(PRIO_PROCESS, 0, Self.niceness)
         #endif
+        idle = IdleBcrypt(name: "passwords-idle")
+    }
+
+    func close() {
+        idle?.stop()
     }
 
     deinit {
@@ -70,6 +83,7 @@ final class BcryptWorker: PooledConnection {
 
     /// - Returns: what begins with `*` when the library refuses, which no hash does.
     private func crypt(_ password: String, _ setting: String) -> String {
+        if let made = idle?.crypt(password, setting, patience: patience) { return made }
         let output: UnsafeMutablePointer<CChar>? = crypt_r(password, setting, data)
         return output.map { String(cString: $0) } ?? "*0"
     }

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import RPC
 import Storage
 import Synchronization
@@ -41,13 +42,18 @@ final class PasswordHasher: Sendable {
 
     /// Starts nothing yet.
     ///
-    /// - Parameter threads: hashes at the same time; one for each processor, as they yield to everything else.
-    init(threads: Int = PasswordHasher.threadsStandard, queuedPerThread: Int = queuedPerThread, logger: Logger) {
+    /// - Parameters:
+    ///   - threads: hashes at the same time; one for each processor, as they yield to everything else.
+    ///   - patience: how long one may wait for a processor that is free, before it is made beside other work.
+    init(
+        threads: Int = PasswordHasher.threadsStandard, queuedPerThread: Int = queuedPerThread,
+        patience: TimeAmount = BcryptWorker.patience, logger: Logger
+    ) {
         var configuration = PoolConfiguration(name: "passwords", threads: threads)
         configuration.queueCapacity = queuedPerThread * threads
         configuration.waits = Self.waits
         configuration.tracing = .calls(name: "bcrypt", kind: .internal, attributes: [:])
-        pool = ConnectionPool(configuration, logger: logger) { BcryptWorker() }
+        pool = ConnectionPool(configuration, logger: logger) { BcryptWorker(patience: patience) }
         nobody = BcryptHash(Self.nobody)
     }
 

@@ -11,6 +11,22 @@ extern int pthread_setname_np(pthread_t thread, const char *name);
 static inline void shippy_thread_set_name(const char *name) { (void)pthread_setname_np(pthread_self(), name); }
 #endif
 
+/*
+ * Lets the calling thread run only where nothing else wants the processor; false where there is no such class of threads
+ * or a sandbox forbids it. SCHED_IDLE is 5 in Linux (sched(7)); the headers declare it for GNU sources only.
+ */
+#ifdef __linux__
+#include <sched.h>
+#include <stdbool.h>
+static inline bool shippy_thread_run_when_idle(void) {
+    struct sched_param parameters = {0};
+    return pthread_setschedparam(pthread_self(), 5, &parameters) == 0;
+}
+#else
+#include <stdbool.h>
+static inline bool shippy_thread_run_when_idle(void) { return false; }
+#endif
+
 /* mallopt is glibc's, in <malloc.h>, which is not part of Swift's Glibc module. */
 #ifdef __GLIBC__
 #include <malloc.h>

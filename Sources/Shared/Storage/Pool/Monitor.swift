@@ -18,7 +18,7 @@ import Darwin
 /// pointers are allocated once, never change, and are freed when nobody can hold a reference any more.
 package final class Monitor<Value>: @unchecked Sendable {
     /// What a waiting thread wants after it looked at the value.
-    enum Step<Result> {
+    package enum Step<Result> {
         case done(Result)
         case wait
         case waitUntil(NIODeadline)
@@ -63,7 +63,7 @@ package final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Calls `step` until it is done, waiting on `condition` in between. Blocks the thread.
-    func wait<Result>(on condition: Int, _ step: (inout Value) -> Step<Result>) -> Result {
+    package func wait<Result>(on condition: Int, _ step: (inout Value) -> Step<Result>) -> Result {
         check(pthread_mutex_lock(mutex))
         defer { check(pthread_mutex_unlock(mutex)) }
         while true {
@@ -76,10 +76,10 @@ package final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Wakes one thread that waits on `condition`. Call it without the lock.
-    func signal(_ condition: Int) { check(pthread_cond_signal(conditions + condition)) }
+    package func signal(_ condition: Int) { check(pthread_cond_signal(conditions + condition)) }
 
     /// Wakes all threads that wait on `condition`.
-    func broadcast(_ condition: Int) { check(pthread_cond_broadcast(conditions + condition)) }
+    package func broadcast(_ condition: Int) { check(pthread_cond_broadcast(conditions + condition)) }
 
     private func wait(on condition: Int, until instant: NIODeadline) {
         #if canImport(Darwin)

@@ -11,7 +11,7 @@ import Darwin
 /// A thread of its own for code that blocks, apart from event loops and Swift's cooperative threads.
 ///
 /// Why `@unchecked Sendable` holds: `handle` is written by the initializer and only read afterwards.
-final class PoolThread: @unchecked Sendable {
+package final class PoolThread: @unchecked Sendable {
     /// Drivers keep their buffers on the heap; 1 MiB is several times what SQLite, libmongoc and OpenSSL use.
     private static let stackSizeBytes = 1 << 20
 
@@ -29,7 +29,7 @@ final class PoolThread: @unchecked Sendable {
 
     /// - Parameter name: shown by debuggers and `top -H`; Linux keeps the first 15 bytes.
     /// - Throws: ``StorageError`` when the system has no thread left.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(StorageError) {
+    package init(name: String, _ body: @escaping @Sendable () -> Void) throws(StorageError) {
         let start = Unmanaged.passRetained(Start(name: String(name.prefix(15)), body: body))
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
@@ -69,12 +69,12 @@ final class PoolThread: @unchecked Sendable {
     }
 
     /// Waits until the body has returned. Call it once.
-    func join() {
+    package func join() {
         pthread_join(handle, nil)
     }
 
     /// Nobody joins this thread; its memory goes when its body returns.
-    func detach() {
+    package func detach() {
         pthread_detach(handle)
     }
 }

@@ -1,0 +1,120 @@
+import CCrypt
+import CPlatform
+import NIOCore
+import Storage
+
+/// bcrypt on a thread that runs only where nothing else wants the processor.
+///
+/// Linux counts a processor that does nothing but SCHED_IDLE work as free: what wakes up elsewhere is put there, and runs
+/// at once (sched(7)). Behind an ordinary thread, however nice, it would wait for the end of that thread's turn, some
+/// milliseconds. A thread can't leave that class without a privilege and has no claim to any time in it: who waits for a
+/// hash waits only for so long, and then hashes it itself.
+///
+/// The thread takes no lock that an event loop could wait for, and allocates nothing: it may be held up at any point.
+///
+/// Why `@unchecked Sendable` holds: `data` is allocated once and freed when nobody has a reference any more. The thread
+/// works in it while the state is `running`; what it leaves there is read in the state `done`, under the lock.
+final class IdleBcrypt: @unchecked Sendable {
+    private enum State {
+        /// → `asked` by ``crypt(_:_:patience:)``.
+        case idle
+        /// → `running` by the thread, → `idle` when nobody waits any more.
+        case asked(password: String, setting: String)
+        /// → `done`, → `idle` when nobody waits any more.
+        case running
+        /// → `idle` by who waits. The pointer is into `data`.
+        case done(UnsafeMutablePointer<CChar>?)
+    }
+
+    private struct Guarded {
+        var state = State.idle
+        var isAwaited = false
+        var isStopped = false
+    }
+
+    private enum Condition {
+        /// The thread: there is something to do.
+        static var work: Int { 0 }
+        /// Who waits: it is done.
+        static var answer: Int { 1 }
+        static var count: Int { 2 }
+    }
+
+    private let monitor = Monitor(Guarded(), conditions: Condition.count)
+    private let data: UnsafeMutablePointer<crypt_data>
+
+    /// Starts the thread, which runs until ``stop()``.
+    ///
+    /// - Returns: `nil` where there is no such class of threads, or no thread left.
+    init?(name: String) {
+        // The library asks for zeros before the first call; it erases what it worked with by itself.
+        data = .allocate(capacity: 1)
+        data.initialize(to: crypt_data())
+        #if os(Linux)
+        guard let thread = try? PoolThread(name: name, { self.work() }) else { return nil }
+        // A hash that it is at when it is stopped may take long, and nobody needs it.
+        thread.detach()
+        #else
+        return nil
+        #endif
+    }
+
+    deinit {
+        data.deallocate()
+    }
+
+    /// As crypt(3); for one caller at a time, whose thread it blocks.
+    ///
+    /// - Parameter patience: for how long to wait.
+    /// - Returns: `nil` when the thread did not get to it in time, or is still at what nobody waits for any more.
+    func crypt(_ password: String, _ setting: String, patience: TimeAmount) -> String? {
+        let isFree = monitor.withLock { guarded in
+            guard case .idle = guarded.state else { return false }
+            guarded.state = .asked(password: password, setting: setting)
+            guarded.isAwaited = true
+            return true
+        }
+        guard isFree else { return nil }
+        monitor.signal(Condition.work)
+        let end = NIODeadline.now() + patience
+        return monitor.wait(on: Condition.answer) { guarded in
+            if case .done(let output) = guarded.state {
+                guarded.state = .idle
+                return .done(output.map { String(cString: $0) } ?? "*0")
+            }
+            guard NIODeadline.now() >= end else { return .waitUntil(end) }
+            guarded.isAwaited = false
+            if case .asked = guarded.state { guarded.state = .idle }
+            return .done(nil)
+        }
+    }
+
+    /// Ends the thread, when it is done with what it is at.
+    func stop() {
+        monitor.withLock { $0.isStopped = true }
+        monitor.signal(Condition.work)
+    }
+
+    private func work() {
+        // Where a sandbox forbids it, the thread keeps the niceness of the one that started it.
+        _ = shippy_thread_run_when_idle()
+        while let (password, setting) = nextToDo() {
+            let output: UnsafeMutablePointer<CChar>? = crypt_r(password, setting, data)
+            let isAwaited = monitor.withLock { guarded in
+                guarded.state = guarded.isAwaited ? .done(output) : .idle
+                return guarded.isAwaited
+            }
+            if isAwaited { monitor.signal(Condition.answer) }
+        }
+    }
+
+    /// - Returns: `nil` when it was stopped.
+    private func nextToDo() -> (password: String, setting: String)? {
+        monitor.wait(on: Condition.work) { guarded in
+            if guarded.isStopped { return .done(nil) }
+            guard case .asked(let password, let setting) = guarded.state else { return .wait }
+            guarded.state = .running
+            return .done((password, setting))
+        }
+    }
+}
