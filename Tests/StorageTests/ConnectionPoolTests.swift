@@ -59,14 +59,15 @@ private final class FakeConnection: PooledConnection {
     private let store = FakeStore()
 
     private func pool(
-        threads: Int = 1, capacity: Int = 64, _ change: (inout PoolConfiguration) -> Void = { _ in }
+        threads: Int = 1, capacity: Int = 64, logger: Logger = Logger(label: "test"),
+        _ change: (inout PoolConfiguration) -> Void = { _ in }
     ) -> ConnectionPool<FakeConnection> {
         var configuration = PoolConfiguration(name: "test", threads: threads)
         configuration.queueCapacity = capacity
         configuration.backoffMin = .milliseconds(1)
         configuration.backoffMax = .milliseconds(20)
         change(&configuration)
-        return ConnectionPool(configuration, logger: Logger(label: "test")) { [store] in try store.connect() }
+        return ConnectionPool(configuration, logger: logger) { [store] in try store.connect() }
     }
 
     private func hold() { store.state.withLock { $0.isHolding = true } }
@@ -168,17 +169,21 @@ private final class FakeConnection: PooledConnection {
         await pool.shutdown()
     }
 
-    @Test("a full queue refuses with RESOURCE_EXHAUSTED at once")
+    @Test("a full queue refuses with RESOURCE_EXHAUSTED at once, and the log says once that it does")
     func overload() async throws {
-        let pool = pool(capacity: 3)
+        let log = LogCapture()
+        let pool = pool(capacity: 3, logger: log.logger())
         try pool.start()
         hold()
         let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
         #expect(await eventually { pool.gauges.running == 1 })
         let waiting = (0..<3).map { _ in Task { try await pool.run(deadline: .never) { _ in } } }
         #expect(await eventually { pool.gauges.queued == 3 })
-        let error = await #expect(throws: StorageError.self) { try await pool.run(deadline: .never) { _ in } }
-        #expect(error?.status.code == .resourceExhausted)
+        for _ in 0..<3 {
+            let error = await #expect(throws: StorageError.self) { try await pool.run(deadline: .never) { _ in } }
+            #expect(error?.status.code == .resourceExhausted)
+        }
+        #expect(log.text.split(separator: "\n").filter { $0.contains("overloaded") }.count == 1, "\(log.text)")
         letGo()
         for task in waiting + [first] { try await task.value }
         await pool.shutdown()

@@ -21,7 +21,7 @@ struct NetworkAddress: Hashable, Sendable {
         self.low = low
     }
 
-    private static func parse(_ text: Substring) -> NetworkAddress? {
+    fileprivate static func parse(_ text: Substring) -> NetworkAddress? {
         switch try? SocketAddress(ipAddress: String(text), port: 0) {
         case .v4(let address):
             NetworkAddress(
@@ -56,7 +56,7 @@ struct NetworkRange: Hashable, Sendable {
 
     init?(_ text: Substring) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = parts.first, let address = NetworkAddress(first), !first.hasPrefix("[") else { return nil }
+        guard let first = parts.first, let address = NetworkAddress.parse(first) else { return nil }
         // IPv4 begins after the 96 bits of its prefix.
         let before = address.isIPv4 && !first.contains(":") ? 96 : 0
         if parts.count == 2 {

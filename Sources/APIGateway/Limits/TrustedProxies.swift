@@ -32,10 +32,15 @@ enum TrustedProxies: Hashable, Sendable {
         var client = peer
         var hops = 0
         for value in headers["x-forwarded-for"].reversed() {
-            for entry in value.split(separator: ",", omittingEmptySubsequences: false).reversed() {
+            // From the right and no further than needed: a stranger may have written thousands of entries.
+            var rest: Substring? = value[...]
+            while let entries = rest {
+                let comma = entries.utf8.lastIndex(of: UInt8(ascii: ","))
+                let entry = comma.map { entries[entries.utf8.index(after: $0)...] } ?? entries
                 guard isTrusted(client, hops: hops), let next = NetworkAddress(entry.trimmed) else { return client }
                 client = next
                 hops += 1
+                rest = comma.map { entries[..<$0] }
             }
         }
         return client

@@ -4,14 +4,6 @@ import RPC
 import Storage
 import Synchronization
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 /// Hashes passwords on threads of its own, of low priority and behind a bounded queue: a flood of logins slows logins
 /// and sign-ups, and nothing else.
 ///
@@ -57,7 +49,8 @@ final class PasswordHasher: Sendable {
         nobody = BcryptHash(Self.nobody)
     }
 
-    static var threadsStandard: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    /// Processors that this process may use: by its container's limit, where there is one, as event loops are counted.
+    static var threadsStandard: Int { System.coreCount }
 
     /// Times that a password was put through bcrypt, for a metric.
     var runCount: Int { runs.load(ordering: .relaxed) }

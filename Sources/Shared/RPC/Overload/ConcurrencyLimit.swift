@@ -35,7 +35,7 @@ package struct ConcurrencyLimit: Sendable {
     package enum Outcome: Sendable {
         /// It was done.
         case answered
-        /// It was given up at its deadline: it would have taken at least so long.
+        /// It was given up, at its deadline or by its caller: it would have taken at least so long.
         case late
         /// It was refused or failed, which may be quick under any load.
         case other
@@ -86,17 +86,24 @@ package struct ConcurrencyLimit: Sendable {
         return true
     }
 
+    /// - Parameters:
+    ///   - nanoseconds: what it took.
+    ///   - behind: what it took of that beyond this process; all, if not given. It is judged by this, but what a call takes
+    ///     without load is learned from the whole, as the rest is an estimate that may be too high.
     /// - Returns: whether ``allowed`` changed.
-    package mutating func ended(nanoseconds: Int64, _ outcome: Outcome, now: NIODeadline) -> Bool {
+    package mutating func ended(
+        nanoseconds: Int64, behind: Int64? = nil, _ outcome: Outcome, now: NIODeadline
+    ) -> Bool {
         inFlight -= 1
+        let behind = behind ?? nanoseconds
         switch outcome {
         case .answered: break
-        // A caller's own short deadline says nothing.
-        case .late where nanoseconds > threshold: break
+        // A caller's own short patience says nothing.
+        case .late where behind > threshold: break
         case .late, .other: return false
         }
         count += 1
-        if nanoseconds > threshold { slow += 1 }
+        if behind > threshold { slow += 1 }
         // One that takes for ever must not stand for all.
         total &+= Swift.min(nanoseconds, threshold)
         if nanoseconds < quickest { quickest = nanoseconds }

@@ -52,13 +52,13 @@ package final class LoopAdmission: @unchecked Sendable {
         let outcome: ConcurrencyLimit.Outcome =
             switch code {
             case .ok, .notFound, .alreadyExists: .answered
-            case .deadlineExceeded: .late
+            case .deadlineExceeded, .cancelled: .late
             default: .other
             }
         // Its request left at the end of a turn, and what it waited for came in another: what this loop itself takes is
         // no queue behind it, and does not get less by fewer calls of one method.
         let behind = max(1, nanoseconds - 2 * turn.nanoseconds)
-        if limits[method].ended(nanoseconds: behind, outcome, now: now) {
+        if limits[method].ended(nanoseconds: nanoseconds, behind: behind, outcome, now: now) {
             counters[method].limit.store(limits[method].allowed, ordering: .relaxed)
         }
     }

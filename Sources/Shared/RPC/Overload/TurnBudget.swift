@@ -30,6 +30,8 @@ package struct TurnBudget: Sendable {
     private var startedAt = NIODeadline.uptimeNanoseconds(0)
     private var calls = 0
     private var longSince: NIODeadline?
+    /// When the turn that was measured last was over.
+    private var endedAt = NIODeadline.uptimeNanoseconds(0)
     private var overUntil = NIODeadline.uptimeNanoseconds(0)
     /// What turns have lately taken.
     package private(set) var nanoseconds: Int64 = 0
@@ -39,6 +41,8 @@ package struct TurnBudget: Sendable {
     /// Lets a call in, or not.
     package mutating func admit(_ now: NIODeadline) -> Decision {
         guard isMeasuring else {
+            // Nothing is known of the turns since then: the loop may have been idle.
+            if longSince != nil, now - endedAt > Self.patienceAgain { longSince = nil }
             guard longSince != nil || now - startedAt >= Self.sampleInterval else { return .admitted }
             isMeasuring = true
             startedAt = now
@@ -55,6 +59,7 @@ package struct TurnBudget: Sendable {
 
     package mutating func ended(_ now: NIODeadline) {
         isMeasuring = false
+        endedAt = now
         nanoseconds += ((now - startedAt).nanoseconds - nanoseconds) / 4
         if now - startedAt <= Self.budget {
             longSince = nil

@@ -16,14 +16,14 @@ package final class HTTP2Session {
         package var headerListBytesMax: UInt32 = 16 * 1024
         /// Bytes the peer may send on the whole connection before we take them.
         package var connectionWindowBytes: Int32 = 1024 * 1024
+        /// Streams that a peer may reset at once, and for each second after that (CVE-2023-44487, "rapid reset").
+        package var resetBurst: UInt64 = 1_000
+        package var resetsPerSecond: UInt64 = 100
         package init() {}
     }
 
     /// Answers to pings and settings that may wait for a peer that does not read; more is a flood.
     private static let outboundAcknowledgementsMax = 256
-    /// Streams that a peer may reset at once, and for each second after that (CVE-2023-44487, "rapid reset").
-    private static let resetBurst: UInt64 = 1_000
-    private static let resetsPerSecond: UInt64 = 100
 
     private let session: OpaquePointer
     /// Unsafe, as a counted reference would cost two atomic operations for each header field: the connection owns the
@@ -40,7 +40,7 @@ package final class HTTP2Session {
         guard nghttp2_option_new(&option) == 0 else { throw .outOfMemory }
         defer { nghttp2_option_del(option) }
         nghttp2_option_set_max_outbound_ack(option, Self.outboundAcknowledgementsMax)
-        nghttp2_option_set_stream_reset_rate_limit(option, Self.resetBurst, Self.resetsPerSecond)
+        nghttp2_option_set_stream_reset_rate_limit(option, settings.resetBurst, settings.resetsPerSecond)
         nghttp2_option_set_no_closed_streams(option, 1)
         if role == .client { nghttp2_option_set_peer_max_concurrent_streams(option, 100) }
 

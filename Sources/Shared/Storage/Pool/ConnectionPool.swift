@@ -11,6 +11,9 @@ import RPC
 public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     typealias Job = any PoolJob<Connection>
 
+    /// For how long no call must have been refused for a refusal to be news.
+    private static var calmInterval: TimeAmount { .seconds(10) }
+
     /// One queued call, behind a concrete type so that the state machine needs no existential of its own.
     struct Entry: PoolQueueable {
         let job: Job
@@ -25,6 +28,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
         var isJoined = false
         var waits = WaitCounts()
+        /// When a call was refused last because too many waited.
+        var refusedAt: NIODeadline?
     }
 
     /// The monitor's conditions.
@@ -84,6 +89,21 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
             if wakeKeeper { monitor.signal(Condition.keeper) }
         case .refused(let error):
             call.fail(error)
+            if error.kind == .overloaded { noteRefusal(error) }
+        }
+    }
+
+    /// Says it in the log once for as long as it goes on.
+    private func noteRefusal(_ error: StorageError) {
+        let now = NIODeadline.now()
+        let isFirst = monitor.withLock { guarded in
+            defer { guarded.refusedAt = now }
+            return guarded.refusedAt.map { now - $0 >= Self.calmInterval } ?? true
+        }
+        if isFirst {
+            logger.warning(
+                "overloaded: calls are refused",
+                metadata: ["pool": "\(configuration.name)", "error": "\(error.message)"])
         }
     }
 

@@ -82,7 +82,7 @@ struct PoolState<Job: PoolQueueable> {
     var expectedWait: Int64 { bound.wait(queued: queue.count, threads: readyCount) }
 
     /// Calls wait however long they have to, as long as there is room in the queue.
-    mutating func liftWaitBound() { bound = WaitBound(nil) }
+    mutating func liftWaitBound() { bound = WaitBound(nil, batchSizeMax: configuration.batchSizeMax) }
 
     mutating func start(now: NIODeadline) {
         precondition(phase == .new, "a pool is started once")
@@ -152,7 +152,10 @@ struct PoolState<Job: PoolQueueable> {
     ) -> WorkerStep {
         runningCount -= finished
         if workers[index] == .idle { endIdling(index) }
-        while batch.count < configuration.batchSizeMax, let job = queue.popFirst() { batch.append(job) }
+        while batch.count < configuration.batchSizeMax, let job = queue.popFirst() {
+            // What nobody waits for takes no time, and must not count as a call that took none.
+            if !job.isAbandoned { batch.append(job) }
+        }
         guard batch.isEmpty else {
             runningCount += batch.count
             return .run

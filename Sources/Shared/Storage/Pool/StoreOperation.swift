@@ -6,7 +6,7 @@ import Tracing
 package struct StoreOperation: Sendable {
     /// `mongodb` or `postgresql`.
     let system: String
-    let database: String?
+    private(set) var database: String?
     /// `insert`, `SELECT`, …
     let operation: String
     /// The collection or table; `nil` for what is about none.
@@ -22,6 +22,13 @@ package struct StoreOperation: Sendable {
         self.operation = operation
         self.collection = collection
         self.summary = summary ?? collection.map { "\(operation) \($0)" } ?? operation
+    }
+
+    /// The same, in a database.
+    package func on(_ database: String) -> StoreOperation {
+        var operation = self
+        operation.database = database
+        return operation
     }
 
     /// Runs `body` on a pool's thread, as a span where the call is of a recorded trace.

@@ -76,7 +76,7 @@ struct WaitBound {
         let now = now()
         let since = waitingSince ?? now
         waitingSince = since
-        if deadline != .distantFuture, now + .nanoseconds(wait) > deadline { return .tooLate }
+        if deadline != .distantFuture, now + .nanoseconds(wait + nanosecondsPerBatch) > deadline { return .tooLate }
         guard queued >= waits.callsPerThread * threads else { return nil }
         if wait > TimeAmount(waits.burst).nanoseconds { return .tooLong }
         if wait > TimeAmount(waits.sustained).nanoseconds, now - since >= TimeAmount(waits.patience) { return .tooLong }

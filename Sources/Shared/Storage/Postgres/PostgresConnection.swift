@@ -31,6 +31,8 @@ public final class PostgresConnection: PooledConnection {
     private static let retryPauseMillisecondsMax = 100.0
 
     private let handle: PostgresHandle
+    /// Names it in traces.
+    private let database: String
     private var isPrepared: [Bool] = []
     /// Of the call that runs now.
     private var deadline = Deadline.never
@@ -43,6 +45,7 @@ public final class PostgresConnection: PooledConnection {
     /// - Throws: ``StorageError`` of kind `.refused` or `.connectionLost`.
     init(_ address: PostgresAddress, application: String) throws(StorageError) {
         handle = try Self.connect(address, application: application)
+        database = address.database
         let end = Deadline.after(Self.pingTimeout)
         _ = try handle.run(
             "SET idle_in_transaction_session_timeout = \(Self.idleTransactionMilliseconds)", until: end)
@@ -136,7 +139,7 @@ public final class PostgresConnection: PooledConnection {
     private func send(
         _ query: PostgresQuery, _ parameters: PostgresParameters
     ) throws(StorageError) -> PostgresResult {
-        try StoreOperation.run(query.operation) { () throws(StorageError) in try sendNow(query, parameters) }
+        try StoreOperation.run(query.operation.on(database)) { () throws(StorageError) in try sendNow(query, parameters) }
     }
 
     private func sendNow(
@@ -190,14 +193,14 @@ public final class PostgresConnection: PooledConnection {
         _ isolation: PostgresIsolation, _ body: (PostgresConnection) throws -> Value
     ) throws -> Value {
         conflict = nil
-        try StoreOperation.run(.begin) { () throws(StorageError) in
+        try StoreOperation.run(.begin.on(database)) { () throws(StorageError) in
             _ = try handle.run(isolation.begin, until: deadline)
         }
         isInTransaction = true
         defer { isInTransaction = false }
         do {
             let value = try body(self)
-            let tag = try StoreOperation.run(.commit) { () throws(StorageError) in
+            let tag = try StoreOperation.run(.commit.on(database)) { () throws(StorageError) in
                 try noting { () throws(StorageError) in try handle.run("COMMIT", until: deadline).command }
             }
             // A transaction in which a statement failed is rolled back, whoever asks for what.
@@ -212,7 +215,7 @@ public final class PostgresConnection: PooledConnection {
     private func rollBack() {
         let end = max(deadline, .after(Self.rollbackGrace))
         do throws(StorageError) {
-            try StoreOperation.run(.rollback) { () throws(StorageError) in
+            try StoreOperation.run(.rollback.on(database)) { () throws(StorageError) in
                 _ = try handle.run("ROLLBACK", until: end)
             }
         } catch {

@@ -2,13 +2,15 @@ import Logging
 import Synchronization
 
 /// Keeps every line at every level, with its metadata.
-final class LogCapture: Sendable {
+public final class LogCapture: Sendable {
     private let lines = Mutex<[String]>([])
 
-    var text: String { lines.withLock { $0.joined(separator: "\n") } }
-    var isEmpty: Bool { lines.withLock(\.isEmpty) }
+    public var text: String { lines.withLock { $0.joined(separator: "\n") } }
+    public var isEmpty: Bool { lines.withLock(\.isEmpty) }
 
-    func logger() -> Logger {
+    public init() {}
+
+    public func logger() -> Logger {
         Logger(label: "test") { _ in Handler(capture: self) }
     }
 
