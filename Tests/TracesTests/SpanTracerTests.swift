@@ -126,6 +126,21 @@ struct SpanTracerTests {
         #expect(details.links.count == 128 && details.droppedLinks == 872)
     }
 
+    @Test("of a long text the beginning is kept, also where it is all one character")
+    func oneCharacter() {
+        let text = "a" + String(repeating: "\u{301}", count: 8_192)
+        #expect(text.count == 1)
+        let kept = SpanDetails.bounded(text)
+        // Scalars of two bytes follow the letter, so the last one doesn't fit.
+        #expect(kept.utf8.count == 1_023)
+        #expect(text.utf8.starts(with: kept.utf8))
+        // Scalars of four bytes, cut at each place.
+        for (shift, length) in [(0, 1_024), (1, 1_021), (2, 1_022), (3, 1_023)] {
+            let ships = String(repeating: "x", count: shift) + String(repeating: "🚢", count: 1_000)
+            #expect(SpanDetails.bounded(ships).utf8.count == length)
+        }
+    }
+
     @Test("an error's text is kept out, its type is not")
     func errors() throws {
         struct Secretive: Error { var password = "hunter2" }
