@@ -21,9 +21,13 @@ package final class PoolCallTrace: Sendable {
     /// When a thread took it; 0 before.
     private let takenNanoseconds = Atomic<UInt64>(0)
 
-    /// `nil` where the current task works for no recorded span.
-    init?(_ configuration: PoolConfiguration) {
+    /// `nil` where the current task works for no recorded span. An initializer that fails would allocate even then.
+    static func make(_ configuration: PoolConfiguration) -> PoolCallTrace? {
         guard let parent = TraceSpan.current else { return nil }
+        return PoolCallTrace(parent, configuration)
+    }
+
+    private init(_ parent: TraceSpan, _ configuration: PoolConfiguration) {
         self.parent = parent
         self.configuration = configuration
         queuedNanoseconds = DefaultTracerClock.now.nanosecondsSinceEpoch
