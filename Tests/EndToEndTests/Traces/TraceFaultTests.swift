@@ -110,6 +110,8 @@ struct TraceFaultTests {
         for span in spans {
             #expect(span.service == "harbour" && span.resource["team"] == "a b")
             #expect(span.resource["deployment.environment.name"] == "test")
+            #expect(span.resource["telemetry.sdk.name"] == "shippy")
+            #expect(span.resource["telemetry.sdk.language"] == "swift")
             #expect(span.headers["x-api-key"] == "open,sesame")
         }
         #expect(!fixture.runs.contains { $0.output.contains("sesame") })
