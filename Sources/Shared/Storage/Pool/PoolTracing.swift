@@ -10,6 +10,12 @@ public enum PoolTracing: Sendable {
     case calls(name: String, kind: SpanKind, attributes: SpanAttributes)
 }
 
+/// What a call answers that may have failed although nothing was thrown; looked at for the call's span alone.
+package protocol TracedOutcome {
+    /// Why it failed, of few values; `nil` when it did not.
+    var failure: String? { get }
+}
+
 /// A call of a recorded trace on its way through a pool.
 package final class PoolCallTrace: Sendable {
     /// The call that this thread works on; `nil` where it is of no recorded trace.
