@@ -46,11 +46,11 @@ struct GatewayTrace: Sendable {
         span.end()
     }
 
-    /// The path with names in place of what callers choose; `nil` where there is none.
+    /// The path with names in place of what callers choose, as metrics have it; `nil` where there is none.
     private static func route(of request: HTTPRequest, _ table: RouteTable) -> String? {
-        if request.path == "/rpc" { return "/rpc" }
+        if request.path == GatewayPath.rpc.route { return GatewayPath.rpc.route }
         let entry = try? table.find(path: request.path)
-        return entry == nil ? nil : "/{service}/{Service}/{Method}"
+        return entry == nil ? nil : GatewayPath.method.route
     }
 
     private static func host(of peer: String) -> String {
