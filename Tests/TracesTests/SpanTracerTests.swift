@@ -80,6 +80,16 @@ struct SpanTracerTests {
         #expect(try !tracer("parentbased_always_on").arrival(String(future), nil).isUnchanged)
     }
 
+    @Test("who leaves a sampled trace out says so under an id of its own")
+    func leftOut() throws {
+        let arrival = try tracer("always_off").arrival(Self.sampled, "a=b")
+        #expect(!arrival.isRecorded && !arrival.isUnchanged && arrival.state == "a=b")
+        #expect(!arrival.identity.isSampled && arrival.identity.traceID == Self.trace)
+        #expect(arrival.identity.spanID != TraceParent(Self.sampled)?.spanID && arrival.identity.spanID != 0)
+        // Nothing is changed here.
+        #expect(try tracer("always_off").arrival(Self.unsampled, nil).identity.text == Self.unsampled)
+    }
+
     @Test("a span is the child of the one it came from, and is finished once")
     func parents() throws {
         let tracer = try tracer("parentbased_always_on")
