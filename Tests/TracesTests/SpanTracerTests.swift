@@ -51,17 +51,21 @@ struct SpanTracerTests {
     @Test("a ratio takes its share, and the same traces whoever asks")
     func share() throws {
         let (few, more) = (
-            try tracer("traceidratio", share: 0.01), try tracer("parentbased_traceidratio", share: 0.05)
+            try #require(Sampler("traceidratio", share: 0.01)),
+            try #require(Sampler("parentbased_traceidratio", share: 0.05))
         )
-        var counts = (few: 0, more: 0)
+        var counts = (few: 0, more: 0, strays: 0)
         for _ in 0..<100_000 {
             let id = TraceIDs.root { _ in false }
-            let (isFew, isMore) = (few.arrival(id.text, nil).isRecorded, more.arrival(nil, nil).isRecorded)
+            let (isFew, isMore) = (few.decide(traceLow: id.traceLow), more.decide(traceLow: id.traceLow))
             if isFew { counts.few += 1 }
             if isMore { counts.more += 1 }
+            if isFew && !isMore { counts.strays += 1 }
         }
         #expect((800...1_200).contains(counts.few))
         #expect((4_500...5_500).contains(counts.more))
+        // Who records less records nothing that others leave out.
+        #expect(counts.strays == 0)
         #expect(Sampler("traceidratio", share: 1.5) == nil && Sampler("traceidratio", share: -0.1) == nil)
         #expect(Sampler("traceidratio", share: .nan) == nil && Sampler("sometimes") == nil)
     }

@@ -14,9 +14,6 @@ public final class SpanTracer: Tracer {
         self.sampler = buffer == nil ? .never : sampler
     }
 
-    /// Whether spans of sampled traces are kept.
-    public var isRecording: Bool { buffer != nil }
-
     // MARK: What comes from outside
 
     /// A request as it came in, and what becomes of its trace.
