@@ -1,4 +1,5 @@
 import HTTP
+import NIOCore
 import NIOHTTP1
 import RPC
 import Traces
@@ -8,9 +9,11 @@ import Tracing
 struct GatewayTrace: Sendable {
     private let tracer: SpanTracer
     private let scheme: String
+    private let proxies: TrustedProxies?
 
     init(_ configuration: GatewayConfiguration) {
         tracer = configuration.tracer
+        proxies = configuration.trustedProxies
         scheme = configuration.http.tls == nil ? "http" : "https"
     }
 
@@ -31,7 +34,7 @@ struct GatewayTrace: Sendable {
             span.set("server.address", .string(HostPort(host)?.host ?? host))
             if let port = HostPort(host)?.port { span.set("server.port", .int64(Int64(port))) }
         }
-        span.set("client.address", .string(Self.host(of: request.peer)))
+        span.set("client.address", .string(client(of: request)))
         return span
     }
 
@@ -46,14 +49,32 @@ struct GatewayTrace: Sendable {
         span.end()
     }
 
-    /// The path with names in place of what callers choose; `nil` where there is none.
+    /// The path with names in place of what callers choose, as metrics have it; `nil` where there is none.
     private static func route(of request: HTTPRequest, _ table: RouteTable) -> String? {
-        if request.path == "/rpc" { return "/rpc" }
+        if request.path == GatewayPath.rpc.route { return GatewayPath.rpc.route }
         let entry = try? table.find(path: request.path)
-        return entry == nil ? nil : "/{service}/{Service}/{Method}"
+        return entry == nil ? nil : GatewayPath.method.route
     }
 
-    private static func host(of peer: String) -> String {
-        HostPort(peer)?.host ?? peer
+    /// Whom the request is from, as far as the proxies before the gateway are believed.
+    private func client(of request: HTTPRequest) -> String {
+        let peer = HostPort(request.peer)?.host ?? request.peer
+        guard let proxies, let address = NetworkAddress(request.peer[...]) else { return peer }
+        return proxies.client(peer: address, headers: request.headers).text ?? peer
+    }
+}
+
+extension NetworkAddress {
+    /// As people write it.
+    var text: String? {
+        var bytes = ByteBuffer()
+        if isIPv4 {
+            bytes.writeInteger(UInt32(truncatingIfNeeded: low))
+        } else {
+            bytes.writeInteger(high)
+            bytes.writeInteger(low)
+        }
+        let address = try? SocketAddress(packedIPAddress: bytes, port: 0)
+        return address?.ipAddress
     }
 }

@@ -51,17 +51,21 @@ struct SpanTracerTests {
     @Test("a ratio takes its share, and the same traces whoever asks")
     func share() throws {
         let (few, more) = (
-            try tracer("traceidratio", share: 0.01), try tracer("parentbased_traceidratio", share: 0.05)
+            try #require(Sampler("traceidratio", share: 0.01)),
+            try #require(Sampler("parentbased_traceidratio", share: 0.05))
         )
-        var counts = (few: 0, more: 0)
+        var counts = (few: 0, more: 0, strays: 0)
         for _ in 0..<100_000 {
             let id = TraceIDs.root { _ in false }
-            let (isFew, isMore) = (few.arrival(id.text, nil).isRecorded, more.arrival(nil, nil).isRecorded)
+            let (isFew, isMore) = (few.decide(traceLow: id.traceLow), more.decide(traceLow: id.traceLow))
             if isFew { counts.few += 1 }
             if isMore { counts.more += 1 }
+            if isFew && !isMore { counts.strays += 1 }
         }
         #expect((800...1_200).contains(counts.few))
         #expect((4_500...5_500).contains(counts.more))
+        // Who records less records nothing that others leave out.
+        #expect(counts.strays == 0)
         #expect(Sampler("traceidratio", share: 1.5) == nil && Sampler("traceidratio", share: -0.1) == nil)
         #expect(Sampler("traceidratio", share: .nan) == nil && Sampler("sometimes") == nil)
     }
@@ -78,6 +82,16 @@ struct SpanTracerTests {
         #expect(try !tracer("parentbased_always_on").arrival(Self.unsampled, "==").isUnchanged)
         let future = "cc" + Self.unsampled.dropFirst(2)
         #expect(try !tracer("parentbased_always_on").arrival(String(future), nil).isUnchanged)
+    }
+
+    @Test("who leaves a sampled trace out says so under an id of its own")
+    func leftOut() throws {
+        let arrival = try tracer("always_off").arrival(Self.sampled, "a=b")
+        #expect(!arrival.isRecorded && !arrival.isUnchanged && arrival.state == "a=b")
+        #expect(!arrival.identity.isSampled && arrival.identity.traceID == Self.trace)
+        #expect(arrival.identity.spanID != TraceParent(Self.sampled)?.spanID && arrival.identity.spanID != 0)
+        // Nothing is changed here.
+        #expect(try tracer("always_off").arrival(Self.unsampled, nil).identity.text == Self.unsampled)
     }
 
     @Test("a span is the child of the one it came from, and is finished once")
@@ -124,6 +138,21 @@ struct SpanTracerTests {
         #expect(details.attributes.count == 128 && details.droppedAttributes == 872)
         #expect(details.events.count == 128 && details.droppedEvents == 872)
         #expect(details.links.count == 128 && details.droppedLinks == 872)
+    }
+
+    @Test("of a long text the beginning is kept, also where it is all one character")
+    func oneCharacter() {
+        let text = "a" + String(repeating: "\u{301}", count: 8_192)
+        #expect(text.count == 1)
+        let kept = SpanDetails.bounded(text)
+        // Scalars of two bytes follow the letter, so the last one doesn't fit.
+        #expect(kept.utf8.count == 1_023)
+        #expect(text.utf8.starts(with: kept.utf8))
+        // Scalars of four bytes, cut at each place.
+        for (shift, length) in [(0, 1_024), (1, 1_021), (2, 1_022), (3, 1_023)] {
+            let ships = String(repeating: "x", count: shift) + String(repeating: "🚢", count: 1_000)
+            #expect(SpanDetails.bounded(ships).utf8.count == length)
+        }
     }
 
     @Test("an error's text is kept out, its type is not")

@@ -55,3 +55,6 @@ final class MailTransport: Sendable {
         }.value
     }
 }
+
+/// A try that came to nothing is an outcome, not an error, and still shows as one in traces.
+extension SMTPOutcome: TracedOutcome {}

@@ -21,7 +21,8 @@ public struct SpanDetails: Sendable {
     static let attributesMax = 128
     static let eventsMax = 128
     static let linksMax = 128
-    /// Of a text, in bytes, and of a list, in elements; the rest is left out. What waits for a collector is thereby bounded.
+    /// Of a text, in bytes, and of a list, in elements; the rest is left out. What waits for a collector is thereby
+    /// bounded.
     static let textBytesMax = 1_024
     static let listMax = 128
 
@@ -87,11 +88,12 @@ public struct SpanDetails: Sendable {
         }
     }
 
-    /// Ends at a whole character.
+    /// Ends between Unicode scalars, not characters: one character may be as long as the text, and finding where it
+    /// begins takes long.
     static func bounded(_ text: String) -> String {
         guard text.utf8.count > textBytesMax else { return text }
         var end = text.utf8.index(text.startIndex, offsetBy: textBytesMax)
-        while end.samePosition(in: text) == nil { end = text.utf8.index(before: end) }
+        while text.utf8[end] & 0xC0 == 0x80 { end = text.utf8.index(before: end) }
         return String(text[..<end])
     }
 }

@@ -5,7 +5,7 @@ public struct Sampler: Sendable, Equatable {
     private enum Root: Equatable {
         case always
         case never
-        /// For so many of 2^63 trace ids, seen as numbers by their last 63 bits of the upper end.
+        /// Where the upper 63 bits of a trace id's last 8 bytes are a number below this one, of 2^63.
         case share(UInt64)
     }
 
@@ -13,7 +13,7 @@ public struct Sampler: Sendable, Equatable {
     /// Whether the decision of whoever began the trace stands.
     private let followsParent: Bool
 
-    /// What a sampler is called, and whether it takes a share of traces.
+    /// What samplers are called, all of them.
     public static let names = [
         "always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off",
         "parentbased_traceidratio",

@@ -14,9 +14,6 @@ public final class SpanTracer: Tracer {
         self.sampler = buffer == nil ? .never : sampler
     }
 
-    /// Whether spans of sampled traces are kept.
-    public var isRecording: Bool { buffer != nil }
-
     // MARK: What comes from outside
 
     /// A request as it came in, and what becomes of its trace.
@@ -48,11 +45,11 @@ public final class SpanTracer: Tracer {
         // Who records nothing has no say in what others do.
         let isSampled = buffer == nil ? remote.isSampled : sampler.decide(parent: remote)
         guard isSampled, buffer != nil else {
-            let isUnchanged =
-                isSampled == remote.isSampled && checkedState == state && parent.hasPrefix("00-")
+            let isSame = isSampled == remote.isSampled
+            // Who changes the decision has to do so under an id of its own (W3C Trace Context, section 3.4).
             return Arrival(
-                identity: remote.sampled(isSampled), parentSpanID: 0, state: checkedState, isRecorded: false,
-                isUnchanged: isUnchanged)
+                identity: isSame ? remote : remote.sampled(isSampled).next(), parentSpanID: 0, state: checkedState,
+                isRecorded: false, isUnchanged: isSame && checkedState == state && parent.hasPrefix("00-"))
         }
         return Arrival(
             identity: remote.sampled(true).next(), parentSpanID: remote.spanID, state: checkedState, isRecorded: true,

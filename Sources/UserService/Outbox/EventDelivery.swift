@@ -31,9 +31,10 @@ struct EventDelivery: Sendable {
         let span = tracer?.begin("deliver user.created", kind: .producer, causedBy: event.trace)
         span?.set("messaging.operation.type", "send")
         span?.set("messaging.message.id", .string(event.id))
-        // Where nothing is recorded, logs still show what it came of, and nobody decides anew.
+        // Where nothing is recorded, logs still show what it came of; what was decided about that is not for here to
+        // change.
         var metadata = Metadata()
-        if span == nil, let trace = event.trace { metadata.add("traceparent", trace.sampled(false).text) }
+        if span == nil, let trace = event.trace { metadata.add("traceparent", trace.text) }
         do {
             let metadata = metadata
             try await TraceSpan.within(span) { try await process(Self.message(event), metadata, deadline) }

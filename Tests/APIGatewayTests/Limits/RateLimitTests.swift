@@ -23,6 +23,11 @@ import Testing
         #expect(NetworkAddress(one[...]) == NetworkAddress(other[...]))
     }
 
+    @Test("addresses are written without ports", arguments: ["192.0.2.7", "2001:db8::1", "::1"])
+    func text(_ text: String) {
+        #expect(NetworkAddress(text[...])?.text == text)
+    }
+
     @Test(
         "what is no address",
         arguments: ["", "unknown", "_hidden", "300.1.1.1", "1.2.3.4.5", "example.com:80", "::1::2"])

@@ -110,6 +110,8 @@ struct TraceFaultTests {
         for span in spans {
             #expect(span.service == "harbour" && span.resource["team"] == "a b")
             #expect(span.resource["deployment.environment.name"] == "test")
+            #expect(span.resource["telemetry.sdk.name"] == "shippy")
+            #expect(span.resource["telemetry.sdk.language"] == "swift")
             #expect(span.headers["x-api-key"] == "open,sesame")
         }
         #expect(!fixture.runs.contains { $0.output.contains("sesame") })
@@ -159,6 +161,8 @@ struct TraceFaultTests {
         try await eventually("a try that comes to nothing") {
             receiver.spans.contains { $0.name == "deliver mail" && $0.is_error }
         }
+        // It ended before the one around it.
+        #expect(receiver.spans.contains { $0.name == "smtp send" && $0.is_error })
         try await runs[1].crash()
         try await mail.start()
         runs[1] = try await harbor.email.startReady()

@@ -66,6 +66,20 @@ struct TraceTests {
         }
     }
 
+    @Test("fields with one name are one list of states, and no parent")
+    func severalFields() {
+        var metadata: Metadata = ["traceparent": Self.unsampled, "tracestate": "a=b"]
+        let single = metadata
+        metadata.mergeTrace()
+        #expect(metadata == single)
+        metadata.add("tracestate", "c=d")
+        metadata.mergeTrace()
+        #expect(metadata["tracestate"] == "a=b,c=d" && metadata.count == 2)
+        metadata.add("traceparent", Self.unsampled)
+        metadata.mergeTrace()
+        #expect(metadata["traceparent"] == nil && metadata.count == 1)
+    }
+
     @Test(
         "a server's span is an error where the server is to blame, a client's where the call failed",
         arguments: [

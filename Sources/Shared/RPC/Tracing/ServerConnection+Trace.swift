@@ -8,6 +8,7 @@ extension ServerConnection {
     /// - Returns: `nil` where calls are not traced.
     func beginTrace(_ stream: ServerStream, _ route: ServerRoute) -> TraceParent? {
         guard let tracer = shared.configuration.tracer, route.isTraced else { return nil }
+        stream.metadata.mergeTrace()
         let arrival = tracer.arrival(stream.metadata["traceparent"], stream.metadata["tracestate"])
         if !arrival.isUnchanged { stream.metadata.set(arrival.identity, state: arrival.state) }
         if arrival.isRecorded {

@@ -37,4 +37,20 @@ extension Metadata {
             remove("tracestate")
         }
     }
+
+    /// Makes one field of several: a `tracestate` is a list that may be spread over fields (RFC 9110, section 5.3). Two
+    /// `traceparent` are none, as nobody knows which is meant.
+    mutating func mergeTrace() {
+        var parents = 0
+        var states = 0
+        for (name, _) in self {
+            if name == "traceparent" { parents += 1 }
+            if name == "tracestate" { states += 1 }
+        }
+        if parents > 1 { remove("traceparent") }
+        if states > 1 {
+            let list = filter { $0.name == "tracestate" }.map { $0.value }.joined(separator: ",")
+            set("tracestate", list)
+        }
+    }
 }

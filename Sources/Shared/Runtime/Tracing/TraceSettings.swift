@@ -28,15 +28,23 @@ public struct TraceSettings: Sendable {
     /// A PEM file with the authorities that may vouch for the receiver; `nil` for the system's.
     var authorities: String?
 
-    static let queueRange = 1...1_000_000
-    /// A batch of full spans must fit into a message.
-    static let batchRange = 1...8_192
+    /// Taking a batch moves the rest of the queue, and whoever ends a span meanwhile waits for that.
+    static let queueRange = 1...65_536
+    /// At about 2 KiB for a span, a batch must fit into a message of 4 MiB, which is what receivers take.
+    static let batchRange = 1...1_024
     static let resourceAttributesMax = 128
 
     /// - Parameter name: the program's short name.
     /// - Throws: what can't be used, in one line that names the variable and no secret.
     init(name: String, _ settings: Settings, isDisabled: Bool) throws(ConfigurationError) {
-        resource = [("service.name", settings.variable("OTEL_SERVICE_NAME") ?? "shippy-\(name)")]
+        resource = [
+            ("service.name", settings.variable("OTEL_SERVICE_NAME") ?? "shippy-\(name)"),
+            ("telemetry.sdk.name", "shippy"),
+            ("telemetry.sdk.language", "swift"),
+        ]
+        // What is switched off keeps no program from starting, whatever else is said about it.
+        if isDisabled { return }
+        guard try Self.isExported(settings) else { return }
         sampler = try Self.sampler(settings)
         receiver = try Self.receiver(settings)
         headers = try Self.headers(settings)
@@ -53,20 +61,23 @@ public struct TraceSettings: Sendable {
             settings.variable("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE")
             ?? settings.variable("OTEL_EXPORTER_OTLP_CERTIFICATE")
         try addResource(settings, nameIsSet: settings.variable("OTEL_SERVICE_NAME") != nil)
-        switch settings.variable("OTEL_TRACES_EXPORTER") {
-        case nil, "otlp": break
-        case "none": receiver = nil
-        case let other?:
-            throw ConfigurationError("OTEL_TRACES_EXPORTER: '\(other)' is not an exporter; write otlp or none")
+    }
+
+    private static func isExported(_ settings: Settings) throws(ConfigurationError) -> Bool {
+        guard let name = settings.variable("OTEL_TRACES_EXPORTER") else { return true }
+        switch name.lowercased() {
+        case "otlp": return true
+        case "none": return false
+        default: throw ConfigurationError("OTEL_TRACES_EXPORTER: '\(name)' is not an exporter; write otlp or none")
         }
-        if isDisabled { receiver = nil }
     }
 
     private static func sampler(_ settings: Settings) throws(ConfigurationError) -> Sampler {
-        let name = settings.variable("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on"
+        let text = settings.variable("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on"
+        let name = text.lowercased()
         guard Sampler.names.contains(name) else {
             throw ConfigurationError(
-                "OTEL_TRACES_SAMPLER: '\(name)' is not a sampler; known are \(Sampler.names.joined(separator: ", "))")
+                "OTEL_TRACES_SAMPLER: '\(text)' is not a sampler; known are \(Sampler.names.joined(separator: ", "))")
         }
         let argument = settings.variable("OTEL_TRACES_SAMPLER_ARG")
         guard name.hasSuffix("ratio"), let argument else { return Sampler(name) ?? .standard }
@@ -84,15 +95,19 @@ public struct TraceSettings: Sendable {
                 throw ConfigurationError(
                     "\(variable): it is not http://HOST:PORT or https://HOST:PORT, such as http://jaeger:4317")
             }
-            for protocolVariable in ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"] {
-                guard let name = settings.variable(protocolVariable) else { continue }
-                guard name == "grpc" else {
-                    throw ConfigurationError("\(protocolVariable): '\(name)' is not spoken here; the only one is grpc")
-                }
-            }
+            try checkProtocol(settings)
             return receiver
         }
         return nil
+    }
+
+    private static func checkProtocol(_ settings: Settings) throws(ConfigurationError) {
+        for variable in ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"] {
+            guard let name = settings.variable(variable) else { continue }
+            // The first one that is set counts: the other is about what is not traces.
+            if name.lowercased() == "grpc" { return }
+            throw ConfigurationError("\(variable): '\(name)' is not spoken here; the only one is grpc")
+        }
     }
 
     private static func headers(_ settings: Settings) throws(ConfigurationError) -> Metadata {

@@ -70,7 +70,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     public func run<Value: Sendable>(
         deadline: Deadline, _ body: @escaping @Sendable (Connection) throws -> Value
     ) async throws -> Value {
-        let call = QueuedCall(deadline: deadline, trace: PoolCallTrace(configuration), body: body)
+        let call = QueuedCall(deadline: deadline, trace: PoolCallTrace.make(configuration), body: body)
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 if call.arm(continuation) { submit(call) }

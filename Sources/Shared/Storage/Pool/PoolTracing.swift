@@ -10,6 +10,12 @@ public enum PoolTracing: Sendable {
     case calls(name: String, kind: SpanKind, attributes: SpanAttributes)
 }
 
+/// What a call answers that may have failed although nothing was thrown; looked at for the call's span alone.
+package protocol TracedOutcome {
+    /// Why it failed, of few values; `nil` when it did not.
+    var failure: String? { get }
+}
+
 /// A call of a recorded trace on its way through a pool.
 package final class PoolCallTrace: Sendable {
     /// The call that this thread works on; `nil` where it is of no recorded trace.
@@ -21,9 +27,13 @@ package final class PoolCallTrace: Sendable {
     /// When a thread took it; 0 before.
     private let takenNanoseconds = Atomic<UInt64>(0)
 
-    /// `nil` where the current task works for no recorded span.
-    init?(_ configuration: PoolConfiguration) {
+    /// `nil` where the current task works for no recorded span. An initializer that fails would allocate even then.
+    static func make(_ configuration: PoolConfiguration) -> PoolCallTrace? {
         guard let parent = TraceSpan.current else { return nil }
+        return PoolCallTrace(parent, configuration)
+    }
+
+    private init(_ parent: TraceSpan, _ configuration: PoolConfiguration) {
         self.parent = parent
         self.configuration = configuration
         queuedNanoseconds = DefaultTracerClock.now.nanosecondsSinceEpoch

@@ -25,7 +25,8 @@ protocol PoolJob<Connection>: AnyObject, PoolQueueable, Sendable {
 /// Why `@unchecked Sendable` holds, and why the continuation is resumed once:
 /// - `continuation` is written once, in `arm`, before `state` becomes `.waiting` with release order. It is read only by
 ///   the party that moved `state` from `.waiting` to `.answered` (acquire order), and there is one such party.
-/// - `outcome` and `span` are touched by one worker only: the queue hands a job to one worker, which executes and then completes it.
+/// - `outcome` and `span` are touched by one worker only: the queue hands a job to one worker, which executes and then
+///   completes it.
 final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendable {
     private enum State {
         /// No continuation yet. → `waiting` by `arm`, → `answered` by `abandon`.
@@ -94,8 +95,20 @@ final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendabl
 
     func complete() {
         guard let outcome else { return }
-        if case .failure(let error) = outcome { span?.end(error) } else { span?.end() }
+        if let span { Self.end(span, outcome) }
         _ = answer(outcome)
+    }
+
+    private static func end(_ span: TraceSpan, _ outcome: Result<Value, any Error>) {
+        switch outcome {
+        case .success(let value):
+            if let failure = (value as? any TracedOutcome)?.failure {
+                span.end(failedWith: failure)
+            } else {
+                span.end()
+            }
+        case .failure(let error): span.end(error)
+        }
     }
 
     func fail(_ error: any Error) {

@@ -7,21 +7,21 @@ package struct StoreOperation: Sendable {
     /// `mongodb` or `postgresql`.
     let system: String
     private(set) var database: String?
-    /// `insert`, `SELECT`, …
-    let operation: String
+    /// `insert`, `SELECT`, …; `nil` for what does several things.
+    let operation: String?
     /// The collection or table; `nil` for what is about none.
     let collection: String?
     /// Names the span.
     let summary: String
 
     package init(
-        system: String, database: String? = nil, operation: String, collection: String?, summary: String? = nil
+        system: String, database: String? = nil, operation: String?, collection: String?, summary: String? = nil
     ) {
         self.system = system
         self.database = database
         self.operation = operation
         self.collection = collection
-        self.summary = summary ?? collection.map { "\(operation) \($0)" } ?? operation
+        self.summary = summary ?? [operation, collection].compactMap { $0 }.joined(separator: " ")
     }
 
     /// The same, in a database.
@@ -52,7 +52,7 @@ package struct StoreOperation: Sendable {
     private func begin(_ call: PoolCallTrace) -> TraceSpan {
         let span = call.begin(summary, .client)
         span.set("db.system.name", .string(system))
-        span.set("db.operation.name", .string(operation))
+        if let operation { span.set("db.operation.name", .string(operation)) }
         span.set("db.query.summary", .string(summary))
         if let collection { span.set("db.collection.name", .string(collection)) }
         if let database { span.set("db.namespace", .string(database)) }

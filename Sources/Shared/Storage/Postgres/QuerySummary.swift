@@ -9,6 +9,8 @@ struct QuerySummary {
     private static let lengthMax = 255
 
     private var verbs: [(verb: String, table: String?)] = []
+    /// There may be tables that ``verbs`` doesn't name.
+    private var isJoined = false
 
     init(_ sql: String) {
         let tokens = Self.tokens(sql)
@@ -23,6 +25,7 @@ struct QuerySummary {
             case "FROM" where before == "DELETE": verbs.append(("DELETE", next.word))
             case "FROM" where verbs.last?.verb == "SELECT" && verbs.last?.table == nil:
                 verbs[verbs.count - 1].table = next.table
+            case "FROM", "JOIN", "USING": isJoined = true
             default: break
             }
         }
@@ -54,9 +57,11 @@ struct QuerySummary {
     var operation: StoreOperation {
         let summary = verbs.map { verb in verb.table.map { "\(verb.verb) \($0)" } ?? verb.verb }
         let text = String(summary.joined(separator: " ").prefix(Self.lengthMax))
+        // Of several, none is what the whole is about.
+        let only = verbs.count == 1 ? verbs.first : nil
         return StoreOperation(
-            system: "postgresql", operation: verbs.first?.verb ?? "OTHER",
-            collection: verbs.first { $0.table != nil }?.table, summary: text.isEmpty ? "OTHER" : text)
+            system: "postgresql", operation: only?.verb, collection: isJoined ? nil : only?.table,
+            summary: text.isEmpty ? "OTHER" : text)
     }
 }
 
