@@ -30,7 +30,7 @@ BREAKS = [
     ("no summary", lambda p: rule(p)["annotations"].pop("summary"), "no summary"),
     ("no description", lambda p: rule(p)["annotations"].pop("description"), "no description"),
     ("a runbook of another's", lambda p: put(rule(p)["annotations"], "runbook_url", "docs/operations.md#x"), "runbook_url"),
-    ("an alert that does not wait", lambda p: rule(p).pop("for"), "no 'for'"),
+    ("an alert that does not wait", lambda p: rule(p, "ShippyPoolDisconnected").pop("for"), "no 'for'"),
     ("a rule that reads other programs too", lambda p: put(rule(p), "expr", 'pool_queued{pool="p"} > 1'), "from other jobs"),
     ("two of a name", lambda p: p["alerts"]["groups"][0]["rules"].append(rule(p)), "two of that name"),
     ("an alert that nobody explains", lambda p: put(p, "document", p["document"].replace("### ShippyMailAge\n", "")),
