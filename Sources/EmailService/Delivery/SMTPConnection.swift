@@ -117,7 +117,7 @@ final class SMTPConnection: PooledConnection {
         return cleaned("\(stage): \(said)", recipient: recipient)
     }
 
-    /// One line, short, and without recipient and login even if a server repeats them: logs have more readers than mails.
+    /// One line, short, and without recipient and login even if a server repeats them: many may read a log.
     private func cleaned(_ text: String, recipient: String) -> String {
         var text = text
         text.replaceAll(recipient, with: "…")
