@@ -101,6 +101,8 @@ struct LoggingTests {
     @Test("lines of many threads reach a pipe whole")
     func concurrentLines() async throws {
         let pipe = Pipe()
+        // A megabyte: nothing is lost for want of room.
+        _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, 1031, 1 << 20)
         let output = LogOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor, style: .json)
         let levels = LogLevelSwitch(.info)
         let count = 2_000
@@ -122,6 +124,29 @@ struct LoggingTests {
         try pipe.fileHandleForWriting.close()
         let lines = String(decoding: await reader.value, as: UTF8.self).split(separator: "\n")
         #expect(lines.count == count)
+        for line in lines {
+            #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+        }
+    }
+
+    @Test("a pipe that nobody reads costs lines, which are counted, and makes nobody wait")
+    func fullPipe() throws {
+        let pipe = Pipe()
+        let output = LogOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor, style: .json)
+        let levels = LogLevelSwitch(.info)
+        let registry = MetricsRegistry()
+        CallLog(service: "s", output: output, levels: levels, mode: .none).register(in: registry)
+        let logger = Logger(label: "s") {
+            LineLogHandler(service: "s", label: $0, output: output, levels: levels)
+        }
+        for number in 0..<5_000 { logger.info("line", metadata: ["number": "\(number)"]) }
+        let lost = Int(output.lost.count)
+        #expect(lost > 1_000 && lost < 5_000)
+        #expect(registry.render().contains("log_lines_suppressed_total{reason=\"full\"} \(lost)\n"))
+        try pipe.fileHandleForWriting.close()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let lines = text.split(separator: "\n")
+        #expect(lines.count == 5_000 - lost)
         for line in lines {
             #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
         }
