@@ -53,8 +53,11 @@ struct LoggingTests {
 
     @Test("quotes, backslashes, control characters and any script come through JSON unharmed")
     func escaping() throws {
-        let text = "a\"b\\c\n\r\t\u{0}\u{1b}[31m\u{7f} Ærø 船 🚢 \u{2028}"
+        let text = "a\"b\\c\n\r\t\u{0}\u{1b}[31m\u{7f} \u{80}\u{9b}\u{9f}\u{a0}¿ Ærø 船 🚢 \u{2028}"
         let object = try json(line(text, [text: .string(text)]))
+        var bytes: [UInt8] = []
+        JSONText.append("a\u{9b}2J\u{a0}", to: &bytes)
+        #expect(String(decoding: bytes, as: UTF8.self) == "\"a\\u009b2J\u{a0}\"")
         #expect(object["message"] as? String == text)
         #expect((object["metadata"] as? [String: String])?[text] == text)
     }
@@ -79,10 +82,12 @@ struct LoggingTests {
     @Test("on a terminal a client's control characters do nothing")
     func terminal() {
         var bytes: [UInt8] = []
-        line("evil\u{1b}[2Jtext\nnext", ["key": "a\u{1b}b"]).appendText(to: &bytes)
+        line("evil\u{1b}[2Jtext\nnext", ["key": "a\u{1b}b", "single": "c\u{9b}2Jd\u{80}\u{9f}¿Ûe"])
+            .appendText(to: &bytes)
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(text.contains("evil [2Jtext next"))
         #expect(text.contains("a b"))
+        #expect(text.contains("c 2Jd  ¿Ûe"))
         #expect(text.filter { $0 == "\n" }.count == 1)
     }
 
