@@ -20,6 +20,8 @@ DOCUMENT = "docs/operations.md"
 
 # What Prometheus itself adds to series, and what prometheus.yaml tells it to add.
 TARGET_LABELS = {"job", "instance", "app", "pod", "namespace"}
+# What prometheus.yaml calls the programs.
+JOB = "shippy"
 # Series that Prometheus makes by itself.
 OWN_METRICS = {"up"}
 SEVERITIES = {"critical", "warning"}
@@ -69,6 +71,11 @@ def alert_rules(alerts):
         # What looks back over a time has waited already.
         if "for" not in rule and not re.search(r"\[\d+[mh]\]", rule.get("expr", "")):
             yield f"{name}: it has no 'for', so that a single bad moment rings it"
+        # Prometheus may be shared with programs that have metrics of the same names.
+        expression = rule.get("expr", "")
+        for metric in sorted(set(names(expression)) - {""}):
+            if re.search(rf'\b{metric}\b(?!\{{\s*job="{JOB}")', expression):
+                yield f"{name}: {metric} is also taken from other jobs; begin its selector with job=\"{JOB}\""
 
 
 def sections(alerts, document):

@@ -119,6 +119,15 @@ struct SMTPTests {
                 .recipient, "550 5.1.1 no such user",
                 .refused("naming the recipient: the server answered 550 5.1.1 no such user")
             ),
+            // Logs and the store have more readers than mails.
+            (
+                .recipient, "550 <ewan@example.com> no",
+                .refused("naming the recipient: the server answered 550 <…> no")
+            ),
+            (
+                .data, "550 5.7.1 Ewan@EXAMPLE.com, or ewan@example.com",
+                .refused("handing over the mail: the server answered 550 5.7.1 …, or …")
+            ),
             (.recipient, "450 4.2.0 later", .postponed("naming the recipient: the server answered 450 4.2.0 later")),
             (.data, "554 5.7.1 spam", .refused("handing over the mail: the server answered 554 5.7.1 spam")),
             (.data, "451 4.3.0 busy", .postponed("handing over the mail: the server answered 451 4.3.0 busy")),

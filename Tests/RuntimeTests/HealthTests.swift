@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import Logging
 import NIOCore
 import NIOHTTP1
 import RPC
@@ -120,6 +121,27 @@ struct HealthTests {
         #expect(await ask(.POST, "trace").status == .methodNotAllowed)
         #expect(await ask(.OPTIONS).status == .methodNotAllowed)
         #expect(levels.level == .debug)
+    }
+
+    @Test("a change of the log's level has its line, even to one and from one that would leave it out")
+    func logLevelLine() async throws {
+        let pipe = Pipe()
+        let levels = LogLevelSwitch(.info)
+        let output = LogOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor, style: .json)
+        let logger = Logger(label: "s") { LineLogHandler(service: "s", label: $0, output: output, levels: levels) }
+        let responder = AdminResponder(
+            readiness: Readiness(), metrics: MetricsRegistry(), logLevels: levels, logger: logger)
+        for name in ["critical", "error", "debug"] {
+            let request = HTTPRequest(method: .PUT, path: "/log_level", body: ByteBuffer(string: name))
+            #expect(await responder.respond(to: request).status == .ok)
+            #expect("\(levels.level)" == name)
+        }
+        try pipe.fileHandleForWriting.close()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let lines = text.split(separator: "\n")
+        #expect(lines.count == 3)
+        #expect(lines.first?.contains(#""from":"info","to":"critical""#) == true)
+        #expect(lines.last?.contains(#""from":"error","to":"debug""#) == true)
     }
 
     @Test("each refusal of the HTTP server has its status")

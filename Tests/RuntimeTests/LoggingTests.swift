@@ -53,8 +53,11 @@ struct LoggingTests {
 
     @Test("quotes, backslashes, control characters and any script come through JSON unharmed")
     func escaping() throws {
-        let text = "a\"b\\c\n\r\t\u{0}\u{1b}[31m\u{7f} Ærø 船 🚢 \u{2028}"
+        let text = "a\"b\\c\n\r\t\u{0}\u{1b}[31m\u{7f} \u{80}\u{9b}\u{9f}\u{a0}¿ Ærø 船 🚢 \u{2028}"
         let object = try json(line(text, [text: .string(text)]))
+        var bytes: [UInt8] = []
+        JSONText.append("a\u{9b}2J\u{a0}", to: &bytes)
+        #expect(String(decoding: bytes, as: UTF8.self) == "\"a\\u009b2J\u{a0}\"")
         #expect(object["message"] as? String == text)
         #expect((object["metadata"] as? [String: String])?[text] == text)
     }
@@ -79,10 +82,12 @@ struct LoggingTests {
     @Test("on a terminal a client's control characters do nothing")
     func terminal() {
         var bytes: [UInt8] = []
-        line("evil\u{1b}[2Jtext\nnext", ["key": "a\u{1b}b"]).appendText(to: &bytes)
+        line("evil\u{1b}[2Jtext\nnext", ["key": "a\u{1b}b", "single": "c\u{9b}2Jd\u{80}\u{9f}¿Ûe"])
+            .appendText(to: &bytes)
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(text.contains("evil [2Jtext next"))
         #expect(text.contains("a b"))
+        #expect(text.contains("c 2Jd  ¿Ûe"))
         #expect(text.filter { $0 == "\n" }.count == 1)
     }
 
@@ -101,6 +106,8 @@ struct LoggingTests {
     @Test("lines of many threads reach a pipe whole")
     func concurrentLines() async throws {
         let pipe = Pipe()
+        // A megabyte: nothing is lost for want of room.
+        _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, 1031, 1 << 20)
         let output = LogOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor, style: .json)
         let levels = LogLevelSwitch(.info)
         let count = 2_000
@@ -122,6 +129,29 @@ struct LoggingTests {
         try pipe.fileHandleForWriting.close()
         let lines = String(decoding: await reader.value, as: UTF8.self).split(separator: "\n")
         #expect(lines.count == count)
+        for line in lines {
+            #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+        }
+    }
+
+    @Test("a pipe that nobody reads costs lines, which are counted, and makes nobody wait")
+    func fullPipe() throws {
+        let pipe = Pipe()
+        let output = LogOutput(descriptor: pipe.fileHandleForWriting.fileDescriptor, style: .json)
+        let levels = LogLevelSwitch(.info)
+        let registry = MetricsRegistry()
+        CallLog(service: "s", output: output, levels: levels, mode: .none).register(in: registry)
+        let logger = Logger(label: "s") {
+            LineLogHandler(service: "s", label: $0, output: output, levels: levels)
+        }
+        for number in 0..<5_000 { logger.info("line", metadata: ["number": "\(number)"]) }
+        let lost = Int(output.lost.count)
+        #expect(lost > 1_000 && lost < 5_000)
+        #expect(registry.render().contains("log_lines_suppressed_total{reason=\"full\"} \(lost)\n"))
+        try pipe.fileHandleForWriting.close()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let lines = text.split(separator: "\n")
+        #expect(lines.count == 5_000 - lost)
         for line in lines {
             #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
         }

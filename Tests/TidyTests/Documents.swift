@@ -16,13 +16,30 @@ struct Documents {
         }
     }
 
-    @Test("every file that README and CONTRIBUTING link to exists", arguments: ["README.md", "CONTRIBUTING.md"])
+    @Test(
+        "every file and section that README and CONTRIBUTING link to exists",
+        arguments: ["README.md", "CONTRIBUTING.md"])
     func linksExist(document: String) throws {
         let text = try Repository.text(document)
-        for match in text.matches(of: /\]\(([^)#:]+)\)/) {
-            let path = Repository.root + "/" + match.1
-            #expect(FileManager.default.fileExists(atPath: path), "\(document) links to \(match.1)")
+        for match in text.matches(of: /\]\(([^)#:]+)(?:#([^)]*))?\)/) {
+            let path = String(match.1)
+            let isThere = FileManager.default.fileExists(atPath: "\(Repository.root)/\(path)")
+            #expect(isThere, "\(document) links to \(path)")
+            guard let anchor = match.2 else { continue }
+            let headings = try Repository.text(path).split(separator: "\n").filter { $0.hasPrefix("#") }
+            let anchors = headings.map { Self.anchor(of: $0) }
+            #expect(anchors.contains(String(anchor)), "\(document) links to \(path)#\(anchor)")
         }
+    }
+
+    /// What a heading is linked to by: its letters, digits and hyphens in lower case, with hyphens for spaces.
+    private static func anchor(of heading: Substring) -> String {
+        let text = heading.drop { $0 == "#" || $0 == " " }.lowercased()
+        var anchor = ""
+        for character in text where character.isLetter || character.isNumber || "-_ ".contains(character) {
+            anchor.append(character == " " ? "-" : character)
+        }
+        return anchor
     }
 
     @Test("make help shows every target")

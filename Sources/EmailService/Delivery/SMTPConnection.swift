@@ -86,11 +86,12 @@ final class SMTPConnection: PooledConnection {
         _ = shippy_curl_set_pointer(handle, CURLOPT_MAIL_RCPT, nil)
         let isReused = shippy_curl_get_long(handle, CURLINFO_NUM_CONNECTS) == 0
         let outcome = SMTPEnd(
-            code: code, stage: exchange.stage, reply: exchange.replyCode, text: text(code, exchange))
+            code: code, stage: exchange.stage, reply: exchange.replyCode,
+            text: text(code, exchange, recipient: message.recipient.text))
         return (outcome, isReused)
     }
 
-    private func text(_ code: CURLcode, _ exchange: SMTPExchange) -> String {
+    private func text(_ code: CURLcode, _ exchange: SMTPExchange, recipient: String) -> String {
         guard code != CURLE_OK else { return "" }
         if exchange.isLate { return "the time for this try was over before the mail was handed over" }
         let stage =
@@ -113,12 +114,13 @@ final class SMTPConnection: PooledConnection {
             let own = String(cString: errorText)
             said = own.isEmpty ? String(cString: curl_easy_strerror(code)) : own
         }
-        return cleaned("\(stage): \(said)")
+        return cleaned("\(stage): \(said)", recipient: recipient)
     }
 
-    /// One line, short, and without the login even if a server repeats it.
-    private func cleaned(_ text: String) -> String {
+    /// One line, short, and without recipient and login even if a server repeats them: many may read a log.
+    private func cleaned(_ text: String, recipient: String) -> String {
         var text = text
+        text.replaceAll(recipient, with: "…")
         if let login = settings.address.login {
             for secret in [login.password, HeaderText.base64(Array(login.password.utf8))] {
                 text.replaceAll(secret, with: "…")
@@ -176,15 +178,21 @@ extension SMTPConnection {
 }
 
 extension String {
-    /// Without Foundation, as this is all that would be wanted of it.
+    /// Whatever its case, as servers may write an address in theirs. Without Foundation, as this is all that would be
+    /// wanted of it.
     fileprivate mutating func replaceAll(_ secret: String, with replacement: String) {
         guard !secret.isEmpty else { return }
-        var rest = self[...]
+        let wanted = secret.map { $0.lowercased() }
+        let characters = Array(self)
+        let lowered = characters.map { $0.lowercased() }
         var result = ""
-        while let range = rest.firstRange(of: secret) {
-            result += rest[..<range.lowerBound] + replacement
-            rest = rest[range.upperBound...]
+        var start = 0
+        while let range = lowered[start...].firstRange(of: wanted) {
+            result.append(contentsOf: characters[start..<range.lowerBound])
+            result += replacement
+            start = range.upperBound
         }
-        self = result + rest
+        result.append(contentsOf: characters[start...])
+        self = result
     }
 }

@@ -6,8 +6,9 @@ import NIOCore
 /// Lives on one pool thread for one call of `curl_easy_perform`. It keeps replies and never what was sent, which at
 /// login is a password.
 final class SMTPExchange {
-    /// Characters of a reply that are kept.
-    private static let replyLengthMax = 300
+    /// Octets of a reply that are kept; a line has at most 512 (RFC 5321, 4.5.3.1.5). Cut shorter, a piece of what must
+    /// not be told could be left at its end, and not be known for it.
+    private static let replyLengthMax = 1_024
 
     private let message: [UInt8]
     private var offset = 0

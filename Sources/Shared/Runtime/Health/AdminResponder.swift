@@ -47,8 +47,10 @@ public struct AdminResponder: HTTPResponder {
             return Self.text(.badRequest, "that is not a log level; known are \(LogLevelSwitch.known)\n")
         }
         let before = logLevels.level
-        logLevels.level = level
+        // Whoever reads a log that falls silent, or loud, must find why: this line is in it whatever both levels are.
+        logLevels.level = min(before, level, .notice)
         logger?.notice("log level changed", metadata: ["from": "\(before)", "to": "\(level)"])
+        logLevels.level = level
         return Self.text(.ok, "\(level)\n")
     }
 

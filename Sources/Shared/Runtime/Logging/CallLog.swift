@@ -101,13 +101,13 @@ public final class CallLog: Sendable {
 
     private var sampled: UInt64 { debug.leftOut + info.leftOut + warning.leftOut + error.leftOut }
 
-    /// Adds `log_lines_suppressed_total`.
+    /// Adds `log_lines_suppressed_total`, which counts the output's other lines too.
     public func register(in registry: MetricsRegistry) {
         let name = "log_lines_suppressed_total"
-        let help = "Calls without a line in the log: left out by sampling, or as the output was full."
+        let help = "Lines that are not in the log: of calls left out by sampling, or any, as the output was full."
         registry.counter(name, help, labels: [("reason", "sampled")]) { Double(self.sampled) }
         registry.counter(name, help, labels: [("reason", "full")]) {
-            Double(self.dropped.load(ordering: .relaxed))
+            Double(self.dropped.load(ordering: .relaxed) + self.output.lost.count)
         }
     }
 }

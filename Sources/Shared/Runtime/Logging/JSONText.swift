@@ -30,6 +30,12 @@ enum JSONText {
             bytes.append(contentsOf: #"\u00"#.utf8)
             bytes.append(hexDigit(byte >> 4))
             bytes.append(hexDigit(byte & 15))
+        case 0x80..<0xa0 where bytes.last == 0xc2:
+            // U+0080 to U+009F, whose first byte is there already: terminals obey them like those below U+0020.
+            bytes.removeLast()
+            bytes.append(contentsOf: #"\u00"#.utf8)
+            bytes.append(hexDigit(byte >> 4))
+            bytes.append(hexDigit(byte & 15))
         default:
             bytes.append(byte)
         }

@@ -2,7 +2,9 @@ import Logging
 
 /// Writes each log event as one line: JSON, or text for a terminal.
 ///
-/// Usable from any thread. The level is that of the process (``LogLevelSwitch``) unless a logger was given its own.
+/// Usable from any thread, event loops included: a line that its pipe has no room for is left out and counted, as a
+/// collector that hangs must hold up neither calls nor the end of the program. The level is that of the process
+/// (``LogLevelSwitch``) unless a logger was given its own.
 public struct LineLogHandler: LogHandler {
     /// The program, such as `vessel`; the same in all lines of a process.
     let service: String
@@ -42,7 +44,7 @@ public struct LineLogHandler: LogHandler {
         case .json: line.appendJSON(to: &bytes)
         case .terminal: line.appendText(to: &bytes)
         }
-        output.write(bytes)
+        if !output.writeUnlessFull(bytes) { output.lost.add() }
     }
 
     /// The logger's, the task's and the event's metadata; the later wins, as swift-log asks.

@@ -96,10 +96,17 @@ extension LogLine {
         bytes.append(UInt8(ascii: "\n"))
     }
 
-    /// Control characters become spaces: what a client sent must not steer the reader's terminal.
+    /// Control characters become spaces: what a client sent must not steer the reader's terminal. U+0080 to U+009F are
+    /// such too, U+009B as good as an escape and a bracket; as UTF-8 they are 0xc2 and their own value.
     private static func appendPlain(_ text: String, to bytes: inout [UInt8]) {
+        var previous: UInt8 = 0
         for byte in text.utf8.prefix(textBytesMax) {
-            bytes.append(byte < 0x20 || byte == 0x7f ? 0x20 : byte)
+            if previous == 0xc2, byte < 0xa0 {
+                bytes[bytes.count - 1] = 0x20
+            } else {
+                bytes.append(byte < 0x20 || byte == 0x7f ? 0x20 : byte)
+            }
+            previous = byte
         }
     }
 

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -18,6 +20,8 @@ public struct LogOutput: Sendable {
 
     public let descriptor: Int32
     public let style: Style
+    /// Of all copies together.
+    let lost = LostLines()
 
     public init(descriptor: Int32, style: Style) {
         self.descriptor = descriptor
@@ -47,8 +51,8 @@ public struct LogOutput: Sendable {
 
     /// Writes the line unless that would have to wait, as for a pipe that nobody reads fast enough.
     ///
-    /// A pipe says that it can be written to when a page of it is free, and takes lines shorter than a page whole; so
-    /// only if other threads fill that page in the meantime does a write wait.
+    /// A pipe says that it can be written to when a page of it is free, and takes lines shorter than a page whole; so a
+    /// write waits only if other threads fill that page in the meantime, or for a longer line when little room is left.
     /// - Returns: false when the line is lost.
     func writeUnlessFull(_ line: [UInt8]) -> Bool {
         var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
@@ -66,6 +70,15 @@ public struct LogOutput: Sendable {
         var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         return systemPoll(&poll, 1, 1_000) == 1
     }
+}
+
+/// How many lines an output had no room for, but for those of calls, which ``CallLog`` counts itself.
+final class LostLines: Sendable {
+    private let total = Atomic<UInt64>(0)
+
+    var count: UInt64 { total.load(ordering: .relaxed) }
+
+    func add() { total.wrappingAdd(1, ordering: .relaxed) }
 }
 
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
