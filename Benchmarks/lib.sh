@@ -2,7 +2,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${BIN:-$root/.build/release}
-work=$(mktemp -d)
+work=$(realpath "$(mktemp -d)")
 pids=()
 ticks=$(getconf CLK_TCK)
 
@@ -119,7 +119,8 @@ start_postgres() {
     [ -x "$tools/postgres" ] || { echo "bench: PostgreSQL is missing; install it with: apt-get install postgresql-15" >&2; exit 1; }
     mkdir -p "$work/postgres"
     if [ "$(id -u)" = 0 ]; then
-        owner=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+        # Its programs find themselves by leaving their folder and coming back, and nobody may not enter every one of ours.
+        owner=(env --chdir=/ setpriv --reuid=nobody --regid=nogroup --clear-groups)
         chown nobody:nogroup "$work/postgres"
         chmod 711 "$work"
     fi
