@@ -62,7 +62,7 @@ heading() { printf '\n%s\n' "$1"; }
 # h2 PORT CALLS: h2load with 4 connections, 32 calls in flight on each; prints calls/s.
 h2() {
     h2load -n "$2" -c 4 -m 32 -d "$work/echo.bin" -H 'content-type: application/grpc' -H 'te: trailers' \
-        "http://127.0.0.1:$1/benchmark.Echo/Call" >"$work/h2load.out" 2>&1
+        "http://127.0.0.1:$1/benchmark.Echo/Call" >"$work/h2load.out" 2>&1 || { cat "$work/h2load.out" >&2; exit 1; }
     grep -q "status codes: $2 2xx" "$work/h2load.out" || { cat "$work/h2load.out" >&2; exit 1; }
     awk '/^finished in/ { printf "%d", $4 }' "$work/h2load.out"
 }
@@ -70,7 +70,7 @@ h2() {
 # http PORT CONNECTIONS SECONDS PATH BODY: wrk; sets calls, rate, p50, p99.
 http() {
     BODY=$5 wrk -t "$(($2 < 2 ? 1 : 2))" -c "$2" -d "$3s" --latency -s "$root/Benchmarks/post.lua" \
-        "http://127.0.0.1:$1$4" >"$work/wrk.out" 2>&1
+        "http://127.0.0.1:$1$4" >"$work/wrk.out" 2>&1 || { cat "$work/wrk.out" >&2; exit 1; }
     if grep -q 'Non-2xx' "$work/wrk.out"; then
         cat "$work/wrk.out" >&2
         exit 1
