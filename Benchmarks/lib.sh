@@ -67,11 +67,14 @@ h2() {
     awk '/^finished in/ { printf "%d", $4 }' "$work/h2load.out"
 }
 
-# http PORT CONNECTIONS SECONDS PATH BODY: wrk; sets calls, rate, p50, p99.
+# http PORT CONNECTIONS SECONDS PATH BODY: wrk; sets calls, rate, p50, p99, and refused, which is an error unless
+# MAY_REFUSE is set. Lost connections always are one.
 http() {
     BODY=$5 wrk -t "$(($2 < 2 ? 1 : 2))" -c "$2" -d "$3s" --latency -s "$root/Benchmarks/post.lua" \
         "http://127.0.0.1:$1$4" >"$work/wrk.out" 2>&1 || { cat "$work/wrk.out" >&2; exit 1; }
-    if grep -q 'Non-2xx' "$work/wrk.out"; then
+    refused=$(awk '/Non-2xx/ { print $NF }' "$work/wrk.out")
+    if { [ -n "$refused" ] && [ -z "${MAY_REFUSE:-}" ]; } ||
+        awk '/Socket errors/ { if ($4 + $6 + $8 > 0) bad = 1 } END { exit !bad }' "$work/wrk.out"; then
         cat "$work/wrk.out" >&2
         exit 1
     fi

@@ -42,13 +42,14 @@ kill "$echo_pid" ${floor_pid:+"$floor_pid"}
 # --- End to end -----------------------------------------------------------------------------------------------------
 
 # start_shippy STORE: vessel service and gateway; sets vessel_pid, gateway_pid, vessel_port, gateway_port.
+# Callers that wait for each answer load as much as there is to have: a refusal would cost less than what is measured.
 start_shippy() {
     vessel_port=$(free_port)
-    start vessel env DB_HOST="sqlite:$1" "$bin/shippy-vessel-service" --server_address="127.0.0.1:$vessel_port" \
+    start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$1" "$bin/shippy-vessel-service" --server_address="127.0.0.1:$vessel_port" \
         --admin_address=127.0.0.1:0 --seed --log_level=warning
     vessel_pid=$started
     gateway_port=$(free_port)
-    start gateway env VESSEL_ADDRESS="127.0.0.1:$vessel_port" "$bin/shippy-api-gateway" --services=vessel \
+    start gateway env OVERLOAD_CONTROL=off VESSEL_ADDRESS="127.0.0.1:$vessel_port" "$bin/shippy-api-gateway" --services=vessel \
         --address="127.0.0.1:$gateway_port" --admin_address=127.0.0.1:0 --log_level=warning
     gateway_pid=$started
     wait_url "http://127.0.0.1:$gateway_port/readyz"
@@ -130,7 +131,7 @@ heading "FindAvailable in the vessel service alone (our client, 64 in flight), S
 printf '%-12s %-26s %10s %14s\n' vessels query calls/s "CPU us/call"
 for count in 1000 "$vessels_max"; do
     port=$(free_port)
-    start vessel env DB_HOST="sqlite:$work/$count.db" "$bin/shippy-vessel-service" \
+    start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$work/$count.db" "$bin/shippy-vessel-service" \
         --server_address="127.0.0.1:$port" --admin_address=127.0.0.1:0 --log_level=warning
     vessel_pid=$started
     wait_port "$port"
