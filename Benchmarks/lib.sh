@@ -3,17 +3,22 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${BIN:-$root/.build/release}
 work=$(realpath "$(mktemp -d)")
-pids=()
 ticks=$(getconf CLK_TCK)
 
 stop_all() {
-    local pid
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    local pid running
+    # Those that still run: the numbers of others may belong to somebody else by now.
+    running=$(jobs -pr)
+    for pid in $running; do kill "$pid" 2>/dev/null || true; done
+    for pid in $running; do wait "$pid" 2>/dev/null || true; done
     rm -rf "$work"
 }
 trap stop_all EXIT
 trap 'exit 130' INT TERM
+
+# What we start ends with us even if we are killed.
+bound=()
+if setpriv --pdeathsig TERM true 2>/dev/null; then bound=(setpriv --pdeathsig TERM); fi
 
 need() {
     command -v "$1" >/dev/null || { echo "bench: $1 is missing; install it with: apt-get install $2" >&2; exit 1; }
@@ -27,9 +32,8 @@ free_port() {
 start() {
     local name=$1
     shift
-    "$@" >"$work/$name.log" 2>&1 &
+    "${bound[@]}" "$@" >"$work/$name.log" 2>&1 &
     started=$!
-    pids+=("$started")
 }
 
 wait_port() {
@@ -115,15 +119,16 @@ sign_up() {
         sed 's/.*"token":"\([^"]*\)".*/\1/'
 }
 
-# start_postgres: a durable cluster of its own; sets postgres_uri. Its server refuses to run as root.
+# start_postgres: a durable cluster of its own; sets postgres_uri and postgres_pid. Its server refuses to run as root.
 start_postgres() {
     local tools owner=() port
     tools=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
     [ -x "$tools/postgres" ] || { echo "bench: PostgreSQL is missing; install it with: apt-get install postgresql-15" >&2; exit 1; }
     mkdir -p "$work/postgres"
     if [ "$(id -u)" = 0 ]; then
-        # Its programs find themselves by leaving their folder and coming back, and nobody may not enter every one of ours.
-        owner=(env --chdir=/ setpriv --reuid=nobody --regid=nogroup --clear-groups)
+        # Its programs find themselves by leaving their folder and coming back, and nobody may not enter all of ours.
+        # Who changes the user loses the signal at its parent's end, so it is asked for once more.
+        owner=(env --chdir=/ "${bound[@]:-setpriv}" --reuid=nobody --regid=nogroup --clear-groups)
         chown nobody:nogroup "$work/postgres"
         chmod 711 "$work"
     fi
@@ -131,6 +136,7 @@ start_postgres() {
     port=$(free_port)
     start postgres "${owner[@]}" "$tools/postgres" -D "$work/postgres/data" -p "$port" -c listen_addresses=127.0.0.1 \
         -c unix_socket_directories=
+    postgres_pid=$started
     wait_port "$port"
     until "$tools/pg_isready" -q -h 127.0.0.1 -p "$port"; do sleep 0.05; done
     postgres_uri="postgresql://shippy@127.0.0.1:$port/postgres"

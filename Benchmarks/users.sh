@@ -4,8 +4,8 @@ sign_up_body='{"service":"user","method":"UserService.Create","request":{"name":
 log_in_body='{"service":"user","method":"UserService.Auth","request":{"email":"bench@example.com","password":"correct horse"}}'
 guess_body='{"service":"user","method":"UserService.Auth","request":{"email":"g{n}@example.com","password":"a wrong guess"}}'
 
-# start_users STORE CONTROL: email service, user service and gateway; sets user_pid, gateway_pid, gateway_port. CONTROL of
-# overload is off where callers that wait for each answer load as much as there is to have, and on where it is measured.
+# start_users STORE CONTROL: email service, user service and gateway; sets user_pid, gateway_pid, gateway_port. CONTROL
+# of overload is off where callers that wait for each answer load as much as there is to have, and on where it is measured.
 start_users() {
     local email_port user_port
     email_port=$(free_port)
@@ -61,3 +61,5 @@ for store in "SQLite sqlite:$work/users.db" "PostgreSQL $postgres_uri"; do
         END { printf "of the guesses %d were answered or refused, %d never\n", calls, late }' "$work/guess.out"
     stop_users
 done
+kill -INT "$postgres_pid"
+wait "$postgres_pid" 2>/dev/null || true

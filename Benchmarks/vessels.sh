@@ -92,6 +92,7 @@ fi
 
 nginx=$(command -v nginx || ls /usr/sbin/nginx 2>/dev/null || true)
 nginx_cpu=
+nginx_masters=()
 if [ -n "$nginx" ]; then
     front=$(free_port)
     back=$(free_port)
@@ -114,6 +115,7 @@ http {
 }
 CONF
         start "nginx-$role" "$nginx" -p "$work/nginx-$role" -c "$work/nginx-$role/nginx.conf"
+        nginx_masters+=("$started")
         wait_port "${!role}"
         # The worker does the work, not the master.
         declare "nginx_$role=$(pgrep -P "$started")"
@@ -121,6 +123,8 @@ CONF
     http "$front" 64 1 /rpc "$find_body"
     measure "nginx proxy to nginx" "$front" 64 /rpc "$find_body" "$nginx_front" "$nginx_back"
     nginx_cpu=$g
+    kill "${nginx_masters[@]}"
+    wait "${nginx_masters[@]}" 2>/dev/null || true
 fi
 [ -n "$go_rate" ] && echo "FindAvailable: $(ratio "$shippy_rate" "$go_rate") times the Go peer's calls/s"
 [ -n "$nginx_cpu" ] && echo "gateway: $(ratio "$shippy_gateway" "$nginx_cpu") times the CPU of nginx as a reverse proxy"
@@ -168,3 +172,4 @@ done
 start_shippy "$work/first.db"
 sleep 0.5
 printf 'resident at rest: gateway %s MiB, vessel %s MiB\n' "$(rss_mib "$gateway_pid")" "$(rss_mib "$vessel_pid")"
+stop_shippy
