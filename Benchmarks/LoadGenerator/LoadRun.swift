@@ -18,6 +18,7 @@ struct LoadRun {
     func run() async throws {
         let target = try Target(options.url, allowRemote: options.allowRemote)
         try checkFiles()
+        try OpenFiles.allow(connections: options.connections)
         Interrupt.watch()
         // One thread: it is the load that shares the machine with what it measures.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

@@ -77,6 +77,15 @@ struct ProgramTests {
         }
     }
 
+    @Test("more connections than files may be open are refused before the load")
+    func openFiles() async throws {
+        let words = [ProcessRun.product("load-generator"), "--url", "http://127.0.0.1:1", "--connections", "20000"]
+        let run = try ProcessRun("sh", ["-c", "ulimit -n 500; exec \"$@\"", "sh"] + words)
+        let status = try await run.status()
+        #expect(status == 1)
+        #expect(run.errors.contains("--connections: only 500 files"), "\(run.errors)")
+    }
+
     @Test("Ctrl-C ends the load, and the report of what there is gets written")
     func interrupt() async throws {
         try await FakeGateway.with { gateway in
