@@ -32,6 +32,8 @@ def capacity_of(word):
     found = read(word).get("capacity")
     if not found or found["capacity"] <= 0:
         sys.exit(f"report.py: {word}: no rate held")
+    if found.get("isInterrupted"):
+        print(f"report.py: {word}: the search was interrupted: the capacity is at least this", file=sys.stderr)
     return found["capacity"]
 
 

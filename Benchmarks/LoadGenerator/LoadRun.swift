@@ -78,6 +78,7 @@ struct LoadRun {
             startRate: options.search.startRate,
             boundMilliseconds: options.search.latencyBound.map { $0.seconds * 1_000 })
         var best: (RunResult, [ProcessSeries])?
+        var isInterrupted = false
         while let rate = search.next {
             // The first is what the others are measured by.
             let seconds = options.search.step.seconds * (search.steps.isEmpty ? Self.firstStepFactor : 1)
@@ -87,6 +88,7 @@ struct LoadRun {
             runner.settings.run += "-\(search.steps.count)"
             let outcome = try await runner.run(phases, schedule(phases))
             if outcome.0.isInterrupted {
+                isInterrupted = true
                 best = best ?? outcome
                 break
             }
@@ -99,9 +101,8 @@ struct LoadRun {
             try await Task.sleep(for: .milliseconds(Int(rest * 1_000)))
         }
         guard let best else { throw UsageError(description: "no step was measured") }
-        try finish(
-            Report(best.0, best.1, options, began: began, capacity: search.steps.isEmpty ? nil : CapacityReport(search))
-        )
+        let capacity = search.steps.isEmpty ? nil : CapacityReport(search, isInterrupted: isInterrupted)
+        try finish(Report(best.0, best.1, options, began: began, capacity: capacity))
     }
 
     private func finish(_ report: Report) throws {

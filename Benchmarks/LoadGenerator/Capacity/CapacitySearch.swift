@@ -128,12 +128,15 @@ struct CapacityReport: Codable {
     var boundMilliseconds: Double?
     /// Highest rate that held; 0 when not even the first did.
     var capacity: Double
+    /// Whether the search was ended before its time: the capacity is at least what is told.
+    var isInterrupted: Bool
     /// The most that was accepted within the time-out in any step, a second, and the rate at which that was.
     var highestGoodput: Double
     var highestGoodputRate: Double
     var steps: [CapacityStep]
 
-    init(_ search: CapacitySearch) {
+    init(_ search: CapacitySearch, isInterrupted: Bool = false) {
+        self.isInterrupted = isInterrupted
         steps = search.steps
         unloadedRate = steps.first?.rate ?? 0
         unloadedP99Milliseconds = steps.first?.p99Milliseconds
@@ -146,7 +149,8 @@ struct CapacityReport: Codable {
 
     var lines: [String] {
         [
-            "capacity: \(Text.number(capacity, 0))/s, the highest rate of which "
+            "capacity: \(isInterrupted ? "at least " : "")\(Text.number(capacity, 0))/s"
+                + "\(isInterrupted ? " (the search was interrupted)" : ""), the highest rate of which "
                 + "\(Text.percent(CapacitySearch.goodputShare)) were accepted with a p99 of at most "
                 + "\(Text.milliseconds(boundMilliseconds)) ms",
             "unloaded: p99 \(Text.milliseconds(unloadedP99Milliseconds)) ms at \(Text.number(unloadedRate, 0))/s",
