@@ -80,6 +80,7 @@ struct CapacityTests {
         let search = search(capacity: 0) { rate, _ in step(rate, goodput: min(rate, 400)) }
         let report = CapacityReport(search, isInterrupted: true)
         #expect(report.isInterrupted && report.lines[0].hasPrefix("capacity: at least "))
+        #expect(report.lines[0].contains("99 % of all and 95 % of each kind were accepted"), "\(report.lines)")
         #expect(!CapacityReport(search).isInterrupted && !CapacityReport(search).lines[0].contains("at least"))
     }
 

@@ -148,11 +148,15 @@ struct CapacityReport: Codable {
     }
 
     var lines: [String] {
-        [
-            "capacity: \(isInterrupted ? "at least " : "")\(Text.number(capacity, 0))/s"
-                + "\(isInterrupted ? " (the search was interrupted)" : ""), the highest rate of which "
-                + "\(Text.percent(CapacitySearch.goodputShare)) were accepted with a p99 of at most "
-                + "\(Text.milliseconds(boundMilliseconds)) ms",
+        let rate = "\(Text.number(capacity, 0))/s"
+        let found = isInterrupted ? "at least \(rate) (the search was interrupted)" : rate
+        let all = Text.percent(CapacitySearch.goodputShare)
+        let each = Text.percent(CapacitySearch.kindShare)
+        let factor = Text.number(CapacitySearch.latencyFactor)
+        return [
+            "capacity: \(found), the highest rate of which \(all) of all and \(each) of each kind were accepted, with a "
+                + "p99 of at most \(Text.milliseconds(boundMilliseconds)) ms and a p90 of each kind of at most \(factor) "
+                + "times that of the first step",
             "unloaded: p99 \(Text.milliseconds(unloadedP99Milliseconds)) ms at \(Text.number(unloadedRate, 0))/s",
             "highest goodput: \(Text.number(highestGoodput, 0))/s, at \(Text.number(highestGoodputRate, 0))/s offered",
         ]
