@@ -104,7 +104,7 @@ def figures(capacity, report):
             ))
     own = report["generator"]
     rows.append((
-        "load generator", f"{number(100 * own['processorShare'], 0)} % of a processor, sent late by p99 "
+        "load generator", f"{number(100 * own['processorShare'], 0)} % of a processor, came late by p99 "
         f"{number(own.get('lagP99Milliseconds'), 2)} ms", "",
     ))
     return rows
