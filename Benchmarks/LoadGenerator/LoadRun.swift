@@ -36,8 +36,8 @@ struct LoadRun {
         try await group.shutdownGracefully()
     }
 
-    /// A file that can't be written shall be known before the load and not after it. What an earlier run left there stays
-    /// until there is something better.
+    /// A file that can't be written shall be known before the load and not after it. What an earlier run left there
+    /// stays until there is something better.
     private func checkFiles() throws {
         for (flag, path) in [("--json", options.json), ("--plot", options.plot)] {
             if let path, !SmallFile.canWrite(path) {

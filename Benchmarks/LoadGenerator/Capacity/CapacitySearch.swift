@@ -154,9 +154,9 @@ struct CapacityReport: Codable {
         let each = Text.percent(CapacitySearch.kindShare)
         let factor = Text.number(CapacitySearch.latencyFactor)
         return [
-            "capacity: \(found), the highest rate of which \(all) of all and \(each) of each kind were accepted, with a "
-                + "p99 of at most \(Text.milliseconds(boundMilliseconds)) ms and a p90 of each kind of at most \(factor) "
-                + "times that of the first step",
+            "capacity: \(found), the highest rate of which \(all) of all and \(each) of each kind were accepted, with "
+                + "a p99 of at most \(Text.milliseconds(boundMilliseconds)) ms and a p90 of each kind of at most "
+                + "\(factor) times that of the first step",
             "unloaded: p99 \(Text.milliseconds(unloadedP99Milliseconds)) ms at \(Text.number(unloadedRate, 0))/s",
             "highest goodput: \(Text.number(highestGoodput, 0))/s, at \(Text.number(highestGoodputRate, 0))/s offered",
         ]

@@ -27,7 +27,7 @@ final class Recorder {
         second.offered += 1
     }
 
-    /// - Parameter nanoseconds: how long after its moment the turn of a request came, whether a connection was free or not.
+    /// - Parameter nanoseconds: how long after its moment a request's turn came, whether a connection was free or not.
     func cameLate(_ nanoseconds: Int64) {
         lag.record(nanoseconds: nanoseconds)
     }

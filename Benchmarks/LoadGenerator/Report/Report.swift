@@ -150,7 +150,8 @@ struct GeneratorReport: Codable {
         warnings = []
         if let lag = lagP99Milliseconds, lag > Self.lagMaxP99Milliseconds {
             warnings.append(
-                "the turn of 1 % of the requests came \(Text.milliseconds(lag)) ms late or more: the load generator had no processor"
+                "the turn of 1 % of the requests came \(Text.milliseconds(lag)) ms late or more: "
+                    + "the load generator had no processor"
             )
         }
         if processorShare > Self.processorShareMax {
