@@ -32,6 +32,8 @@ def capacity_of(word):
     found = read(word).get("capacity")
     if not found or found["capacity"] <= 0:
         sys.exit(f"report.py: {word}: no rate held")
+    if found.get("isInterrupted"):
+        print(f"report.py: {word}: the search was interrupted: the capacity is at least this", file=sys.stderr)
     return found["capacity"]
 
 
@@ -39,9 +41,13 @@ def number(value, digits=1):
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def p99(phase):
-    latency = phase["all"].get("latency")
+def p99_of(figures_of_kind):
+    latency = figures_of_kind.get("latency")
     return latency["p99Milliseconds"] if latency else None
+
+
+def p99(phase):
+    return p99_of(phase["all"])
 
 
 def figures(capacity, report):
@@ -54,7 +60,10 @@ def figures(capacity, report):
     failures = loaded["refused"] + loaded["failed"]
     rows = [
         ("capacity", f"{number(capacity, 0)}/s", ""),
-        ("offered in the overload", f"{number(loaded['offeredRate'], 0)}/s for {number(over['seconds'] / 60)} min", "2 × capacity"),
+        (
+            "offered in the overload", f"{number(loaded['offeredRate'], 0)}/s for {number(over['seconds'] / 60)} min, "
+            f"{number(loaded['offeredRate'] / capacity)} × capacity", "",
+        ),
         ("goodput in the overload", f"{number(loaded['goodput'], 0)}/s, {number(100 * loaded['goodput'] / capacity)} % of capacity", "at least 90 %"),
         ("p99 of the accepted, before", f"{number(unloaded, 2)} ms at {number(before['all']['offeredRate'], 0)}/s", ""),
         (
@@ -68,6 +77,12 @@ def figures(capacity, report):
         ),
         ("other failures in the overload", other_failures(loaded), "none"),
     ]
+    for kind, own in sorted(over["kinds"].items()):
+        earlier = before["kinds"].get(kind)
+        rows.append((
+            f"{kind} in the overload", f"{number(100 * own['accepted'] / own['offered'])} % accepted, "
+            f"p99 {number(p99_of(own), 2)} ms ({number(p99_of(earlier) if earlier else None, 2)} before)", "",
+        ))
     for process in report["processes"]:
         if len(process["phases"]) < 2:
             continue
@@ -89,7 +104,7 @@ def figures(capacity, report):
             ))
     own = report["generator"]
     rows.append((
-        "load generator", f"{number(100 * own['processorShare'], 0)} % of a processor, sent late by p99 "
+        "load generator", f"{number(100 * own['processorShare'], 0)} % of a processor, came late by p99 "
         f"{number(own.get('lagP99Milliseconds'), 2)} ms", "",
     ))
     return rows

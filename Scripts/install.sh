@@ -51,6 +51,9 @@ install_packages() {
     undo=:
     # Nor is what was done before an install that fails left behind.
     trap 'eval "$undo"' EXIT
+    # A signal alone would end dash without the trap above.
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
     case " $missing" in *" postgresql-"*) keep_postgresql_still ;; esac
     case " $missing" in *" prometheus "*) keep_prometheus_still ;; esac
     # Lists that are there already may do, and save a minute; if not, they are fetched.

@@ -10,6 +10,9 @@ plugin=$(swift build --show-bin-path)/protoc-gen-swift
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
+# A signal alone would end dash without the trap above.
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 protoc --plugin=protoc-gen-swift="$plugin" --proto_path=Protos \
     --swift_out="$fresh" --swift_opt=Visibility=Public Protos/*.proto
 

@@ -13,6 +13,9 @@ kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "
 # Values go through files that only we can read: arguments of a process can be read by all.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+# A signal alone would end dash without the trap above.
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 create() { # name; its values are the files in a folder of that name
     if kubectl --namespace "$namespace" get secret "$1" >/dev/null 2>&1; then

@@ -18,6 +18,7 @@ struct LoadRun {
     func run() async throws {
         let target = try Target(options.url, allowRemote: options.allowRemote)
         try checkFiles()
+        try OpenFiles.allow(connections: options.connections)
         Interrupt.watch()
         // One thread: it is the load that shares the machine with what it measures.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -35,10 +36,11 @@ struct LoadRun {
         try await group.shutdownGracefully()
     }
 
-    /// A file that can't be written shall be known before the load and not after it.
+    /// A file that can't be written shall be known before the load and not after it. What an earlier run left there
+    /// stays until there is something better.
     private func checkFiles() throws {
         for (flag, path) in [("--json", options.json), ("--plot", options.plot)] {
-            if let path, !SmallFile.write("", to: path) {
+            if let path, !SmallFile.canWrite(path) {
                 throw UsageError(description: "\(flag): '\(path)' can't be written")
             }
         }
@@ -76,6 +78,7 @@ struct LoadRun {
             startRate: options.search.startRate,
             boundMilliseconds: options.search.latencyBound.map { $0.seconds * 1_000 })
         var best: (RunResult, [ProcessSeries])?
+        var isInterrupted = false
         while let rate = search.next {
             // The first is what the others are measured by.
             let seconds = options.search.step.seconds * (search.steps.isEmpty ? Self.firstStepFactor : 1)
@@ -85,6 +88,7 @@ struct LoadRun {
             runner.settings.run += "-\(search.steps.count)"
             let outcome = try await runner.run(phases, schedule(phases))
             if outcome.0.isInterrupted {
+                isInterrupted = true
                 best = best ?? outcome
                 break
             }
@@ -97,9 +101,8 @@ struct LoadRun {
             try await Task.sleep(for: .milliseconds(Int(rest * 1_000)))
         }
         guard let best else { throw UsageError(description: "no step was measured") }
-        try finish(
-            Report(best.0, best.1, options, began: began, capacity: search.steps.isEmpty ? nil : CapacityReport(search))
-        )
+        let capacity = search.steps.isEmpty ? nil : CapacityReport(search, isInterrupted: isInterrupted)
+        try finish(Report(best.0, best.1, options, began: began, capacity: capacity))
     }
 
     private func finish(_ report: Report) throws {

@@ -75,6 +75,15 @@ struct CapacityTests {
         #expect(search.steps.contains { $0.failure?.hasPrefix("login: 40 of") == true })
     }
 
+    @Test("a search that was interrupted says that there may be more")
+    func interrupted() {
+        let search = search(capacity: 0) { rate, _ in step(rate, goodput: min(rate, 400)) }
+        let report = CapacityReport(search, isInterrupted: true)
+        #expect(report.isInterrupted && report.lines[0].hasPrefix("capacity: at least "))
+        #expect(report.lines[0].contains("99 % of all and 95 % of each kind were accepted"), "\(report.lines)")
+        #expect(!CapacityReport(search).isInterrupted && !CapacityReport(search).lines[0].contains("at least"))
+    }
+
     @Test("a noisy machine does not keep the search going for ever")
     func noise() {
         var random = SplitMix64(state: 7)

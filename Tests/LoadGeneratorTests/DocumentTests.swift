@@ -46,6 +46,8 @@ struct DocumentTests {
         let twice = try String(contentsOfFile: document, encoding: .utf8)
         #expect(once == twice)
         #expect(once.contains("| capacity | 200/s |") && once.contains("% of capacity | at least 90 % |"), "\(once)")
+        #expect(once.contains("| offered in the overload | 400/s for 0.0 min, 2.0 × capacity |"), "\(once)")
+        #expect(once.contains("| booking in the overload | ") && once.contains(" % accepted, p99 "), "\(once)")
         #expect(once.contains("(performance.svg)"))
         #expect(FileManager.default.fileExists(atPath: folder.file("performance.svg")))
         let rows = once.split(separator: "\n").filter { $0.hasPrefix("| ") }

@@ -145,7 +145,7 @@ struct LoadTests {
                     eventLoop: loop)
             }.get()
             try await loop.submit {
-                for _ in 0..<5 { _ = client.value.submit(Call(planned: Client.now(), kind: .listing, phase: 0)) }
+                for _ in 0..<5 { client.value.submit(Call(planned: Client.now(), kind: .listing, phase: 0)) }
             }.get()
             try await eventually("the answers") { try await loop.submit { client.value.underWay == 0 }.get() }
             func connections(after seconds: Int64) async throws -> Int {

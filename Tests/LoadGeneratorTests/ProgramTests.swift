@@ -77,6 +77,26 @@ struct ProgramTests {
         }
     }
 
+    @Test("a run that fails leaves the report of an earlier one as it is")
+    func earlierReport() async throws {
+        let folder = try TemporaryFolder()
+        let json = folder.file("r.json")
+        try "earlier".write(toFile: json, atomically: true, encoding: .utf8)
+        let run = try run(["--url", "http://127.0.0.1:\(try Ports.free())", "--duration", "1s", "--json", json])
+        let status = try await run.status()
+        #expect(status == 1)
+        #expect(try String(contentsOfFile: json, encoding: .utf8) == "earlier")
+    }
+
+    @Test("more connections than files may be open are refused before the load")
+    func openFiles() async throws {
+        let words = [ProcessRun.product("load-generator"), "--url", "http://127.0.0.1:1", "--connections", "20000"]
+        let run = try ProcessRun("sh", ["-c", "ulimit -n 500; exec \"$@\"", "sh"] + words)
+        let status = try await run.status()
+        #expect(status == 1)
+        #expect(run.errors.contains("--connections: only 500 files"), "\(run.errors)")
+    }
+
     @Test("Ctrl-C ends the load, and the report of what there is gets written")
     func interrupt() async throws {
         try await FakeGateway.with { gateway in

@@ -164,7 +164,9 @@ extension PostgresServer {
 
     private static func asServer(_ words: [String]) -> [String] {
         guard let owner else { return words }
-        return ["setpriv", "--reuid=\(owner.uid)", "--regid=\(owner.gid)", "--clear-groups"] + words
+        // Its programs find themselves by leaving their folder and coming back, and it may not enter every one of ours.
+        let outside = ["env", "--chdir=/"]
+        return outside + ["setpriv", "--reuid=\(owner.uid)", "--regid=\(owner.gid)", "--clear-groups"] + words
     }
 
     private static func giveAway(_ path: String) {

@@ -128,12 +128,15 @@ struct CapacityReport: Codable {
     var boundMilliseconds: Double?
     /// Highest rate that held; 0 when not even the first did.
     var capacity: Double
+    /// Whether the search was ended before its time: the capacity is at least what is told.
+    var isInterrupted: Bool
     /// The most that was accepted within the time-out in any step, a second, and the rate at which that was.
     var highestGoodput: Double
     var highestGoodputRate: Double
     var steps: [CapacityStep]
 
-    init(_ search: CapacitySearch) {
+    init(_ search: CapacitySearch, isInterrupted: Bool = false) {
+        self.isInterrupted = isInterrupted
         steps = search.steps
         unloadedRate = steps.first?.rate ?? 0
         unloadedP99Milliseconds = steps.first?.p99Milliseconds
@@ -145,10 +148,15 @@ struct CapacityReport: Codable {
     }
 
     var lines: [String] {
-        [
-            "capacity: \(Text.number(capacity, 0))/s, the highest rate of which "
-                + "\(Text.percent(CapacitySearch.goodputShare)) were accepted with a p99 of at most "
-                + "\(Text.milliseconds(boundMilliseconds)) ms",
+        let rate = "\(Text.number(capacity, 0))/s"
+        let found = isInterrupted ? "at least \(rate) (the search was interrupted)" : rate
+        let all = Text.percent(CapacitySearch.goodputShare)
+        let each = Text.percent(CapacitySearch.kindShare)
+        let factor = Text.number(CapacitySearch.latencyFactor)
+        return [
+            "capacity: \(found), the highest rate of which \(all) of all and \(each) of each kind were accepted, with "
+                + "a p99 of at most \(Text.milliseconds(boundMilliseconds)) ms and a p90 of each kind of at most "
+                + "\(factor) times that of the first step",
             "unloaded: p99 \(Text.milliseconds(unloadedP99Milliseconds)) ms at \(Text.number(unloadedRate, 0))/s",
             "highest goodput: \(Text.number(highestGoodput, 0))/s, at \(Text.number(highestGoodputRate, 0))/s offered",
         ]

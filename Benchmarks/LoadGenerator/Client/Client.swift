@@ -61,17 +61,16 @@ final class Client: ClientConnectionOwner {
 
     static func now() -> Int64 { Int64(NIODeadline.now().uptimeNanoseconds) }
 
-    /// - Returns: whether it was sent at once, over a connection that was free.
-    func submit(_ call: Call) -> Bool {
+    /// Sends it over a connection that is free, or as soon as one is.
+    func submit(_ call: Call) {
         underWay += 1
         begun.append(call)
         if let connection = takeIdle() {
             send(call, over: connection)
-            return true
+            return
         }
         waiting.append(call)
         openIfNeeded()
-        return false
     }
 
     /// Ends the calls whose time is up, and the connections that are not needed.

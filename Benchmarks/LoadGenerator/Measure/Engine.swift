@@ -96,7 +96,9 @@ final class Engine {
             next = schedule.next()
             let call = Call(planned: planned, kind: arrival.kind, phase: arrival.phase)
             recorder.offered(call)
-            if client.submit(call) { recorder.sentLate(now - planned) }
+            // Of each, free connection or not: whoever has no processor finds its connections busy, too.
+            recorder.cameLate(now - planned)
+            client.submit(call)
         }
     }
 

@@ -59,6 +59,12 @@ enum SmallFile {
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
 
+    /// Leaves what is there; makes an empty file where there is none.
+    static func canWrite(_ path: String) -> Bool {
+        guard let file = fopen(path, "a") else { return false }
+        return fclose(file) == 0
+    }
+
     /// - Returns: whether all of it was written.
     static func write(_ text: String, to path: String) -> Bool {
         guard let file = fopen(path, "w") else { return false }

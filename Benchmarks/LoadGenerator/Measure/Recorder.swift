@@ -27,8 +27,8 @@ final class Recorder {
         second.offered += 1
     }
 
-    /// - Parameter nanoseconds: how late a request was sent that found a connection free.
-    func sentLate(_ nanoseconds: Int64) {
+    /// - Parameter nanoseconds: how long after its moment a request's turn came, whether a connection was free or not.
+    func cameLate(_ nanoseconds: Int64) {
         lag.record(nanoseconds: nanoseconds)
     }
 

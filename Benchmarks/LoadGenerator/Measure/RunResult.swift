@@ -5,7 +5,7 @@ struct RunResult: Sendable {
     var figures: [[Figures]]
     /// By ``Kind/index``, then one for each tenth of a second of the plan.
     var kindBuckets: [[Bucket]]
-    /// How late requests were sent although a connection was free: the generator's own fault.
+    /// How long after its moment each request's turn came, without waits for connections: the generator's own fault.
     var lag: Latencies
     /// From the first planned moment to the last answer.
     var seconds: Double

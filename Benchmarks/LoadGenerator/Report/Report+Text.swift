@@ -96,7 +96,7 @@ extension ProcessReport {
 extension GeneratorReport {
     fileprivate var lines: [String] {
         let own =
-            "load generator: \(Text.percent(processorShare)) of a processor; sent late by p50 "
+            "load generator: \(Text.percent(processorShare)) of a processor; came late by p50 "
             + "\(Text.milliseconds(lagP50Milliseconds)) ms, p99 \(Text.milliseconds(lagP99Milliseconds)) ms, at most "
             + "\(Text.milliseconds(lagMaxMilliseconds)) ms; connections \(connectionsMost) at most, \(connectionsOpened) opened"
         return [own] + warnings.map { "warning: \($0)" }

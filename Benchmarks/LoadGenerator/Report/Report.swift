@@ -128,7 +128,7 @@ struct LatencyReport: Codable {
 struct GeneratorReport: Codable {
     /// 1 is one processor.
     var processorShare: Double
-    /// How late it sent what could have been sent.
+    /// How late it came to each request, without the wait for a connection.
     var lagP50Milliseconds: Double?
     var lagP99Milliseconds: Double?
     var lagMaxMilliseconds: Double?
@@ -150,7 +150,8 @@ struct GeneratorReport: Codable {
         warnings = []
         if let lag = lagP99Milliseconds, lag > Self.lagMaxP99Milliseconds {
             warnings.append(
-                "1 % of the requests were sent \(Text.milliseconds(lag)) ms late or more: the load generator had no processor"
+                "the turn of 1 % of the requests came \(Text.milliseconds(lag)) ms late or more: "
+                    + "the load generator had no processor"
             )
         }
         if processorShare > Self.processorShareMax {
