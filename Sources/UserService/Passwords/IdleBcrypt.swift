@@ -10,16 +10,18 @@ import Storage
 /// milliseconds. A thread can't leave that class without a privilege and has no claim to any time in it: who waits for a
 /// hash waits only for so long, and then hashes it itself.
 ///
-/// The thread takes no lock that an event loop could wait for, and allocates nothing: it may be held up at any point.
+/// The thread takes no lock that an event loop could wait for, and neither allocates nor frees: it may be held up at any
+/// point.
 ///
-/// Why `@unchecked Sendable` holds: `data` is allocated once and freed when nobody has a reference any more. The thread
-/// works in it while the state is `running`; what it leaves there is read in the state `done`, under the lock.
+/// Why `@unchecked Sendable` holds: `data` and the texts are allocated once and freed when nobody has a reference any more.
+/// The thread works in them while the state is `running`. The texts are written in the state `idle`, and what `data`
+/// holds is read in the state `done`, both under the lock.
 final class IdleBcrypt: @unchecked Sendable {
     private enum State {
         /// → `asked` by ``crypt(_:_:patience:)``.
         case idle
         /// → `running` by the thread, → `idle` when nobody waits any more.
-        case asked(password: String, setting: String)
+        case asked
         /// → `done`, → `idle` when nobody waits any more.
         case running
         /// → `idle` by who waits. The pointer is into `data`.
@@ -42,6 +44,9 @@ final class IdleBcrypt: @unchecked Sendable {
 
     private let monitor = Monitor(Guarded(), conditions: Condition.count)
     private let data: UnsafeMutablePointer<crypt_data>
+    /// What is asked, each with a NUL at the end.
+    private let password: UnsafeMutableBufferPointer<CChar>
+    private let setting: UnsafeMutableBufferPointer<CChar>
 
     /// Starts the thread, which runs until ``stop()``.
     ///
@@ -50,6 +55,10 @@ final class IdleBcrypt: @unchecked Sendable {
         // The library asks for zeros before the first call; it erases what it worked with by itself.
         data = .allocate(capacity: 1)
         data.initialize(to: crypt_data())
+        password = .allocate(capacity: BcryptWorker.passwordBytesMax + 1)
+        password.initialize(repeating: 0)
+        setting = .allocate(capacity: Int(CRYPT_OUTPUT_SIZE))
+        setting.initialize(repeating: 0)
         #if os(Linux)
         guard let thread = try? PoolThread(name: name, { self.work() }) else { return nil }
         // A hash that it is at when it is stopped may take long, and nobody needs it.
@@ -61,16 +70,21 @@ final class IdleBcrypt: @unchecked Sendable {
 
     deinit {
         data.deallocate()
+        password.deallocate()
+        setting.deallocate()
     }
 
     /// As crypt(3); for one caller at a time, whose thread it blocks.
     ///
     /// - Parameter patience: for how long to wait.
-    /// - Returns: `nil` when the thread did not get to it in time, or is still at what nobody waits for any more.
+    /// - Returns: `nil` when the thread did not get to it in time, or is still at what nobody waits for any more, and for
+    ///   texts longer than any that crypt(3) takes.
     func crypt(_ password: String, _ setting: String, patience: TimeAmount) -> String? {
         let isFree = monitor.withLock { guarded in
-            guard case .idle = guarded.state else { return false }
-            guarded.state = .asked(password: password, setting: setting)
+            guard case .idle = guarded.state, Self.copy(password, to: self.password),
+                Self.copy(setting, to: self.setting)
+            else { return false }
+            guarded.state = .asked
             guarded.isAwaited = true
             return true
         }
@@ -89,6 +103,19 @@ final class IdleBcrypt: @unchecked Sendable {
         }
     }
 
+    /// - Returns: false when there is no room for it.
+    private static func copy(_ text: String, to buffer: UnsafeMutableBufferPointer<CChar>) -> Bool {
+        guard text.utf8.count < buffer.count else { return false }
+        var end = 0
+        for byte in text.utf8 {
+            buffer[end] = CChar(bitPattern: byte)
+            end += 1
+        }
+        // To the end, so that nothing is left of a longer one.
+        buffer[end...].update(repeating: 0)
+        return true
+    }
+
     /// Ends the thread, when it is done with what it is at.
     func stop() {
         monitor.withLock { $0.isStopped = true }
@@ -98,8 +125,9 @@ final class IdleBcrypt: @unchecked Sendable {
     private func work() {
         // Where a sandbox forbids it, the thread keeps the niceness of the one that started it.
         _ = shippy_thread_run_when_idle()
-        while let (password, setting) = nextToDo() {
-            let output: UnsafeMutablePointer<CChar>? = crypt_r(password, setting, data)
+        while isToDo() {
+            let output: UnsafeMutablePointer<CChar>? = crypt_r(password.baseAddress, setting.baseAddress, data)
+            password.update(repeating: 0)
             let isAwaited = monitor.withLock { guarded in
                 guarded.state = guarded.isAwaited ? .done(output) : .idle
                 return guarded.isAwaited
@@ -108,13 +136,15 @@ final class IdleBcrypt: @unchecked Sendable {
         }
     }
 
-    /// - Returns: `nil` when it was stopped.
-    private func nextToDo() -> (password: String, setting: String)? {
+    /// Waits for something to do.
+    ///
+    /// - Returns: false when it was stopped.
+    private func isToDo() -> Bool {
         monitor.wait(on: Condition.work) { guarded in
-            if guarded.isStopped { return .done(nil) }
-            guard case .asked(let password, let setting) = guarded.state else { return .wait }
+            if guarded.isStopped { return .done(false) }
+            guard case .asked = guarded.state else { return .wait }
             guarded.state = .running
-            return .done((password, setting))
+            return .done(true)
         }
     }
 }

@@ -4,8 +4,8 @@ import RPC
 import Storage
 import Synchronization
 
-/// Hashes passwords on threads of its own, of low priority and behind a bounded queue: a flood of logins slows logins
-/// and sign-ups, and nothing else.
+/// Hashes passwords on threads of its own, behind a bounded queue: they take what processors have to spare, and a flood of
+/// logins slows logins and sign-ups, and nothing else.
 ///
 /// The threads run between `start` and `shutdown` of ``pool``.
 final class PasswordHasher: Sendable {

@@ -62,7 +62,10 @@ import Testing
 
     @Test(
         "settings that make no sense",
-        arguments: ["0", "17", "-1", "ten", "10.0.0.0/33", "10.0.0.0/", "fd00::/129", "10.0.0.1,"])
+        arguments: [
+            "0", "17", "-1", "ten", "10.0.0.0/33", "10.0.0.0:80/8", "10.0.0.1:80", "10.0.0.0/", "fd00::/129",
+            "10.0.0.1,",
+        ])
     func settings(_ text: String) {
         #expect(TrustedProxies(text) == nil)
     }

@@ -150,6 +150,16 @@ private struct Trial {
         #expect(turn(&budget, &now, calls: 100, microseconds: 20_000) == TurnBudget.callsMin)
     }
 
+    @Test("a long turn before a pause is forgotten: nobody knows how long turns were meanwhile")
+    func pause() {
+        var budget = TurnBudget()
+        var now = start
+        for _ in 0..<5 {
+            #expect(turn(&budget, &now, calls: 1_000, microseconds: 50) == 1_000)
+            now = now + .seconds(60)
+        }
+    }
+
     @Test("one turn within its time ends it")
     func recovers() {
         var budget = TurnBudget()

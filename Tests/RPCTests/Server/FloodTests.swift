@@ -25,7 +25,7 @@ struct FloodTests {
                 let peer = try RawPeer(port: server.port)
                 peer.send(Frame.hello)
                 var sent = 0
-                for batch in 0..<100 {
+                for batch in 0..<400 {
                     var bytes: [UInt8] = []
                     for number in 0..<100 {
                         let stream = UInt32(2 * (batch * 100 + number) + 1)
@@ -39,10 +39,30 @@ struct FloodTests {
                 #expect(peer.waitForEnd())
                 return sent
             }
-            // The burst that is allowed is 1,000; none of the rest reached a handler.
-            #expect(server.log.began <= 1_300, "of \(sent)")
+            // The burst that is allowed is 5,000, and 2,000 a second; none of the rest reached a handler.
+            #expect(server.log.began <= 20_000, "of \(sent)")
             try await eventually("the handlers' end") {
                 server.log.cancelled + server.log.counts.finished == server.log.began
+            }
+            try await server.servesAGoodClient()
+        }
+    }
+
+    @Test("thousands of callers that leave do not end the connection that others share with them")
+    func leavingCallers() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello)
+                for number in 0..<3_000 {
+                    let stream = UInt32(2 * number + 1)
+                    peer.send(
+                        Frame.request(stream, "/test.Test/Wait").bytes + Frame.message(stream, [0x10, 100]).bytes
+                            + Frame.reset(stream, code: 8).bytes)
+                }
+                peer.send(Frame.request(6_001, "/test.Test/Echo").bytes + Frame.message(6_001, []).bytes)
+                var reader = FrameReader()
+                #expect(peer.next(.data, &reader, on: 6_001) != nil)
             }
             try await server.servesAGoodClient()
         }

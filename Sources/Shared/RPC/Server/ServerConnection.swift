@@ -38,8 +38,8 @@ final class ServerConnection: @unchecked Sendable {
         settings.headerListBytesMax = UInt32(clamping: shared.configuration.headerListBytesMax)
         // One connection carries the calls of all of a gateway's callers, and each that leaves resets its stream. What a
         // reset leaves behind is bounded by the calls that may run (`sessionOpensStream`), not by how many there are.
-        settings.resetBurst = 20_000
-        settings.resetsPerSecond = 10_000
+        settings.resetBurst = 5_000
+        settings.resetsPerSecond = 2_000
         let connection = ServerConnection(shared)
         let transport = HTTP2Transport(.server, settings, owner: connection)
         connection.transport = transport
