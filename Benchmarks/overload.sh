@@ -38,7 +38,7 @@ fi
 
 phases=$(awk -v c="$CAPACITY" -v m="$minutes" -v t="${TIMES:-2}" 'BEGIN {
     low = (c / 10 < 20) ? 20 : c / 10
-    printf "20s@%.0f,%gm@%.0f,20s@%.0f", low, m, t * c, low }')
+    printf "60s@%.0f,%gm@%.0f,60s@%.0f", low, m, t * c, low }')
 heading "Overload: $phases"
 "${load[@]}" --phases "$phases" --json "$out/overload.json" --plot "$out/overload.svg" \
     --watch "$gateway_pid=gateway" --watch "$consignment_pid=consignment" --watch "$vessel_pid=vessel" \

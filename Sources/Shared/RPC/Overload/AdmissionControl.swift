@@ -7,8 +7,8 @@ import NIOPosix
 /// Methods are told apart, so that calls that wait for something slow take nothing from the others.
 package final class AdmissionControl: Sendable {
     /// So many calls of a method are let in at any time, over all loops.
-    private static let callsMin = 6
-    private static let callsPerLoopMin = 3
+    private static let callsMin = 4
+    private static let callsPerLoopMin = 2
 
     /// The methods' names, for metrics; a method is known by its index here.
     package let methods: [String]
