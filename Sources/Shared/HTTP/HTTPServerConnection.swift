@@ -8,8 +8,9 @@ import RPC
 ///
 /// What happens when is ``ConnectionState``'s decision; this handler carries it out.
 ///
-/// `@unchecked Sendable`: everything that changes is touched on the channel's event loop only. NIO calls handlers
-/// there, and the responder's task never leaves it: it starts there and its executor preference is that loop.
+/// `@unchecked Sendable`: everything that changes is touched on the channel's event loop only. NIO calls handlers there, and
+/// so does ``LoopContext``, which asserts it. The responder's task starts there, and its executor preference brings it back
+/// there before it touches anything here (asserted in `begin(_:isHTTP10:)`).
 final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unchecked Sendable {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer

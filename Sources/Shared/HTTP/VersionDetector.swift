@@ -7,8 +7,10 @@ import RPC
 /// The first handler of a connection: finds out which HTTP the peer speaks, and makes way for who speaks it.
 ///
 /// Over TLS that is what ALPN agreed on (RFC 7301); without it, the first bytes tell: HTTP/2 with prior knowledge begins
-/// with a preface that no HTTP/1 request can (RFC 9113 section 3.4). Touched only on its event loop; `@unchecked Sendable`
-/// because the channel initializer carries it there.
+/// with a preface that no HTTP/1 request can (RFC 9113 section 3.4).
+///
+/// `@unchecked Sendable`: adding it to a pipeline asks for it. It is made by the channel initializer, on the channel's event
+/// loop, and touched there only: NIO calls handlers there, and so does ``LoopContext``, which asserts it in `add(_:)`.
 final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, ServedConnection, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

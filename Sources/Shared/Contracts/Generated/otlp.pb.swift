@@ -234,7 +234,9 @@ public nonisolated struct Otlp_Scope: Sendable {
   public init() {}
 }
 
-/// In Swift it may go from thread to thread: what it holds is copied before it is changed, unless nobody else holds it.
+/// `@unchecked Sendable` in Swift, as its fields are in an object that several values may share. The object is private to
+/// this type. It is only read while it is shared: each setter copies it first, unless this value alone refers to it
+/// (isKnownUniquelyReferenced), and of two threads that change one value Swift lets only one compile.
 public nonisolated struct Otlp_Span: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -5,8 +5,9 @@ import RPC
 
 /// One HTTP/2 connection of an HTTP server: many requests at a time, each a stream.
 ///
-/// `@unchecked Sendable`: the responders' tasks capture it. All state is touched on the channel's event loop only: its
-/// transport calls it there, and a task's executor preference is that loop.
+/// `@unchecked Sendable`: the responders' tasks capture it. All state is touched on the channel's event loop only: the
+/// channel initializer makes it there; its transport and its ``LoopContext``, which asserts it, call it there; a task begins
+/// there, and its executor preference brings it back there after the responder (asserted in `run(_:)`).
 final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     /// Requests at a time on one connection.
     private static let streamsMax = 100
@@ -193,7 +194,8 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
 
 /// Carries a stream into its responder's task.
 ///
-/// `@unchecked Sendable`: the task takes it out again on the connection's event loop only.
+/// `@unchecked Sendable`: it is written once, on the connection's event loop, and read once, behind the assertion in
+/// `run(_:)` that the task is back there. On the way nobody looks into it.
 private struct UncheckedStream: @unchecked Sendable {
     let stream: HTTP2RequestStream
 }

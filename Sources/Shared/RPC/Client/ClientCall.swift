@@ -2,8 +2,10 @@ import NIOCore
 
 /// One attempt of a call: what is sent, what has come back, and who waits.
 ///
-/// `@unchecked Sendable`: it is made on the caller's thread, handed to its event loop, and touched there only; the
-/// continuation is resumed exactly once, by ``finish(_:)``.
+/// `@unchecked Sendable`: what the caller's thread gives it is never changed but for the continuation, which is written
+/// before the call is handed to its event loop, by that loop's queue or on that loop. From then on it is touched there only,
+/// as ``LoopClient`` asserts; the caller keeps nothing of it but the outcome. A cancellation goes by the loop's queue, too.
+/// The continuation is resumed exactly once, by ``finish(_:)``.
 final class ClientCall: HTTP2Stream, @unchecked Sendable {
     /// What an attempt came to.
     struct Outcome: Sendable {

@@ -13,8 +13,11 @@ protocol ClientConnectionOwner: AnyObject {
     func connection(_ connection: ClientConnection, ended call: ClientCall, _ outcome: ClientCall.Outcome)
 }
 
-/// One connection of a client. Touched only on its event loop; `@unchecked Sendable` because closures that are scheduled
-/// there carry it.
+/// One connection of a client.
+///
+/// `@unchecked Sendable`: closures that are scheduled on its event loop carry it. Its ``Endpoint`` makes it and calls it on
+/// that loop (``LoopClient`` asserts it), its channel is on the same loop, where its transport calls it, and its timers are
+/// that loop's (asserted in `send(_:)`, `cancel(_:)` and `close()`).
 final class ClientConnection: @unchecked Sendable {
     private let configuration: RPCClient.Configuration
     private let authority: String
@@ -56,6 +59,7 @@ final class ClientConnection: @unchecked Sendable {
     // MARK: Calls
 
     func send(_ call: ClientCall) {
+        assertOnLoop()
         guard let session else {
             owner?.connection(self, ended: call, .notProcessed(Status(.unavailable, "the connection is closed")))
             return
@@ -76,6 +80,7 @@ final class ClientConnection: @unchecked Sendable {
 
     /// Nobody waits for `call` any more; the server is told.
     func cancel(_ call: ClientCall) {
+        assertOnLoop()
         guard call.isOpen else { return }
         session?.submitReset(call, .cancel)
         transport?.scheduleFlush()
@@ -84,6 +89,7 @@ final class ClientConnection: @unchecked Sendable {
     /// Ends the connection. May be called from the session's callbacks; the session must not be entered twice, so it
     /// is then done after them.
     func close() {
+        assertOnLoop()
         guard let transport else { return }
         guard !transport.isInsideSession else {
             transport.context?.eventLoop.execute { self.close() }
@@ -92,6 +98,11 @@ final class ClientConnection: @unchecked Sendable {
         transport.session?.submitGoAway(.noError)
         transport.flush()
         transport.close()
+    }
+
+    /// There is no loop to compare with before the channel is there, or after.
+    private func assertOnLoop() {
+        transport?.context?.eventLoop.assertInEventLoop()
     }
 
     private func beginDraining() {

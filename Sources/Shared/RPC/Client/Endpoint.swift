@@ -5,7 +5,9 @@ import NIOSSL
 
 /// One address of a service on one event loop: carries out what ``EndpointState`` decides.
 ///
-/// Touched only on its event loop; `@unchecked Sendable` because futures' callbacks, which NIO runs there, carry it.
+/// `@unchecked Sendable`: callbacks and timers carry it, and all of them run on the loop of its ``LoopClient``: the bootstrap's
+/// group is that loop alone, so that its futures are that loop's. ``LoopClient`` makes and calls it there, and its connections
+/// have their channels there (asserted where calls come from outside, and in `perform(_:)`, which all else goes through).
 final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     let address: SocketAddress
     /// A cycle while the endpoint is in use; ``LoopClient/shutdown()`` and ``LoopClient/update(_:)`` break it.
@@ -28,11 +30,13 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     var isReady: Bool { machine.state == .ready }
 
     func want() {
+        loop.eventLoop.assertInEventLoop()
         perform(machine.want())
     }
 
     /// The address is no longer the service's: no new calls, and the end once those in flight are done.
     func remove(closingNow: Bool = false) {
+        loop.eventLoop.assertInEventLoop()
         machine.remove()
         if let connection {
             loop.becameUnready(connection)
@@ -46,6 +50,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     }
 
     private func perform(_ action: EndpointState.Action) {
+        loop.eventLoop.assertInEventLoop()
         switch action {
         case .nothing: break
         case .connect: connect()

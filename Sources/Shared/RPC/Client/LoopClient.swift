@@ -4,7 +4,9 @@ import Synchronization
 
 /// A client's share on one event loop: its connections there, and the calls that run or wait there.
 ///
-/// Touched only on `eventLoop`; `@unchecked Sendable` because callers carry it there.
+/// `@unchecked Sendable`: callers carry it to `eventLoop`, and touch it only there but for what is set once and for the atomic
+/// count. ``RPCClient`` goes there before it calls (asserted in what it calls and where calls end); endpoints, connections
+/// and the timer are that loop's.
 final class LoopClient: @unchecked Sendable {
     let eventLoop: any EventLoop
     let configuration: RPCClient.Configuration
@@ -42,6 +44,7 @@ final class LoopClient: @unchecked Sendable {
     // MARK: Calls
 
     func start(_ call: ClientCall) {
+        eventLoop.assertInEventLoop()
         call.isStarted = true
         guard !call.isCancelled else {
             call.finish(.init(result: .failure(Status(.cancelled, "the call was cancelled"))))
@@ -108,6 +111,7 @@ final class LoopClient: @unchecked Sendable {
     var randomShare: Double { Double(random() >> 11) / Double(1 << 53) }
 
     func end(_ call: ClientCall, _ outcome: ClientCall.Outcome) {
+        eventLoop.assertInEventLoop()
         if call.index >= 0 {
             let last = calls.removeLast()
             if last !== call {
@@ -135,6 +139,7 @@ final class LoopClient: @unchecked Sendable {
 
     /// Nobody waits for `call` any more.
     func cancel(_ call: ClientCall, _ status: Status) {
+        eventLoop.assertInEventLoop()
         // A task's cancellation may overtake its call on the way to this loop.
         guard call.isStarted else {
             call.isCancelled = true
@@ -162,6 +167,7 @@ final class LoopClient: @unchecked Sendable {
 
     /// The name's addresses now. New ones are connected to at once if the client is in use; missing ones take no new calls.
     func update(_ addresses: [SocketAddress]) {
+        eventLoop.assertInEventLoop()
         guard !isShutDown else { return }
         resolveFailure = nil
         let inUse = !calls.isEmpty || endpoints.contains { !$0.isIdle }
@@ -177,6 +183,7 @@ final class LoopClient: @unchecked Sendable {
     }
 
     func resolveFailed(_ status: Status) {
+        eventLoop.assertInEventLoop()
         guard endpoints.isEmpty else { return }
         resolveFailure = status
         refuseWaitingIfHopeless()
@@ -202,6 +209,7 @@ final class LoopClient: @unchecked Sendable {
     }
 
     func shutdown() {
+        eventLoop.assertInEventLoop()
         isShutDown = true
         deadlines.cancel()
         waiting.removeAll()

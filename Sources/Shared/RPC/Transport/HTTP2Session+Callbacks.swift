@@ -49,7 +49,10 @@ extension HTTP2Session {
         }
     }
 
-    /// The header fields of a good answer, made once. Immutable after creation, so that every loop may read them.
+    /// The header fields of a good answer, made once.
+    ///
+    /// `@unchecked Sendable`: written by `init` only and never freed, and what it points to are static strings; nghttp2 takes
+    /// the fields as `const`. So every loop may read them.
     struct StaticFields: @unchecked Sendable {
         let fields: UnsafeMutableBufferPointer<nghttp2_nv>
 
@@ -70,7 +73,9 @@ extension HTTP2Session {
     static let okHeaders = StaticFields([(":status", "200"), ("content-type", "application/grpc")])
     static let okTrailers = StaticFields([("grpc-status", "0")])
 
-    /// nghttp2's table of callbacks, made once and never changed, so that every loop may read it.
+    /// nghttp2's table of callbacks.
+    ///
+    /// `@unchecked Sendable`: written by `init` only and never freed; a new session copies it. So every loop may read it.
     struct Callbacks: @unchecked Sendable {
         let pointer: OpaquePointer?
 

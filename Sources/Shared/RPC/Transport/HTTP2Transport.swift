@@ -16,8 +16,9 @@ package protocol HTTP2TransportOwner: HTTP2SessionDelegate {
 /// The bytes of one HTTP/2 connection: feeds the session what is read, writes what it says in one write per turn of the
 /// loop, and reads no more while the peer does not read.
 ///
-/// Touched only on the channel's event loop; `@unchecked Sendable` because channel initializers and closures that are
-/// scheduled on that loop carry it.
+/// `@unchecked Sendable`: channel initializers and closures that are scheduled carry it, all of them on the channel's event
+/// loop. Nothing in it is touched elsewhere: NIO calls handlers there, and its owners live there. A client's is made before
+/// its channel, on the loop that the channel will have.
 package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
