@@ -29,8 +29,9 @@ final class AtomicDouble: Sendable {
 }
 
 /// A fixed number of counters in one piece of memory that starts on a cache line, each atomic on its own.
-// `@unchecked Sendable`: the pointer is set once, points to memory that only deinit frees, and every access to it is an atomic operation on
-// an element that init initialised; so any thread may use it for as long as it holds a reference.
+///
+/// `@unchecked Sendable`: the pointer is set once, points to memory that only deinit frees, and every access to it is an
+/// atomic operation on an element that init initialised; so any thread may use it for as long as it holds a reference.
 final class AtomicCounters: @unchecked Sendable {
     let count: Int
     private let elements: UnsafeMutablePointer<Atomic<UInt64>>

@@ -139,7 +139,8 @@ public final class PostgresConnection: PooledConnection {
     private func send(
         _ query: PostgresQuery, _ parameters: PostgresParameters
     ) throws(StorageError) -> PostgresResult {
-        try StoreOperation.run(query.operation.on(database)) { () throws(StorageError) in try sendNow(query, parameters)
+        try StoreOperation.run(query.operation.on(database)) { () throws(StorageError) in
+            try sendNow(query, parameters)
         }
     }
 
