@@ -9,12 +9,15 @@ step_seconds=${STEP_SECONDS:-5}
 out=$root/.build/bench
 mkdir -p "$out"
 
+# Of a tenth of the capacity, before the overload and after it.
+quiet_seconds=60
+
 # check_minutes CAPACITY: whether one run may hold as many requests (Phases.requestsMax in the load generator).
 check_minutes() {
     local most
-    most=$(awk -v c="$1" -v t="${TIMES:-2}" 'BEGIN {
+    most=$(awk -v c="$1" -v t="${TIMES:-2}" -v q="$quiet_seconds" 'BEGIN {
         low = (c / 10 < 20) ? 20 : c / 10
-        printf "%d", (20000000 - 40 * low) / (60 * t * c) }')
+        printf "%d", (20000000 - 2 * q * low) / (60 * t * c) }')
     awk -v m="$minutes" -v most="$most" 'BEGIN { exit !(m > 0 && m <= most) }' || {
         echo "bench: MINUTES: one run has at most 20 million requests; with CAPACITY=$1 that is $most minutes" >&2
         exit 1
@@ -36,9 +39,9 @@ if [ -z "${CAPACITY:-}" ]; then
     sleep 3
 fi
 
-phases=$(awk -v c="$CAPACITY" -v m="$minutes" -v t="${TIMES:-2}" 'BEGIN {
+phases=$(awk -v c="$CAPACITY" -v m="$minutes" -v t="${TIMES:-2}" -v q="$quiet_seconds" 'BEGIN {
     low = (c / 10 < 20) ? 20 : c / 10
-    printf "60s@%.0f,%gm@%.0f,60s@%.0f", low, m, t * c, low }')
+    printf "%ds@%.0f,%gm@%.0f,%ds@%.0f", q, low, m, t * c, q, low }')
 heading "Overload: $phases"
 "${load[@]}" --phases "$phases" --json "$out/overload.json" --plot "$out/overload.svg" \
     --watch "$gateway_pid=gateway" --watch "$consignment_pid=consignment" --watch "$vessel_pid=vessel" \
