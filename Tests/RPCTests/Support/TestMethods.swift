@@ -10,6 +10,8 @@ enum TestMethods {
     /// Answers the request.
     static let echo = Echo(service: service, name: "Echo")
     static let idempotentEcho = Echo(service: service, name: "IdempotentEcho", isIdempotent: true)
+    /// Echoes, too.
+    static let probe = Echo(service: service, name: "Probe", isIdempotent: true, isProbe: true)
     /// Fails with status `capacity`, text `name` and `retry-after: 7`.
     static let fail = Echo(service: service, name: "Fail")
     /// Fails with an error that knows no status.
@@ -44,6 +46,7 @@ final class HandlerLog: Sendable {
     var routes: [RPCRoute] {
         [
             RPCRoute(TestMethods.echo, handler: echo), RPCRoute(TestMethods.idempotentEcho, handler: echo),
+            RPCRoute(TestMethods.probe, handler: echo),
             RPCRoute(TestMethods.wait, handler: wait), RPCRoute(TestMethods.idempotentWait, handler: wait),
             RPCRoute(TestMethods.fail) { request, _ in
                 let code = Status.Code(rawValue: Int(request.capacity)) ?? .unknown

@@ -5,5 +5,5 @@ public enum HealthMethods {
     public static let service = "grpc.health.v1.Health"
 
     public static let check = Method<Grpc_Health_V1_HealthCheckRequest, Grpc_Health_V1_HealthCheckResponse>(
-        service: service, name: "Check", isIdempotent: true)
+        service: service, name: "Check", isIdempotent: true, isProbe: true)
 }

@@ -10,13 +10,17 @@ public struct Method<Request: Message, Response: Message>: Sendable {
     public let name: String
     /// Whether doing it twice is the same as doing it once: the client may then repeat it after a lost connection.
     public let isIdempotent: Bool
+    /// Whether it only asks how the service is. The client keeps room for such calls on every connection, and they overtake
+    /// those that wait, so that a service whose calls take long is not taken for dead.
+    public let isProbe: Bool
     /// The HTTP/2 `:path`, `/service/name`.
     public let path: String
 
-    public init(service: String, name: String, isIdempotent: Bool = false) {
+    public init(service: String, name: String, isIdempotent: Bool = false, isProbe: Bool = false) {
         self.service = service
         self.name = name
         self.isIdempotent = isIdempotent
+        self.isProbe = isProbe
         self.path = "/\(service)/\(name)"
     }
 }

@@ -28,6 +28,8 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     let body: [UInt8]
     let metadata: Metadata
     let deadline: Deadline
+    /// See ``Method/isProbe``.
+    let isProbe: Bool
 
     /// Where ``LoopClient`` keeps it; -1 before and after.
     var index = -1
@@ -42,11 +44,12 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
 
     var response = ResponseReader()
 
-    init(path: String, body: [UInt8], metadata: Metadata, deadline: Deadline) {
+    init(path: String, body: [UInt8], metadata: Metadata, deadline: Deadline, isProbe: Bool) {
         self.path = path
         self.body = body
         self.metadata = metadata
         self.deadline = deadline
+        self.isProbe = isProbe
         super.init(id: 0)
     }
 

@@ -51,10 +51,17 @@ final class ClientConnection: @unchecked Sendable {
     /// Calls sent and not answered.
     var inFlight: Int { session?.streams.count ?? 0 }
 
-    var canTakeCall: Bool {
+    /// Whether there is room for one more call: all that the server allows for a probe, and a few less for others, who would
+    /// else leave none.
+    func canTake(probe: Bool) -> Bool {
         guard let session, isReady, !isDraining else { return false }
-        return session.streams.count < session.peerConcurrentStreamsMax && session.canOpenStreams
+        let allowed = session.peerConcurrentStreamsMax
+        let kept = probe ? 0 : min(allowed / 32, Self.probeStreams)
+        return session.streams.count < allowed - kept && session.canOpenStreams
     }
+
+    /// More than the probes that a process may have under way: one for each thing that asks.
+    private static let probeStreams = 8
 
     // MARK: Calls
 

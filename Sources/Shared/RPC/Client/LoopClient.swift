@@ -21,7 +21,7 @@ final class LoopClient: @unchecked Sendable {
     let readyCount = Atomic(0)
     /// Every call that is not finished.
     private var calls: [ClientCall] = []
-    /// Those of them that wait for a connection, oldest first. May hold finished ones, which are skipped.
+    /// Those of them that wait for a connection, probes first, then the oldest. May hold finished ones, which are skipped.
     private var waiting = CircularBuffer<ClientCall>()
     private let deadlines: DeadlineTimer
     /// Why there is no address, if there is none.
@@ -65,7 +65,7 @@ final class LoopClient: @unchecked Sendable {
     }
 
     private func dispatch(_ call: ClientCall) {
-        if let connection = pick() {
+        if let connection = pick(probe: call.isProbe) {
             connection.send(call)
             return
         }
@@ -75,6 +75,8 @@ final class LoopClient: @unchecked Sendable {
             end(call, .notProcessed(hopeless))
         } else if waiting.count >= configuration.waitingCallsMax {
             end(call, .init(result: .failure(Status(.resourceExhausted, "too many calls wait for the service"))))
+        } else if call.isProbe {
+            waiting.prepend(call)
         } else {
             waiting.append(call)
         }
@@ -88,15 +90,15 @@ final class LoopClient: @unchecked Sendable {
     }
 
     /// Of two connections taken at random the one with fewer calls in flight ("power of two choices").
-    private func pick() -> ClientConnection? {
+    private func pick(probe: Bool) -> ClientConnection? {
         switch ready.count {
         case 0: return nil
-        case 1: return ready[0].canTakeCall ? ready[0] : nil
+        case 1: return ready[0].canTake(probe: probe) ? ready[0] : nil
         default:
             let first = Int(random() % UInt64(ready.count))
             let second = (first + 1 + Int(random() % UInt64(ready.count - 1))) % ready.count
             let better = ready[first].inFlight <= ready[second].inFlight ? ready[first] : ready[second]
-            return better.canTakeCall ? better : ready.first { $0.canTakeCall }
+            return better.canTake(probe: probe) ? better : ready.first { $0.canTake(probe: probe) }
         }
     }
 
@@ -128,7 +130,7 @@ final class LoopClient: @unchecked Sendable {
         while let call = waiting.first {
             if call.isFinished {
                 waiting.removeFirst()
-            } else if let connection = pick() {
+            } else if let connection = pick(probe: call.isProbe) {
                 waiting.removeFirst()
                 connection.send(call)
             } else {

@@ -86,8 +86,8 @@ public final class RPCClient: Sendable {
         let bytes: [UInt8]
         do {
             bytes = try await call(
-                method.path, body.framed, isIdempotent: method.isIdempotent, metadata: metadata, deadline: deadline,
-                span)
+                method.path, body.framed, isIdempotent: method.isIdempotent, isProbe: method.isProbe,
+                metadata: metadata, deadline: deadline, span)
             span?.endClient(.ok)
             record?.end(.ok)
         } catch {
@@ -104,7 +104,8 @@ public final class RPCClient: Sendable {
     }
 
     private func call(
-        _ path: String, _ body: [UInt8], isIdempotent: Bool, metadata: Metadata, deadline: Deadline, _ span: TraceSpan?
+        _ path: String, _ body: [UInt8], isIdempotent: Bool, isProbe: Bool, metadata: Metadata, deadline: Deadline,
+        _ span: TraceSpan?
     ) async throws -> [UInt8] {
         // Of a chain of services only one repeats a call.
         let isRepeat = metadata.isRepeat
@@ -112,7 +113,8 @@ public final class RPCClient: Sendable {
         var metadata = metadata
         var attempt = 1
         while true {
-            let outcome = await perform(ClientCall(path: path, body: body, metadata: metadata, deadline: deadline))
+            let outcome = await perform(
+                ClientCall(path: path, body: body, metadata: metadata, deadline: deadline, isProbe: isProbe))
             switch outcome.result {
             case .success(let bytes): return bytes
             case .failure(let status):
