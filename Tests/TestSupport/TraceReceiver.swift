@@ -14,6 +14,8 @@ public final class TraceReceiver: Sendable {
         case refuse
         /// Says that it could not use the spans.
         case reject
+        /// Takes the spans at once, and says so 300 ms later.
+        case late
     }
 
     public let port: Int

@@ -119,6 +119,20 @@ struct TraceFaultTests {
         #expect(!spans.contains { $0.name.contains("TraceService") })
     }
 
+    @Test("a batch that is on its way when the program stops arrives once")
+    func stopInTheMiddle() async throws {
+        let receiver = try await TraceReceiver()
+        try receiver.behave(.late)
+        let fixture = try await Fixture.start(receiver, environment: ["OTEL_EXPORTER_OTLP_TIMEOUT": "5000"])
+        try await fixture.call(1)
+        try await eventually("spans whose arrival is not confirmed yet") {
+            receiver.spans.contains { $0.name == "POST /rpc" }
+        }
+        try await Harbor.stop(fixture.runs)
+        let spans = receiver.spans.map(\.span)
+        #expect(Set(spans).count == spans.count)
+    }
+
     @Test("spans go by TLS to a receiver that the authorities vouch for, and to no other")
     func encrypted() async throws {
         let receiver = try await TraceReceiver(isEncrypted: true)

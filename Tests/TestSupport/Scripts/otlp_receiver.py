@@ -1,7 +1,7 @@
 """A collector of traces for tests: takes OTLP over gRPC and writes each span as a line of JSON.
 
 The mode file holds one word, read anew at each call: "hang" keeps the answer back until it says otherwise, "refuse"
-answers UNAVAILABLE, "reject" takes nothing and says so in partial_success.
+answers UNAVAILABLE, "reject" takes nothing and says so in partial_success, "late" takes all and says so 300 ms later.
 """
 
 import argparse
@@ -85,6 +85,8 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
         # One write, so that readers see whole batches.
         with open(os.path.join(options.folder, "spans"), "a") as file:
             file.write(lines)
+        if mode() == "late":
+            time.sleep(0.3)
         return answer
 
 

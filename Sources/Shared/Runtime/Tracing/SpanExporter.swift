@@ -44,9 +44,16 @@ final class SpanExporter: Service {
     func run() async throws {
         let work = Task { await self.exportForever() }
         try? await gracefulShutdown()
-        work.cancel()
+        let deadline = Deadline.after(Self.flushTimeout)
         bell.continuation.finish()
-        await flush(work.value)
+        // A batch that is on its way is waited for: one that is cancelled must be sent again, and may then be there twice.
+        let impatience = Task {
+            try? await Task.sleep(for: Self.flushTimeout / 2)
+            work.cancel()
+        }
+        let unsettled = await work.value
+        impatience.cancel()
+        await flush(unsettled, deadline)
         await client.shutdown()
     }
 
@@ -102,8 +109,7 @@ final class SpanExporter: Service {
         }
     }
 
-    private func flush(_ first: [FinishedSpan]) async {
-        let deadline = Deadline.after(Self.flushTimeout)
+    private func flush(_ first: [FinishedSpan], _ deadline: Deadline) async {
         var batch = first.isEmpty ? buffer.take(settings.batchSpansMax) : first
         while !batch.isEmpty {
             settle(batch.count, await call(batch, deadline: deadline))
