@@ -36,7 +36,8 @@ final class RefusalPause: @unchecked Sendable {
     /// By the step in which they go out, counted round.
     private var waiting: [[UnsafeContinuation<Void, Never>]]
     private var now = 0
-    private var count = 0
+    /// Answers that wait.
+    private(set) var count = 0
 
     init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop

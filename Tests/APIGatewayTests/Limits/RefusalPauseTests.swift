@@ -1,34 +1,72 @@
 import NIOConcurrencyHelpers
-import NIOPosix
+import NIOCore
+import NIOEmbedded
+import TestSupport
 import Testing
 
 @testable import APIGateway
 @testable import RPC
 
+/// On an event loop whose clock stands still between the steps that a test asks for.
 @Suite("Pauses before refusals")
 struct RefusalPauseTests {
-    @Test("each of many refused callers waits and goes on, and one more than may wait does not")
-    func all() async throws {
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let pause = RefusalPause(eventLoop)
+    private let eventLoop = NIOAsyncTestingEventLoop()
+    private let pause: RefusalPause
+    /// Callers that went on, in that order.
+    private let gone = NIOLockedValueBox<[Int]>([])
+
+    init() {
+        pause = RefusalPause(eventLoop)
+    }
+
+    private func call(_ callers: ClosedRange<Int>) {
         let executor = EventLoopExecutor(eventLoop)
-        let order = NIOLockedValueBox<[Int]>([])
-        let last = RefusalPause.waitingMax
-        await withTaskGroup { group in
-            for caller in 0...last {
-                group.addTask(executorPreference: executor) {
-                    await pause.wait()
-                    order.withLockedValue { $0.append(caller) }
-                }
+        for caller in callers {
+            Task(executorPreference: executor) { [pause, gone] in
+                await pause.wait()
+                gone.withLockedValue { $0.append(caller) }
             }
         }
-        let gone = order.withLockedValue { $0 }
-        #expect(gone.count == last + 1)
-        #expect(Set(gone).count == last + 1)
+    }
 
-        // All places are free again.
-        await withTaskGroup { group in
-            group.addTask(executorPreference: executor) { await pause.wait() }
-        }
+    private var waiting: Int {
+        get async throws { try await eventLoop.executeInContext { [pause] in pause.count } }
+    }
+
+    /// Lets so many steps pass, and tells who has gone on since then or before, once they are `count`.
+    private func goneAfter(_ steps: Int, count: Int) async throws -> Set<Int> {
+        await eventLoop.advanceTime(by: RefusalPause.step * steps)
+        try await eventually("\(count) gone") { gone.withLockedValue { $0.count } >= count }
+        return Set(gone.withLockedValue { $0 })
+    }
+
+    @Test("a refused caller waits for four to five steps")
+    func steps() async throws {
+        call(0...0)
+        try await eventually("the first waits") { try await waiting == 1 }
+        // Half a step later than the first.
+        await eventLoop.advanceTime(by: .milliseconds(5))
+        call(1...1)
+        try await eventually("the second waits") { try await waiting == 2 }
+        await eventLoop.advanceTime(by: RefusalPause.step * 4)
+        let stillWaiting = try await waiting
+        #expect(stillWaiting == 2)
+        let gone = try await goneAfter(1, count: 2)
+        #expect(gone == [0, 1])
+    }
+
+    @Test("one more than may wait goes on at once; the others wait, and then all places are free again")
+    func bound() async throws {
+        let last = RefusalPause.waitingMax
+        call(0...last - 1)
+        try await eventually("all wait") { try await waiting == last }
+        call(last...last)
+        let early = try await goneAfter(0, count: 1)
+        #expect(early == [last])
+        let after = try await goneAfter(5, count: last + 1)
+        #expect(after == Set(0...last))
+        call(last + 1...last + 1)
+        try await eventually("the last waits") { try await waiting == 1 }
+        _ = try await goneAfter(5, count: last + 2)
     }
 }
