@@ -44,9 +44,10 @@ struct MonitoringTests {
     func names() async throws {
         let folder = try TemporaryFolder()
         let smtp = try await SMTPServer()
+        let receiver = try await TraceReceiver()
         let harbor = try Harbor(
             .embedded(in: folder), smtp: "smtp://127.0.0.1:\(smtp.port)",
-            environment: ["SHIPPY_VERSION": "1.2.3", "RATE_LIMIT": "10000"])
+            environment: ["SHIPPY_VERSION": "1.2.3", "RATE_LIMIT": "10000"].merging(receiver.environment) { $1 })
         let runs = try await harbor.start()
         try await use(harbor)
         // Without its service the gateway fails by itself.
