@@ -98,7 +98,11 @@ final class IdleBcrypt: @unchecked Sendable {
             }
             guard NIODeadline.now() >= end else { return .waitUntil(end) }
             guarded.isAwaited = false
-            if case .asked = guarded.state { guarded.state = .idle }
+            if case .asked = guarded.state {
+                guarded.state = .idle
+                // The thread, which does so else, never saw it.
+                self.password.update(repeating: 0)
+            }
             return .done(nil)
         }
     }
