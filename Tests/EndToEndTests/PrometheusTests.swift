@@ -9,8 +9,10 @@ struct PrometheusTests {
     func panels() async throws {
         let folder = try TemporaryFolder()
         let smtp = try await SMTPServer()
+        let receiver = try await TraceReceiver()
         let harbor = try Harbor(
-            .embedded(in: folder), smtp: "smtp://127.0.0.1:\(smtp.port)", environment: ["RATE_LIMIT": "10000"])
+            .embedded(in: folder), smtp: "smtp://127.0.0.1:\(smtp.port)",
+            environment: ["RATE_LIMIT": "10000"].merging(receiver.environment) { $1 })
         let runs = try await harbor.start()
         let port = try Ports.free()
         let rules = Documents.root.appendingPathComponent("deployments/monitoring/alerts.yaml").path
