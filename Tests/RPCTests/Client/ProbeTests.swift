@@ -21,10 +21,10 @@ struct ProbeTests {
         let client = RPCClient(
             configuration: .init(target: HostPort(host: "service.test", port: 1)), group: group, logger: quiet,
             lookUp: lookUp)
-        let result = try await body(client)
+        let result = await Result { try await body(client) }
         await client.shutdown()
         try await group.shutdownGracefully()
-        return result
+        return try result.get()
     }
 
     @Test("finds room on a connection that has all the calls it may have, and is answered at once")
@@ -52,7 +52,11 @@ struct ProbeTests {
             let isKnown = NIOLockedValueBox(false)
             let lookUp: RPC.Resolver.LookUp = { _ in
                 // On the resolver's own thread, which may block.
-                while !isKnown.withLockedValue({ $0 }) { usleep(1_000) }
+                let deadline = NIODeadline.now() + .seconds(30)
+                while !isKnown.withLockedValue({ $0 }) {
+                    guard NIODeadline.now() < deadline else { throw SocketFailure("nobody made the name known") }
+                    usleep(1_000)
+                }
                 return [address]
             }
             try await withOneLoop(lookUp) { client in
