@@ -1,6 +1,7 @@
 import Contracts
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 @testable import RPC

@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import TestSupport
 
 /// A server that a test plays itself: `play` runs on a thread for each connection.
 final class FakeServer: Sendable {

@@ -1,17 +1,17 @@
 import Foundation
 
 /// A plain socket that says whatever a test likes. It blocks, so it is used inside ``onThread(_:)`` only.
-final class RawPeer: Sendable {
+public final class RawPeer: Sendable {
     private let descriptor: Int32
 
-    init(descriptor: Int32) {
+    public init(descriptor: Int32) {
         self.descriptor = descriptor
     }
 
     /// Connects to 127.0.0.1.
     ///
     /// - Parameter receiveBytes: the size of the kernel's receive buffer; small ones make slow readers.
-    init(port: Int, receiveBytes: Int32? = nil) throws {
+    public init(port: Int, receiveBytes: Int32? = nil) throws {
         descriptor = try Self.makeSocket()
         if var receiveBytes {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<Int32>.size))
@@ -24,13 +24,13 @@ final class RawPeer: Sendable {
         close(descriptor)
     }
 
-    static func makeSocket() throws -> Int32 {
+    public static func makeSocket() throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SocketFailure("no socket") }
         return descriptor
     }
 
-    static func withLoopback<R>(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+    public static func withLoopback<R>(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
@@ -42,7 +42,7 @@ final class RawPeer: Sendable {
 
     /// Sends all of `bytes`. False when the other side has closed, or takes nothing for `patience`.
     @discardableResult
-    func send(_ bytes: [UInt8], patience: TimeInterval = 10) -> Bool {
+    public func send(_ bytes: [UInt8], patience: TimeInterval = 10) -> Bool {
         var sent = 0
         while sent < bytes.count {
             guard wait(for: Int16(POLLOUT), patience) else { return false }
@@ -58,7 +58,7 @@ final class RawPeer: Sendable {
     }
 
     /// The next bytes; empty at the end of the connection, `nil` when nothing came within `patience`.
-    func receive(patience: TimeInterval = 10) -> [UInt8]? {
+    public func receive(patience: TimeInterval = 10) -> [UInt8]? {
         guard wait(for: Int16(POLLIN), patience) else { return nil }
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
         let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -66,24 +66,24 @@ final class RawPeer: Sendable {
     }
 
     /// Closes with RST, as a machine that lost its power does once it is back.
-    func reset() {
+    public func reset() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
         shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
     /// No more bytes from us; the other side sees the end.
-    func finish() {
+    public func finish() {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
     /// Both directions.
-    func end() {
+    public func end() {
         shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
     /// Reads until the other side closes. False when it did not within `patience`.
-    func waitForEnd(patience: TimeInterval = 10) -> Bool {
+    public func waitForEnd(patience: TimeInterval = 10) -> Bool {
         let deadline = Date().addingTimeInterval(patience)
         while Date() < deadline {
             guard let bytes = receive(patience: deadline.timeIntervalSinceNow) else { return false }
@@ -99,11 +99,11 @@ final class RawPeer: Sendable {
 }
 
 /// Listens at 127.0.0.1 for peers that a test plays itself.
-final class RawListener: Sendable {
+public final class RawListener: Sendable {
     private let descriptor: Int32
-    let port: Int
+    public let port: Int
 
-    init() throws {
+    public init() throws {
         let descriptor = try RawPeer.makeSocket()
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -124,7 +124,7 @@ final class RawListener: Sendable {
         close(descriptor)
     }
 
-    func accept(patience: TimeInterval = 10) throws -> RawPeer {
+    public func accept(patience: TimeInterval = 10) throws -> RawPeer {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, Int32(patience * 1_000)) > 0 else { throw SocketFailure("nobody connected") }
         let accepted = Foundation.accept(descriptor, nil, nil)
@@ -134,13 +134,13 @@ final class RawListener: Sendable {
     }
 }
 
-struct SocketFailure: Error {
-    let what: String
-    init(_ what: String) { self.what = what }
+public struct SocketFailure: Error {
+    public let what: String
+    public init(_ what: String) { self.what = what }
 }
 
 /// Runs what blocks on a thread of its own, so that no test keeps another from running.
-func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+public func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
     // A task rather than a bare thread, so that failed expectations know their test.
     try await Task(executorPreference: ThreadPerJob()) { try body() }.value
 }

@@ -1,40 +1,40 @@
 import NIOCore
 
 /// HTTP/2 frames as bytes, for peers that a test plays itself (RFC 9113 section 6).
-struct Frame: Equatable, Sendable {
-    enum Kind: UInt8, Sendable, CaseIterable {
+public struct Frame: Equatable, Sendable {
+    public enum Kind: UInt8, Sendable, CaseIterable {
         case data = 0
         case headers, priority, reset, settings, pushPromise, ping, goAway, windowUpdate, continuation
     }
 
-    static let endStream: UInt8 = 0x1
-    static let acknowledgement: UInt8 = 0x1
-    static let endHeaders: UInt8 = 0x4
-    static let padded: UInt8 = 0x8
+    public static let endStream: UInt8 = 0x1
+    public static let acknowledgement: UInt8 = 0x1
+    public static let endHeaders: UInt8 = 0x4
+    public static let padded: UInt8 = 0x8
 
     /// The client's preface with empty SETTINGS.
-    static let hello = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Frame.settings().bytes
+    public static let hello = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Frame.settings().bytes
 
-    var kind: UInt8
-    var flags: UInt8
-    var stream: UInt32
-    var payload: [UInt8]
+    public var kind: UInt8
+    public var flags: UInt8
+    public var stream: UInt32
+    public var payload: [UInt8]
 
-    init(_ kind: Kind, _ flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) {
+    public init(_ kind: Kind, _ flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) {
         self.init(kind: kind.rawValue, flags: flags, stream: stream, payload: payload)
     }
 
-    init(kind: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8]) {
+    public init(kind: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8]) {
         self.kind = kind
         self.flags = flags
         self.stream = stream
         self.payload = payload
     }
 
-    var bytes: [UInt8] { bytes(length: payload.count) }
+    public var bytes: [UInt8] { bytes(length: payload.count) }
 
     /// With a length that need not be the payload's.
-    func bytes(length: Int) -> [UInt8] {
+    public func bytes(length: Int) -> [UInt8] {
         [
             UInt8(truncatingIfNeeded: length >> 16), UInt8(truncatingIfNeeded: length >> 8),
             UInt8(truncatingIfNeeded: length),
@@ -42,11 +42,11 @@ struct Frame: Equatable, Sendable {
             + [kind, flags] + Self.big(stream) + payload
     }
 
-    static func big(_ value: UInt32) -> [UInt8] {
+    public static func big(_ value: UInt32) -> [UInt8] {
         (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
     }
 
-    static func settings(_ entries: [(id: UInt16, value: UInt32)] = []) -> Frame {
+    public static func settings(_ entries: [(id: UInt16, value: UInt32)] = []) -> Frame {
         Frame(.settings, payload(of: entries))
     }
 
@@ -58,17 +58,19 @@ struct Frame: Equatable, Sendable {
         entries.flatMap { [UInt8(truncatingIfNeeded: $0.id >> 8), UInt8(truncatingIfNeeded: $0.id)] + big($0.value) }
     }
 
-    static func reset(_ stream: UInt32, code: UInt32) -> Frame { Frame(.reset, 0, stream: stream, big(code)) }
+    public static func reset(_ stream: UInt32, code: UInt32) -> Frame { Frame(.reset, 0, stream: stream, big(code)) }
 
-    static func windowUpdate(_ stream: UInt32, _ increment: UInt32) -> Frame {
+    public static func windowUpdate(_ stream: UInt32, _ increment: UInt32) -> Frame {
         Frame(.windowUpdate, 0, stream: stream, big(increment))
     }
 
-    static func goAway(last: UInt32, code: UInt32 = 0) -> Frame { Frame(.goAway, 0, stream: 0, big(last) + big(code)) }
+    public static func goAway(last: UInt32, code: UInt32 = 0) -> Frame {
+        Frame(.goAway, 0, stream: 0, big(last) + big(code))
+    }
 
     // MARK: Header fields, as HPACK literals without indexing or Huffman code (RFC 7541 section 6.2.2)
 
-    static func block(_ fields: [(String, String)]) -> [UInt8] {
+    public static func block(_ fields: [(String, String)]) -> [UInt8] {
         fields.flatMap { [0] + string($0.0) + string($0.1) }
     }
 
@@ -84,14 +86,24 @@ struct Frame: Equatable, Sendable {
         return prefix + [UInt8(rest)] + bytes
     }
 
-    static func requestFields(_ path: String) -> [(String, String)] {
+    public static func requestFields(_ path: String) -> [(String, String)] {
         [
             (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "test"), ("te", "trailers"),
             ("content-type", "application/grpc"),
         ]
     }
 
-    static func request(
+    /// A plain HTTP request; with `endStream` it has no body.
+    public static func http(
+        _ method: String, _ path: String, stream: UInt32, authority: String = "test", _ more: [(String, String)] = [],
+        endStream: Bool
+    ) -> Frame {
+        let fields = [(":method", method), (":scheme", "http"), (":path", path), (":authority", authority)]
+        return Frame(
+            .headers, endHeaders | (endStream ? Self.endStream : 0), stream: stream, block(fields + more))
+    }
+
+    public static func request(
         _ stream: UInt32, _ path: String, _ more: [(String, String)] = [], endStream: Bool = false
     ) -> Frame {
         Frame(
@@ -99,12 +111,12 @@ struct Frame: Equatable, Sendable {
     }
 
     /// One gRPC message in one DATA frame that ends the stream.
-    static func message(_ stream: UInt32, _ body: [UInt8], endStream: Bool = true) -> Frame {
+    public static func message(_ stream: UInt32, _ body: [UInt8], endStream: Bool = true) -> Frame {
         Frame(.data, endStream ? Self.endStream : 0, stream: stream, [0] + big(UInt32(body.count)) + body)
     }
 
     /// A good answer: headers, an empty message, trailers.
-    static func emptyAnswer(_ stream: UInt32) -> [UInt8] {
+    public static func emptyAnswer(_ stream: UInt32) -> [UInt8] {
         Frame(.headers, endHeaders, stream: stream, block([(":status", "200"), ("content-type", "application/grpc")]))
             .bytes + message(stream, [], endStream: false).bytes
             + Frame(.headers, endHeaders | endStream, stream: stream, block([("grpc-status", "0")])).bytes
@@ -112,17 +124,19 @@ struct Frame: Equatable, Sendable {
 }
 
 /// Takes frames out of what a peer sent.
-struct FrameReader: Sendable {
+public struct FrameReader: Sendable {
     private var bytes: [UInt8] = []
 
+    public init() {}
+
     /// The client's preface, if there is one.
-    mutating func skipPreface() {
+    public mutating func skipPreface() {
         if bytes.starts(with: Array("PRI * HTTP/2.0".utf8)) { bytes.removeFirst(min(24, bytes.count)) }
     }
 
-    mutating func append(_ more: [UInt8]) { bytes += more }
+    public mutating func append(_ more: [UInt8]) { bytes += more }
 
-    mutating func next() -> Frame? {
+    public mutating func next() -> Frame? {
         guard bytes.count >= 9 else { return nil }
         let length = Int(bytes[0]) << 16 | Int(bytes[1]) << 8 | Int(bytes[2])
         guard bytes.count >= 9 + length else { return nil }
@@ -137,7 +151,7 @@ struct FrameReader: Sendable {
 // them runs for both. What tests wait for in expectations is therefore asked for without closures.
 extension RawPeer {
     /// Reads frames until `isWanted` holds for one, which is answered; `nil` at the end or when it takes too long.
-    func frame(
+    public func frame(
         _ reader: inout FrameReader, patience: Double = 10, where isWanted: (Frame) -> Bool
     ) -> Frame? {
         let deadline = NIODeadline.now() + .nanoseconds(Int64(patience * 1e9))
@@ -154,7 +168,7 @@ extension RawPeer {
     }
 
     /// Reads until a frame of `kind` comes: on `stream`, and with all of `flags`, if they are given.
-    func next(
+    public func next(
         _ kind: Frame.Kind, _ reader: inout FrameReader, on stream: UInt32? = nil, flags: UInt8 = 0,
         patience: Double = 10
     ) -> Frame? {
@@ -164,16 +178,16 @@ extension RawPeer {
     }
 
     /// As a server: takes the client's preface, sends SETTINGS, answers the first request's stream.
-    func acceptRequest(_ reader: inout FrameReader, settings: Frame = .settings()) throws -> UInt32 {
+    public func acceptRequest(_ reader: inout FrameReader, settings: Frame = .settings()) throws -> UInt32 {
         send(settings.bytes)
         return try nextRequest(&reader)
     }
 
     /// The stream of the next request whose message is complete.
-    func nextRequest(_ reader: inout FrameReader) throws -> UInt32 {
+    public func nextRequest(_ reader: inout FrameReader) throws -> UInt32 {
         guard let wanted = next(.data, &reader, flags: Frame.endStream) else { throw NoRequest() }
         return wanted.stream
     }
 
-    struct NoRequest: Error {}
+    public struct NoRequest: Error {}
 }
