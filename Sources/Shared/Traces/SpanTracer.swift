@@ -49,7 +49,10 @@ public final class SpanTracer: Tracer {
             // Who changes the decision has to do so under an id of its own (W3C Trace Context, section 3.4).
             return Arrival(
                 identity: isSame ? remote : remote.sampled(isSampled).next(), parentSpanID: 0, state: checkedState,
-                isRecorded: false, isUnchanged: isSame && checkedState == state && parent.hasPrefix("00-"))
+                isRecorded: false,
+                // What was checked is the text itself or nothing.
+                isUnchanged: isSame && (checkedState == nil) == (state == nil)
+                    && parent.utf8.starts(with: "00-".utf8))
         }
         return Arrival(
             identity: remote.sampled(true).next(), parentSpanID: remote.spanID, state: checkedState, isRecorded: true,

@@ -1,3 +1,5 @@
+import RPC
+
 /// The rule for email addresses: strict enough that one can stand in a mail's header and in SMTP's RCPT TO as it is.
 ///
 /// ASCII only, no quotes and no comments: `local@domain`, the local part of RFC 5321's dot-atoms, the domain with a dot,
@@ -23,7 +25,7 @@ enum EmailAddress {
 
     private static func isDomain(_ bytes: ArraySlice<UInt8>) -> Bool {
         let labels = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard labels.count > 1 || String(decoding: bytes, as: UTF8.self).lowercased() == "localhost" else {
+        guard labels.count > 1 || String(decoding: bytes, as: UTF8.self).hasSameBytes(asAnyCaseOf: "localhost") else {
             return false
         }
         return labels.allSatisfy { label in

@@ -3,19 +3,19 @@
 /// It holds nothing that the page before it did not show, so it is not sealed.
 enum PageToken {
     /// Changes when the text's form does, so that old ones are refused and not misread.
-    private static let version: Character = "1"
+    private static let version = UInt8(ascii: "1")
     private static let timeDigits = 16
 
     static func text(_ position: UserPosition) -> String {
         let time = UInt64(bitPattern: position.createdAtMicroseconds)
-        return "\(version)" + hex((0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * $0)) })
+        return String(Unicode.Scalar(version)) + hex((0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * $0)) })
             + hex(Array(position.id.utf8))
     }
 
     /// - Throws: ``UserError/invalid(_:)`` for a text that ``text(_:)`` never gave.
     static func position(_ text: String) throws(UserError) -> UserPosition {
         let problem = UserError.invalid("page_token must be one that this service gave")
-        guard text.first == version, text.utf8.count <= 1 + timeDigits + 2 * UserRules.idByteCountMax,
+        guard text.utf8.count <= 1 + timeDigits + 2 * UserRules.idByteCountMax, text.utf8.first == version,
             let bytes = bytes(text.utf8.dropFirst()), bytes.count > timeDigits / 2,
             let id = String(validating: bytes[(timeDigits / 2)...], as: UTF8.self), !id.utf8.contains(0)
         else { throw problem }

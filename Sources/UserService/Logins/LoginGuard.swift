@@ -1,3 +1,4 @@
+import RPC
 import Storage
 import Synchronization
 
@@ -54,7 +55,7 @@ final class LoginGuard: Sendable {
     ///   - peer: the caller's address as the server knows it, with or without its port.
     /// - Throws: ``UserError/tooManyTries(seconds:)``.
     func begin(email: String, peer: String) throws(UserError) -> Attempt {
-        let attempt = Attempt(account: Self.key(email.lowercased()), address: Self.key(Self.host(of: peer)))
+        let attempt = Attempt(account: Self.key(FoldedEmail.of(email)), address: Self.key(Self.host(of: peer)))
         let now = now()
         let wait = state.withLock { begin(attempt, now, &$0) }
         guard let wait else { return attempt }
@@ -132,13 +133,14 @@ final class LoginGuard: Sendable {
     /// Swift's hash, whose seed is made anew in each process, so that nobody can look for keys that meet.
     private static func key(_ text: String) -> UInt64 {
         var hasher = Hasher()
-        hasher.combine(text)
+        // By bytes: anybody may claim to be any text.
+        hasher.combine(ByteKey(text))
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
     /// The peer without its port, which changes with each connection.
     private static func host(of peer: String) -> String {
-        guard let colon = peer.lastIndex(of: ":") else { return peer }
+        guard let colon = peer.utf8.lastIndex(of: UInt8(ascii: ":")) else { return peer }
         return String(peer[..<colon])
     }
 }

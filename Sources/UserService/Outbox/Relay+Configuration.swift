@@ -21,6 +21,6 @@ extension Relay {
         var policy = RelayPolicy()
 
         /// Of an error text that is kept with an event.
-        static let errorLengthMax = 300
+        static let errorBytesMax = 300
     }
 }

@@ -131,7 +131,7 @@ extension Relay {
     private func setBack(_ claimed: ClaimedEvent, _ status: Status) async {
         let decision = configuration.policy.decide(
             after: status, attempts: claimed.attempts, random: .random(in: 0...1))
-        let reason = String("\(status)".prefix(Configuration.errorLengthMax))
+        let reason = "\(status)".shortened(bytesMax: Configuration.errorBytesMax)
         let deadline = Deadline.after(configuration.storeTimeout)
         do {
             switch decision {

@@ -124,12 +124,14 @@ extension PostgresUserRepository: Outbox {
 
 /// What the outboxes have in common.
 enum OutboxBounds {
-    /// Of an error text that is kept with an event.
-    static let errorLengthMax = 500
+    /// Bytes of an error text that is kept with an event.
+    static let errorBytesMax = 500
 
-    /// Without zero bytes, which PostgreSQL's texts can't hold.
+    /// Without zero bytes, which PostgreSQL's texts can't hold. By scalars: another service wrote it.
     static func kept(_ error: String) -> String {
-        String(error.prefix(errorLengthMax)).replacing("\0", with: "")
+        var scalars = error.shortened(bytesMax: errorBytesMax).unicodeScalars
+        scalars.removeAll { $0.value == 0 }
+        return String(scalars)
     }
 }
 

@@ -5,6 +5,8 @@ import RPC
 final class Tokens: Sendable {
     /// Longer texts are refused unread. A token of ours has at most about 3 KiB.
     static let tokenBytesMax = 8 * 1024
+    /// Of a token's header, encoded. Ours has 36.
+    private static let headerBytesMax = 512
 
     private let current: JWTKeyCollection
     private let previous: JWTKeyCollection?
@@ -35,12 +37,19 @@ final class Tokens: Sendable {
 
     /// - Throws: ``UserError/badToken``, whatever is wrong.
     func check(_ token: String) async throws(UserError) {
-        guard !token.isEmpty, token.utf8.count <= Self.tokenBytesMax else { throw .badToken }
+        guard !token.isEmpty, token.utf8.count <= Self.tokenBytesMax, Self.isReadable(token) else { throw .badToken }
         let now = nowSeconds()
         let name = KnownTokens.name(of: token)
         if known.contains(name, nowSeconds: now) { return }
         guard let claims = await claims(of: token), claims.exp > now else { throw .badToken }
         known.insert(name, expiresAtSeconds: claims.exp)
+    }
+
+    /// Whether jwt-kit may read a token's header, which it does before it looks at the signature: a few bytes of Base64url
+    /// (RFC 7515 section 3.1). In a longer one strangers could choose names that take long to hash.
+    private static func isReadable(_ token: String) -> Bool {
+        let header = token.utf8.prefix { $0 != UInt8(ascii: ".") }
+        return header.count <= headerBytesMax && token.isPrintableASCII
     }
 
     /// What a token says whose signature one of the secrets made; `nil` for any other.

@@ -10,18 +10,21 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    /// `nil` when `text` is not `host:port`.
+    /// `nil` when `text` is not `host:port`. Strangers write such texts too (`host`, `x-forwarded-for`), so it is read by
+    /// its bytes.
     public init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let bytes = text.utf8
+        guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         var host = text[..<colon]
-        let digits = text[text.index(after: colon)...]
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-            let port = Int(digits), port <= 65_535
+        let digits = bytes[bytes.index(after: colon)...]
+        guard !digits.isEmpty, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
+            let port = Int(Substring(digits)), port <= 65_535
         else { return nil }
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = host.dropFirst().dropLast()
-            guard host.contains(":") else { return nil }
-        } else if host.contains(":") {
+        let hasColon = host.utf8.contains(UInt8(ascii: ":"))
+        if host.utf8.first == UInt8(ascii: "["), host.utf8.last == UInt8(ascii: "]") {
+            host = Substring(host.utf8.dropFirst().dropLast())
+            guard hasColon else { return nil }
+        } else if hasColon {
             return nil
         }
         guard
@@ -33,6 +36,6 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String {
-        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

@@ -1,11 +1,19 @@
 extension Metadata {
     /// The token of `authorization: Bearer TOKEN` or of `token: TOKEN`.
     public var bearerToken: String? {
-        if let value = self["authorization"] {
-            let parts = value.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-            if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
-        }
+        if let value = self["authorization"], let token = Self.bearerToken(in: value) { return token }
         return self["token"]
+    }
+
+    /// What stands behind the scheme, which is `Bearer` in any case, and one or more spaces (RFC 9110 section 11.4).
+    private static func bearerToken(in value: String) -> String? {
+        let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") }
+        let credentials = value.utf8.drop(while: isSpace)
+        guard let end = credentials.firstIndex(where: isSpace),
+            Substring(credentials[..<end]).hasSameBytes(asAnyCaseOf: "bearer")
+        else { return nil }
+        let token = credentials[end...].drop(while: isSpace)
+        return token.isEmpty ? nil : String(Substring(token))
     }
 
     /// What ties the calls of one request together: goes along on every call that a handler makes for its caller.

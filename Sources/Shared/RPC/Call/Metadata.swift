@@ -1,7 +1,8 @@
 /// The key-value pairs that travel with a call: request headers or trailers.
 ///
 /// Names are lower case; a name may occur more than once and order is kept. Binary values (names that end in `-bin`)
-/// are kept as the base64 text of the wire.
+/// are kept as the base64 text of the wire. Values are what peers sent and may be any text: names and values are compared
+/// by their bytes.
 public struct Metadata: Sendable, Equatable {
     public typealias Element = (name: String, value: String)
 
@@ -12,8 +13,8 @@ public struct Metadata: Sendable, Equatable {
     }
 
     /// The first value of `name`, which must be lower case.
-    @inlinable public subscript(name: String) -> String? {
-        for pair in pairs where pair.name == name { return pair.value }
+    public subscript(name: String) -> String? {
+        for pair in pairs where pair.name.hasSameBytes(as: name) { return pair.value }
         return nil
     }
 
@@ -24,17 +25,19 @@ public struct Metadata: Sendable, Equatable {
 
     /// Replaces every value of `name` by one.
     public mutating func set(_ name: String, _ value: String) {
-        pairs.removeAll { $0.name == name }
+        pairs.removeAll { $0.name.hasSameBytes(as: name) }
         pairs.append((name, value))
     }
 
     /// Takes every value of `name` out.
     public mutating func remove(_ name: String) {
-        pairs.removeAll { $0.name == name }
+        pairs.removeAll { $0.name.hasSameBytes(as: name) }
     }
 
     public static func == (left: Metadata, right: Metadata) -> Bool {
-        left.pairs.elementsEqual(right.pairs) { $0.name == $1.name && $0.value == $1.value }
+        left.pairs.elementsEqual(right.pairs) {
+            $0.name.hasSameBytes(as: $1.name) && $0.value.hasSameBytes(as: $1.value)
+        }
     }
 }
 

@@ -47,7 +47,7 @@ extension ServerStream {
             let (end, overflow) = now.uptimeNanoseconds.addingReportingOverflow(UInt64(nanoseconds))
             deadline = overflow || end >= Int64.max ? .never : Deadline(.uptimeNanoseconds(end))
         } else if name.equals("grpc-encoding") {
-            if !value.equals("identity") { encoding = value.text }
+            if !value.equals("identity") { encoding = value.text.shortened() }
         } else if name.equals("grpc-previous-rpc-attempts"), value.count <= 3 {
             metadata.add(Metadata.attempts, value.text)
         }

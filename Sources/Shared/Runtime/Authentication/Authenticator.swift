@@ -69,7 +69,10 @@ public final class Authenticator: Sendable {
         guard let token = context.metadata.bearerToken, !token.isEmpty else {
             throw Status(.unauthenticated, "a token is needed: authorization: Bearer TOKEN")
         }
-        guard token.utf8.count <= tokenBytesMax else { throw Status(.unauthenticated, "the token is not valid") }
+        // A JWT is ASCII. Nothing else is looked up, and nobody is asked about it.
+        guard token.utf8.count <= tokenBytesMax, token.isPrintableASCII else {
+            throw Status(.unauthenticated, "the token is not valid")
+        }
         return token
     }
 

@@ -1,5 +1,6 @@
 import Idempotency
 import NIOCore
+import RPC
 import Synchronization
 
 /// Tokens that were good a moment ago, so that a caller in a hurry does not cost the user service a call each time.
@@ -19,15 +20,16 @@ final class TokenMemory: Sendable {
     }
 
     private struct Generations {
-        var young: [String: Entry] = [:]
-        var old: [String: Entry] = [:]
+        var young: [ByteKey: Entry] = [:]
+        var old: [ByteKey: Entry] = [:]
     }
 
     private let generations = Mutex(Generations())
 
     /// The caller whose token this is; `nil` when it has to be asked for.
     func caller(_ token: String, now: NIODeadline = .now(), wallClock: Int64 = WallClock.seconds) -> Caller? {
-        let entry = generations.withLock { $0.young[token] ?? $0.old[token] }
+        let key = ByteKey(token)
+        let entry = generations.withLock { $0.young[key] ?? $0.old[key] }
         guard let entry, now < entry.forgottenAt, wallClock < entry.expiry else { return nil }
         return entry.caller
     }
@@ -40,7 +42,7 @@ final class TokenMemory: Sendable {
                 $0.old = $0.young
                 $0.young = [:]
             }
-            $0.young[token] = entry
+            $0.young[ByteKey(token)] = entry
         }
     }
 

@@ -2,6 +2,7 @@ import HTTP
 import Logging
 import NIOCore
 import NIOHTTP1
+import RPC
 
 /// Answers `/healthz`, `/readyz` and `/metrics` for probes and collectors, and `/log_level` for people.
 public struct AdminResponder: HTTPResponder {
@@ -25,12 +26,13 @@ public struct AdminResponder: HTTPResponder {
     }
 
     public func respond(to request: HTTPRequest) async -> HTTPResponse {
-        if request.path == "/log_level", request.method == .PUT { return changeLevel(request) }
+        let isLogLevel = request.path.hasSameBytes(as: "/log_level")
+        if isLogLevel, request.method == .PUT { return changeLevel(request) }
         guard let answer = route(request.path) else {
             return Self.text(.notFound, "there are /healthz, /readyz, /metrics and /log_level\n")
         }
         guard request.method == .GET || request.method == .HEAD else {
-            let allowed = request.path == "/log_level" ? "GET, HEAD, PUT" : "GET, HEAD"
+            let allowed = isLogLevel ? "GET, HEAD, PUT" : "GET, HEAD"
             var response = Self.text(.methodNotAllowed, "only \(allowed)\n")
             response.headers.add(name: "allow", value: allowed)
             return response
@@ -55,22 +57,20 @@ public struct AdminResponder: HTTPResponder {
     }
 
     private func route(_ path: String) -> (() -> HTTPResponse)? {
-        switch path {
-        case "/healthz":
+        if path.hasSameBytes(as: "/healthz") {
             return { Self.text(.ok, "ok\n") }
-        case "/readyz":
+        } else if path.hasSameBytes(as: "/readyz") {
             return {
                 let report = readiness.report()
                 return Self.response(
                     report.isReady ? .ok : .serviceUnavailable, "application/json", report.json)
             }
-        case "/metrics":
+        } else if path.hasSameBytes(as: "/metrics") {
             return { Self.response(.ok, PrometheusText.contentType, metrics.render()) }
-        case "/log_level":
+        } else if path.hasSameBytes(as: "/log_level") {
             return { Self.text(.ok, "\(logLevels.level)\n") }
-        default:
-            return nil
         }
+        return nil
     }
 
     public func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {

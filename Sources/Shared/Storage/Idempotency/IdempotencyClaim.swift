@@ -6,7 +6,7 @@ package struct IdempotencyClaim: Sendable, Equatable {
     /// The header's name.
     package static let header = "idempotency-key"
     /// Longer keys are refused.
-    package static let keyLengthMax = 255
+    package static let keyBytesMax = 255
     /// How long a key is kept; an hour more than promised, for clocks differ.
     package static let retentionSeconds: Int64 = 25 * 3600
 
@@ -23,11 +23,11 @@ package struct IdempotencyClaim: Sendable, Equatable {
     /// The claim that a call carries; `nil` when it carries no key.
     ///
     /// - Parameter caller: whose key it is; without one, whoever shows the same token.
-    /// - Throws: INVALID_ARGUMENT for a key that is empty or longer than ``keyLengthMax`` characters.
+    /// - Throws: INVALID_ARGUMENT for a key that is empty or longer than ``keyBytesMax``.
     package init?(_ request: some Message, caller: String? = nil, _ context: RequestContext) throws {
         guard let key = context.metadata[Self.header] else { return nil }
-        guard !key.isEmpty, key.count <= Self.keyLengthMax else {
-            throw Status(.invalidArgument, "\(Self.header) must have 1 to \(Self.keyLengthMax) characters")
+        guard (1...Self.keyBytesMax).contains(key.utf8.count) else {
+            throw Status(.invalidArgument, "\(Self.header) must have 1 to \(Self.keyBytesMax) bytes")
         }
         // Digests have a fixed length, so that no caller can craft parts that run into each other.
         var scope = SHA256.digest(context.path.utf8)
