@@ -116,8 +116,8 @@ final class GatewayResponder: HTTPResponder {
         _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
     ) async throws -> HTTPResponse {
         if request.method == .OPTIONS { return CORS.preflight() }
-        switch request.path {
-        case "/rpc":
+        switch GatewayPath(exactly: request.path) {
+        case .rpc:
             note.path = .rpc
             try requirePost(request)
             let envelope =
@@ -127,11 +127,11 @@ final class GatewayResponder: HTTPResponder {
                 }
             let entry = try table.find(service: envelope.service, method: envelope.method)
             return try await call(entry, envelope.request, root: "request", passed, &note)
-        case "/healthz":
+        case .healthz:
             note.path = .healthz
             try requireGet(request)
             return Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n"))
-        case "/readyz":
+        case .readyz:
             note.path = .readyz
             try requireGet(request)
             let outcome = await readiness.outcome()
@@ -139,11 +139,11 @@ final class GatewayResponder: HTTPResponder {
             return Self.json(
                 outcome.json(isDraining: isDraining),
                 status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
-        case "/services":
+        case .services:
             note.path = .services
             try requireGet(request)
             return Self.json(servicesPage)
-        default:
+        case .method, .file, nil:
             return try await answerOther(request, passed, &note)
         }
     }
@@ -158,7 +158,7 @@ final class GatewayResponder: HTTPResponder {
             return file.response(to: request)
         }
         guard let entry = try table.find(path: request.path) else {
-            throw GatewayError.notFound("path \"\(request.path.shortened)\" is not known")
+            throw GatewayError.notFound("path \"\(request.path.shortened())\" is not known")
         }
         note.path = .method
         try requirePost(request)

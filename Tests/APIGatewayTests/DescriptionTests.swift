@@ -25,6 +25,8 @@ struct DescriptionTests {
                 }
             return "\(field.isRepeated ? "repeated " : "")\(type) \(field.name) = \(index + 1);"
         }
+        #expect(description.fields.count <= MessageDescription.fieldsMax)
+        #expect(description.fields.allSatisfy { $0.name.utf8.count <= MessageDescription.nameBytesMax })
         #expect(fields == (try ProtoFile.fields(package: parts[0], message: parts[1])))
     }
 

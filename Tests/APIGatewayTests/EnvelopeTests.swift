@@ -52,6 +52,8 @@ struct EnvelopeTests {
             (#"{"service":"s","service":"t","method":"m"}"#, "service is given twice"),
             (#"{"service":"s","method":"m","request":null,"request":{}}"#, "request is given twice"),
             (#"{"service":"s","\u0073ervice":"t"}"#, "service is given twice"),
+            (#"{"service":null,"service":"t","method":"m"}"#, "service is given twice"),
+            (#"{"service":"s","method":"m","method":null}"#, "method is given twice"),
             (#"{"service":"s","sevice":1}"#, "unknown field \"sevice\""),
             (
                 #"{"service":"s","address":"10.0.0.1:80"}"#,

@@ -1,4 +1,5 @@
 import NIOCore
+import RPC
 
 extension Envelope {
     /// Reads the same three fields from an `application/x-www-form-urlencoded` body; `request` is JSON text.
@@ -9,11 +10,15 @@ extension Envelope {
                 let mark = pair.firstIndex(of: UInt8(ascii: "="))
                 let name = try Self.decoded(pair[pair.startIndex..<(mark ?? pair.endIndex)])
                 let value = try Self.decoded(mark.map { pair[($0 + 1)...] } ?? pair[pair.endIndex...])
-                switch String(decoding: name, as: UTF8.self) {
-                case "service": try fields.set(service: ByteBuffer(bytes: value))
-                case "method": try fields.set(method: ByteBuffer(bytes: value))
-                case "request": try fields.set(requestText: ByteBuffer(bytes: value))
-                case let other: throw Fields.unknown(other)
+                let field = String(decoding: name, as: UTF8.self)
+                if field.hasSameBytes(as: "service") {
+                    try fields.set(service: ByteBuffer(bytes: value))
+                } else if field.hasSameBytes(as: "method") {
+                    try fields.set(method: ByteBuffer(bytes: value))
+                } else if field.hasSameBytes(as: "request") {
+                    try fields.set(requestText: ByteBuffer(bytes: value))
+                } else {
+                    throw Fields.unknown(field)
                 }
             }
         }

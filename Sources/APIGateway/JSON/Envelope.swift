@@ -1,4 +1,5 @@
 import NIOCore
+import RPC
 
 /// The body of `POST /rpc`: which method of which service, and its request.
 struct Envelope {
@@ -34,6 +35,8 @@ extension Envelope {
         private(set) var service: Name?
         private(set) var method: Name?
         private(set) var request: JSONBytes?
+        private var hasService = false
+        private var hasMethod = false
         private var hasRequest = false
 
         func envelope() throws -> Envelope {
@@ -42,13 +45,17 @@ extension Envelope {
             return Envelope(service: service, method: method, request: request)
         }
 
-        mutating func set(service name: Name) throws {
-            guard service == nil else { throw Self.repeated("service") }
+        /// - Parameter name: `nil` for null, which stands for a field left out but is given all the same.
+        mutating func set(service name: Name?) throws {
+            guard !hasService else { throw Self.repeated("service") }
+            hasService = true
             service = name
         }
 
-        mutating func set(method name: Name) throws {
-            guard method == nil else { throw Self.repeated("method") }
+        /// - Parameter name: as for ``set(service:)``.
+        mutating func set(method name: Name?) throws {
+            guard !hasMethod else { throw Self.repeated("method") }
+            hasMethod = true
             method = name
         }
 
@@ -72,11 +79,11 @@ extension Envelope {
         }
 
         static func unknown(_ name: String) -> GatewayError {
-            if name == "address" {
+            if name.hasSameBytes(as: "address") {
                 // micro lets a caller name any host there; a gateway must not be steered to other hosts.
                 return GatewayError(400, "address is not supported: the gateway knows where its services are")
             }
-            return GatewayError(400, "unknown field \"\(name.shortened)\"")
+            return GatewayError(400, "unknown field \"\(name.shortened())\"")
         }
     }
 }
@@ -92,9 +99,9 @@ extension Envelope.Fields {
             if try cursor.equals(key, "request") {
                 try readRequest(&cursor, from: body)
             } else if try cursor.equals(key, "service") {
-                if let name = try Self.name("service", &cursor, from: body) { try set(service: name) }
+                try set(service: Self.name("service", &cursor, from: body))
             } else if try cursor.equals(key, "method") {
-                if let name = try Self.name("method", &cursor, from: body) { try set(method: name) }
+                try set(method: Self.name("method", &cursor, from: body))
             } else {
                 throw Self.unknown(try cursor.value(key))
             }

@@ -1,3 +1,5 @@
+import RPC
+
 extension JSONCursor {
     /// Whether a string equals `expected`, escapes resolved.
     func equals(_ text: Text, _ expected: StaticString) throws(JSONSyntaxError) -> Bool {
@@ -11,7 +13,7 @@ extension JSONCursor {
         return true
     }
 
-    /// A string's content for people and for comparing; bytes that are not UTF-8 become replacement characters.
+    /// A string's content for people; bytes that are not UTF-8 become replacement characters.
     func value(_ text: Text) throws(JSONSyntaxError) -> String {
         if text.hasEscapes { return String(decoding: try unescaped(text), as: UTF8.self) }
         return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
@@ -29,27 +31,46 @@ extension JSONCursor {
                 at += 1
                 continue
             }
-            // The scanner saw a byte behind every backslash.
-            let escape = bytes[at + 1]
-            let start = at
-            at += 2
-            switch escape {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): result.append(escape)
-            case UInt8(ascii: "b"): result.append(0x08)
-            case UInt8(ascii: "f"): result.append(0x0c)
-            case UInt8(ascii: "n"): result.append(0x0a)
-            case UInt8(ascii: "r"): result.append(0x0d)
-            case UInt8(ascii: "t"): result.append(0x09)
-            case UInt8(ascii: "u"):
-                guard let scalar = unicodeEscape(at: &at, end: text.range.upperBound) else {
-                    throw JSONSyntaxError(reason: "an escape that is no character", offset: start)
-                }
-                result.append(contentsOf: String(scalar).utf8)
-            default:
-                throw JSONSyntaxError(reason: "an unknown escape in a string", offset: start)
-            }
+            result.append(contentsOf: String(try escape(at: &at, end: text.range.upperBound)).utf8)
         }
         return result
+    }
+
+    /// Whether a string's content is UTF-8. Throws as ``unescaped(_:)`` does, and builds nothing.
+    func isUTF8(_ text: Text) throws(JSONSyntaxError) -> Bool {
+        guard text.hasEscapes else { return UnsafeRawBufferPointer(rebasing: bytes[text.range]).isUTF8 }
+        var at = text.range.lowerBound
+        while at < text.range.upperBound {
+            // Escapes stand for whole characters, so that what is between them has to be whole too.
+            let end = bytes[at..<text.range.upperBound].firstIndex(of: UInt8(ascii: "\\")) ?? text.range.upperBound
+            guard UnsafeRawBufferPointer(rebasing: bytes[at..<end]).isUTF8 else { return false }
+            at = end
+            if at < text.range.upperBound { _ = try escape(at: &at, end: text.range.upperBound) }
+        }
+        return true
+    }
+
+    /// The character of the escape at `at`, which then stands behind it.
+    private func escape(at: inout Int, end: Int) throws(JSONSyntaxError) -> Unicode.Scalar {
+        let start = at
+        // The scanner saw a byte behind every backslash.
+        let escape = bytes[at + 1]
+        at += 2
+        switch escape {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(escape)
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{c}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"):
+            guard let scalar = unicodeEscape(at: &at, end: end) else {
+                throw JSONSyntaxError(reason: "an escape that is no character", offset: start)
+            }
+            return scalar
+        default:
+            throw JSONSyntaxError(reason: "an unknown escape in a string", offset: start)
+        }
     }
 
     /// The character behind `\u`, a second escape included where UTF-16 needs a pair.

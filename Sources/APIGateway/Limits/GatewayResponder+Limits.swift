@@ -8,7 +8,7 @@ extension GatewayResponder {
     ///
     /// Probes may always.
     func refusal(of request: HTTPRequest, now: NIODeadline) -> HTTPResponse? {
-        if let limiter, request.path != "/healthz", request.path != "/readyz",
+        if let limiter, GatewayPath(exactly: request.path)?.isProbe != true,
             let seconds = limiter.refusal(of: request, now: now)
         {
             return refused("too many requests from this address; try again in \(seconds) s", seconds)

@@ -6,11 +6,16 @@ struct NetworkAddress: Hashable, Sendable {
     var high: UInt64
     var low: UInt64
 
+    /// Bytes of the longest address with a zone, brackets and a port; nothing longer is one.
+    private static let textBytesMax = 96
+
     private static let mappedPrefix: UInt64 = 0xffff_0000_0000
 
     /// `nil` for what is no IP address. Takes a port along with it, as peers and some proxies write it.
     init?(_ text: Substring) {
-        guard let address = Self.parse(text) ?? HostPort(String(text)).flatMap({ Self.parse($0.host[...]) }) else {
+        guard text.utf8.count <= Self.textBytesMax,
+            let address = Self.parse(text) ?? HostPort(String(text)).flatMap({ Self.parse($0.host[...]) })
+        else {
             return nil
         }
         self = address

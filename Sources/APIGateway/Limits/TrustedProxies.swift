@@ -1,4 +1,5 @@
 import NIOHTTP1
+import RPC
 
 /// Which proxies before the gateway are believed when they say, in `x-forwarded-for`, whom a request is from.
 ///
@@ -20,7 +21,7 @@ enum TrustedProxies: Hashable, Sendable {
             return
         }
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-        let ranges = parts.compactMap { NetworkRange($0.trimmed) }
+        let ranges = parts.compactMap { NetworkRange($0.trimmedOfBlanks) }
         guard !ranges.isEmpty, ranges.count == parts.count else { return nil }
         self = .ranges(ranges)
     }
@@ -37,7 +38,9 @@ enum TrustedProxies: Hashable, Sendable {
             while let entries = rest {
                 let comma = entries.utf8.lastIndex(of: UInt8(ascii: ","))
                 let entry = comma.map { entries[entries.utf8.index(after: $0)...] } ?? entries
-                guard isTrusted(client, hops: hops), let next = NetworkAddress(entry.trimmed) else { return client }
+                guard isTrusted(client, hops: hops), let next = NetworkAddress(entry.trimmedOfBlanks) else {
+                    return client
+                }
                 client = next
                 hops += 1
                 rest = comma.map { entries[..<$0] }
@@ -51,13 +54,5 @@ enum TrustedProxies: Hashable, Sendable {
         case .count(let count): hops < count
         case .ranges(let ranges): hops < Self.hopsMax && ranges.contains { $0.contains(address) }
         }
-    }
-}
-
-extension Substring {
-    fileprivate var trimmed: Substring {
-        let start = drop { $0 == " " || $0 == "\t" }
-        guard let end = start.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
-        return start[...end]
     }
 }

@@ -44,7 +44,7 @@ struct GatewayObserver: Sendable {
     /// What was refused for its address or for the load, before anybody looked at it.
     func refused(_ request: HTTPRequest, _ response: HTTPResponse) {
         var note = requestBegan(request)
-        if request.path == "/rpc" { note.path = .rpc }
+        if GatewayPath(exactly: request.path) == .rpc { note.path = .rpc }
         let status = Int(response.status.code)
         metrics?.requestEnded(request.method, route: note.path?.rawValue ?? -1, status: status, nanoseconds: 0)
         guard let log, log.admits(Self.level(status), note.began) else { return }

@@ -1,3 +1,5 @@
+import RPC
+
 /// What a request's path led to, as metrics tell paths apart. The text is OpenTelemetry's `http.route`: a template, so
 /// that callers can't make up routes.
 enum GatewayPath: Int, CaseIterable {
@@ -12,6 +14,15 @@ enum GatewayPath: Int, CaseIterable {
         case .readyz: "/readyz"
         case .file: "/{file}"
         }
+    }
+
+    /// The path that is a route as it stands, compared by bytes; `nil` for any other.
+    init?(exactly path: String) {
+        for candidate in [GatewayPath.rpc, .healthz, .readyz, .services] where path.hasSameBytes(as: candidate.route) {
+            self = candidate
+            return
+        }
+        return nil
     }
 
     /// Whether those who ask are probes, whose questions are no news.

@@ -1,6 +1,7 @@
 import HTTP
 import NIOCore
 import NIOHTTP1
+import RPC
 
 /// The web page's files, all in memory: read once, looked up by their exact path.
 ///
@@ -13,31 +14,36 @@ struct StaticFiles: Sendable {
         let etag: String
     }
 
-    private let files: [String: File]
+    private let files: [ByteKey: File]
+    /// Of the longest path in ``files``: a stranger's that is longer is none of them.
+    private let pathBytesMax: Int
 
     /// - Parameter contents: by path below the folder, such as `js/app.js`.
     init(contents: [String: ByteBuffer]) {
-        var files: [String: File] = [:]
+        var files: [ByteKey: File] = [:]
         for (path, body) in contents {
             let file = File(
                 body: body, contentType: Self.contentType(of: path), etag: Self.etag(of: body))
-            files["/\(path)"] = file
+            files[ByteKey("/\(path)")] = file
             if path == "index.html" {
-                files["/"] = file
+                files[ByteKey("/")] = file
             } else if path.hasSuffix("/index.html") {
-                files["/\(path.dropLast("index.html".count))"] = file
+                files[ByteKey("/\(path.dropLast("index.html".count))")] = file
             }
         }
         self.files = files
+        pathBytesMax = files.keys.map(\.text.utf8.count).max() ?? 0
     }
 
     var count: Int { files.count }
 
     /// - Parameter path: as in the request target, percent-encoded.
     func file(at path: String) -> File? {
-        if let file = files[path] { return file }
+        // An encoded byte takes three.
+        guard path.utf8.count <= 3 * pathBytesMax else { return nil }
+        if let file = files[ByteKey(path)] { return file }
         guard path.utf8.contains(UInt8(ascii: "%")), let decoded = Self.percentDecoded(path) else { return nil }
-        return files[decoded]
+        return files[ByteKey(decoded)]
     }
 
     // MARK: Describing files

@@ -42,10 +42,13 @@ struct GatewayRoute: Sendable {
         _ json: JSONBytes?, as type: Request.Type, root: String
     ) throws -> Request {
         guard let json else { return Request() }
+        try RequestCheck.check(json, as: Request.messageDescription, root: root)
         do {
             return try Request(jsonUTF8Bytes: json)
         } catch {
-            throw GatewayError(400, JSONProblem.describe(json, as: Request.messageDescription, root: root))
+            // What passed the check is decoded; should the two ever differ, the caller still learns whose fault it is.
+            let path = root.isEmpty ? "" : "\(root): "
+            throw GatewayError(400, "\(path)not a valid \(Request.messageDescription.name)")
         }
     }
 

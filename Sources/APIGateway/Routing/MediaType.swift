@@ -1,5 +1,6 @@
 import HTTP
 import NIOHTTP1
+import RPC
 
 /// What a request's body is written in.
 enum MediaType {
@@ -8,38 +9,49 @@ enum MediaType {
 
     /// Throws 415 for anything else, an encoding, or a character set that is not UTF-8. No `content-type` means JSON.
     init(of request: HTTPRequest) throws(GatewayError) {
-        if let encoding = request.headers.first(name: "content-encoding"), encoding.lowercased() != "identity" {
-            throw GatewayError(415, "content-encoding \(encoding.shortened) is not supported")
+        if let encoding = request.headers.first(name: "content-encoding"),
+            !encoding.hasSameBytes(asAnyCaseOf: "identity")
+        {
+            throw GatewayError(415, "content-encoding \(encoding.shortened()) is not supported")
         }
         guard let value = request.headers.first(name: "content-type") else {
             self = .json
             return
         }
         // The common case, without taking the value apart.
-        if value == "application/json" {
+        if value.hasSameBytes(as: "application/json") {
             self = .json
             return
         }
-        let parts = value.lowercased().split(separator: ";").map { $0.trimmed }
-        switch parts.first {
-        case "application/json": self = .json
-        case "application/x-www-form-urlencoded": self = .form
-        default: throw GatewayError(415, "content-type \(value.shortened) is not supported")
+        let parts = value.utf8.split(separator: UInt8(ascii: ";")).map { Substring($0).trimmedOfBlanks }
+        let type = parts.first ?? ""
+        if type.hasSameBytes(asAnyCaseOf: "application/json") {
+            self = .json
+        } else if type.hasSameBytes(asAnyCaseOf: "application/x-www-form-urlencoded") {
+            self = .form
+        } else {
+            throw GatewayError(415, "content-type \(value.shortened()) is not supported")
         }
-        for part in parts.dropFirst() where part.hasPrefix("charset=") {
-            let charset = part.dropFirst("charset=".count).filter { $0 != "\"" }
-            guard charset == "utf-8" || charset == "utf8" || charset == "us-ascii" else {
-                throw GatewayError(415, "charset \(String(charset).shortened) is not supported, only utf-8")
-            }
+        for part in parts.dropFirst() {
+            guard let charset = Self.charset(part), !Self.isUTF8(charset) else { continue }
+            throw GatewayError(415, "charset \(charset.shortened()) is not supported, only utf-8")
         }
     }
-}
 
-extension Substring {
-    fileprivate var trimmed: Substring {
-        var text = self
-        while text.first == " " || text.first == "\t" { text.removeFirst() }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
-        return text
+    /// What a parameter says of the character set, without the quotes around it; `nil` for other parameters.
+    private static func charset(_ parameter: Substring) -> Substring? {
+        let name: StaticString = "charset="
+        let bytes = parameter.utf8
+        guard Substring(bytes.prefix(name.utf8CodeUnitCount)).hasSameBytes(asAnyCaseOf: name) else { return nil }
+        let quote = UInt8(ascii: "\"")
+        var value = bytes.dropFirst(name.utf8CodeUnitCount)
+        if value.count >= 2, value.first == quote, value.last == quote { value = value.dropFirst().dropLast() }
+        return Substring(value)
+    }
+
+    /// ASCII is UTF-8 too.
+    private static func isUTF8(_ charset: Substring) -> Bool {
+        charset.hasSameBytes(asAnyCaseOf: "utf-8") || charset.hasSameBytes(asAnyCaseOf: "utf8")
+            || charset.hasSameBytes(asAnyCaseOf: "us-ascii")
     }
 }

@@ -32,7 +32,7 @@ struct PassedHeaders {
                 continue
             }
             // What metadata can carry (gRPC over HTTP/2, "ASCII-Value").
-            guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 <= 0x7e }) else {
+            guard value.isPrintableASCII else {
                 problem = GatewayError(400, "header \(passed): not printable ASCII")
                 continue
             }
@@ -86,13 +86,8 @@ struct PassedHeaders {
 
     /// Space around a value is no part of it (RFC 9110 section 5.5), and HTTP/2 lets none through.
     private static func trimmed(_ value: String) -> String {
-        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-        guard let first = value.utf8.first, let last = value.utf8.last, isSpace(first) || isSpace(last) else {
-            return value
-        }
-        let start = value.utf8.drop(while: isSpace)
-        let end = start.lastIndex { !isSpace($0) }.map { start.index(after: $0) } ?? start.startIndex
-        return String(Substring(start[..<end]))
+        let trimmed = value.trimmedOfBlanks
+        return trimmed.utf8.count == value.utf8.count ? value : String(trimmed)
     }
 
     private static func isRequestID(_ value: String) -> Bool {

@@ -108,13 +108,13 @@ struct RouteTable: Sendable {
             if !prefix.isEmpty, name.starts(with: prefix) { name = name.dropFirst(prefix.count) }
             return services.first { $0.name.elementsEqual(name) }?.entries
         }
-        guard let entries else { throw .notFound("service \"\(String(buffer: service).shortened)\" is not known") }
+        guard let entries else { throw .notFound("service \"\(String(buffer: service).shortened())\" is not known") }
         let entry = method.withUnsafeReadableBytes { bytes in
             entries.first { $0.name.count == bytes.count && $0.name.elementsEqual(bytes) }
         }
         guard let entry else {
             throw .notFound(
-                "service \"\(String(buffer: service).shortened)\" has no method \"\(String(buffer: method).shortened)\""
+                "service \"\(String(buffer: service).shortened())\" has no method \"\(String(buffer: method).shortened())\""
             )
         }
         return entry

@@ -25,12 +25,22 @@ public struct MessageDescription: Sendable {
         public let jsonName: String
         public let kind: Kind
         public let isRepeated: Bool
+        /// Both names, to be compared with what callers write.
+        private let nameBytes: [UInt8]
+        private let jsonNameBytes: [UInt8]
 
         fileprivate init(_ name: String, _ kind: Kind, isRepeated: Bool) {
             self.name = name
             self.jsonName = lowerCamelCase(name)
             self.kind = kind
             self.isRepeated = isRepeated
+            nameBytes = Array(name.utf8)
+            jsonNameBytes = Array(jsonName.utf8)
+        }
+
+        /// Whether this is one of the field's two names.
+        func isNamed(_ bytes: UnsafeRawBufferPointer) -> Bool {
+            bytes.elementsEqual(nameBytes) || bytes.elementsEqual(jsonNameBytes)
         }
 
         static func string(_ name: String) -> Field { Field(name, .string, isRepeated: false) }
@@ -50,6 +60,20 @@ public struct MessageDescription: Sendable {
     public let name: String
     /// In the order of the .proto file, which is that of their numbers: 1 and upwards without a gap.
     public let fields: [Field]
+
+    /// How many fields a message may have: scanners keep those that they saw in one word.
+    public static let fieldsMax = 64
+    /// Bytes of the longest name of a field; no longer text need be looked up.
+    public static let nameBytesMax = 64
+
+    /// The place in ``fields`` of the field with this name, in snake_case or lowerCamelCase; `nil` when there is none.
+    ///
+    /// Compares bytes: takes no longer for a stranger's text than for any other.
+    package func index(ofFieldNamed name: UnsafeRawBufferPointer) -> Int? {
+        guard name.count <= Self.nameBytesMax else { return nil }
+        // A handful of fields: comparing beats hashing.
+        return fields.firstIndex { $0.isNamed(name) }
+    }
 
     init(_ name: String, _ fields: [Field]) {
         self.name = name

@@ -60,7 +60,9 @@ extension String {
     package var trimmedOfBlanks: Substring { self[...].trimmedOfBlanks }
 
     /// As ``Substring/shortened(bytesMax:)``.
-    package func shortened(bytesMax: Int = OutsideText.shownBytesMax) -> String { self[...].shortened(bytesMax: bytesMax) }
+    package func shortened(bytesMax: Int = OutsideText.shownBytesMax) -> String {
+        self[...].shortened(bytesMax: bytesMax)
+    }
 }
 
 /// What text from outside is bounded by where nothing else says it.

@@ -1,0 +1,241 @@
+import Contracts
+import NIOCore
+import RPC
+
+/// Checks a request's JSON against the message that it is for, in one pass and before anything is made of it: names, types,
+/// ranges, fields given twice, and how many elements there are.
+///
+/// The decoder behind it takes a field twice, joins lists, and says of what it refuses neither where nor why. Nothing is
+/// built here while all is well: a path is put together on the way out of a problem.
+enum RequestCheck {
+    /// - Parameter root: the path of the message itself, `request` or empty.
+    /// - Throws: 400 for the first problem, such as `request.capacity: expected an int32`; 413 for too many elements.
+    static func check(
+        _ json: JSONBytes, as message: MessageDescription, root: String
+    ) throws(GatewayError) {
+        let problem = json.withUnsafeBytes { bytes -> RequestProblem? in
+            var scanner = Scanner(cursor: JSONCursor(bytes))
+            do throws(RequestProblem) {
+                try scanner.message(message, depth: 0)
+                try scanner.syntax { cursor throws(JSONSyntaxError) in try cursor.expectEnd() }
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let problem { throw GatewayError(problem.code, problem.text(root: root)) }
+    }
+}
+
+/// What is wrong with a request, and where.
+private struct RequestProblem: Error {
+    enum Reason {
+        case wrong(String)
+        case syntax(JSONSyntaxError)
+        /// The last step names a field that the message has not.
+        case unknownField(message: String)
+        case givenTwice
+        case tooManyElements
+    }
+
+    private enum Step {
+        case field(String)
+        case element(Int)
+    }
+
+    private let reason: Reason
+    /// Where, innermost first.
+    private var steps: [Step] = []
+
+    init(_ reason: Reason) {
+        self.reason = reason
+    }
+
+    func within(field name: String) -> RequestProblem { within(.field(name)) }
+
+    func within(element index: Int) -> RequestProblem { within(.element(index)) }
+
+    private func within(_ step: Step) -> RequestProblem {
+        var problem = self
+        problem.steps.append(step)
+        return problem
+    }
+
+    var code: Int {
+        if case .tooManyElements = reason { 413 } else { 400 }
+    }
+
+    func text(root: String) -> String {
+        let path = steps.reversed().reduce(into: root) { path, step in
+            switch step {
+            case .field(let name): path += path.isEmpty ? name : ".\(name)"
+            case .element(let index): path += "[\(index)]"
+            }
+        }
+        switch reason {
+        case .wrong(let text): return Self.text(text, at: path)
+        case .syntax(let error): return Self.text("not valid JSON at byte \(error.offset): \(error.reason)", at: path)
+        case .unknownField(let message): return "unknown field \"\(path.shortened())\" (\(message) has none)"
+        case .givenTwice: return "\(path) is given twice"
+        case .tooManyElements: return Self.text("more than \(MessageLimits.elementsMax) elements", at: path)
+        }
+    }
+
+    private static func text(_ text: String, at path: String) -> String {
+        path.isEmpty ? text : "\(path): \(text)"
+    }
+}
+
+private struct Scanner {
+    /// Bytes of a number's text: what is longer is no number that anybody needs.
+    static let numberBytesMax = 100
+
+    var cursor: JSONCursor
+    /// Elements, strings and messages so far.
+    private var elements = 0
+
+    init(cursor: JSONCursor) {
+        self.cursor = cursor
+    }
+
+    mutating func message(_ description: MessageDescription, depth: Int) throws(RequestProblem) {
+        guard depth < JSONCursor.depthMax else { throw RequestProblem(.wrong("nested too deep")) }
+        guard cursor.take("{") else { throw RequestProblem(.wrong("expected an object")) }
+        if cursor.take("}") { return }
+        // One bit for each field, by its place.
+        var seen: UInt64 = 0
+        repeat {
+            let name = try syntax { cursor throws(JSONSyntaxError) in try cursor.string() }
+            let index = try index(of: name, in: description)
+            let field = description.fields[index]
+            guard seen & 1 << UInt64(index) == 0 else { throw RequestProblem(.givenTwice).within(field: field.name) }
+            seen |= 1 << UInt64(index)
+            try syntax { cursor throws(JSONSyntaxError) in try cursor.expect(":") }
+            // In the JSON mapping null is a field left out.
+            if cursor.take(word: "null") { continue }
+            do throws(RequestProblem) {
+                if field.isRepeated {
+                    try array(of: field.kind, depth: depth)
+                } else {
+                    try value(field.kind, depth: depth)
+                }
+            } catch {
+                throw error.within(field: text(name))
+            }
+        } while cursor.take(",")
+        try syntax { cursor throws(JSONSyntaxError) in try cursor.expect("}") }
+    }
+
+    /// The place of the field with this name, escapes resolved.
+    private func index(
+        of name: JSONCursor.Text, in description: MessageDescription
+    ) throws(RequestProblem) -> Int {
+        let index: Int?
+        if name.hasEscapes {
+            do throws(JSONSyntaxError) {
+                let bytes = try cursor.unescaped(name)
+                index = bytes.withUnsafeBytes { description.index(ofFieldNamed: $0) }
+            } catch {
+                throw RequestProblem(.syntax(error))
+            }
+        } else {
+            index = description.index(ofFieldNamed: UnsafeRawBufferPointer(rebasing: cursor.bytes[name.range]))
+        }
+        guard let index else {
+            throw RequestProblem(.unknownField(message: description.name)).within(field: text(name))
+        }
+        return index
+    }
+
+    /// A name as its caller wrote it, whose escapes were resolved before.
+    private func text(_ name: JSONCursor.Text) -> String {
+        (try? cursor.value(name)) ?? ""
+    }
+
+    private mutating func array(of kind: MessageDescription.Kind, depth: Int) throws(RequestProblem) {
+        guard cursor.take("[") else { throw RequestProblem(.wrong("expected an array")) }
+        if cursor.take("]") { return }
+        var index = 0
+        repeat {
+            do throws(RequestProblem) {
+                try value(kind, depth: depth)
+            } catch {
+                throw error.within(element: index)
+            }
+            index += 1
+        } while cursor.take(",")
+        try syntax { cursor throws(JSONSyntaxError) in try cursor.expect("]") }
+    }
+
+    private mutating func value(_ kind: MessageDescription.Kind, depth: Int) throws(RequestProblem) {
+        elements += 1
+        guard elements <= MessageLimits.elementsMax else { throw RequestProblem(.tooManyElements) }
+        switch kind {
+        case .string:
+            guard cursor.peek() == UInt8(ascii: "\"") else { throw RequestProblem(.wrong("expected a string")) }
+            let isUTF8 = try syntax { cursor throws(JSONSyntaxError) in try cursor.isUTF8(cursor.string()) }
+            guard isUTF8 else { throw RequestProblem(.wrong("not UTF-8")) }
+        case .bool:
+            guard cursor.take(word: "true") || cursor.take(word: "false") else {
+                throw RequestProblem(.wrong("expected true or false"))
+            }
+        case .int32:
+            try int32()
+        case .message(let description):
+            try message(description, depth: depth + 1)
+        }
+    }
+
+    mutating func syntax<R>(
+        _ body: (inout JSONCursor) throws(JSONSyntaxError) -> R
+    ) throws(RequestProblem) -> R {
+        do throws(JSONSyntaxError) {
+            return try body(&cursor)
+        } catch {
+            throw RequestProblem(.syntax(error))
+        }
+    }
+}
+
+// MARK: - Numbers
+
+extension Scanner {
+    /// A number, or one in quotes, which obeys the same grammar; `200`, `200.0` and `2e2` are the same whole number in the
+    /// JSON mapping.
+    private mutating func int32() throws(RequestProblem) {
+        switch cursor.peek() ?? 0 {
+        case UInt8(ascii: "\""):
+            let text = try syntax { cursor throws(JSONSyntaxError) in try cursor.string() }
+            guard !text.hasEscapes else {
+                let bytes = try syntax { cursor throws(JSONSyntaxError) in try cursor.unescaped(text) }
+                if let problem = bytes.withUnsafeBytes({ Self.problem(ofQuoted: $0) }) { throw problem }
+                return
+            }
+            let bytes = UnsafeRawBufferPointer(rebasing: cursor.bytes[text.range])
+            if let problem = Self.problem(ofQuoted: bytes) { throw problem }
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            let range = try syntax { cursor throws(JSONSyntaxError) in try cursor.number() }
+            if let problem = Self.problem(of: UnsafeRawBufferPointer(rebasing: cursor.bytes[range])) { throw problem }
+        default:
+            throw RequestProblem(.wrong("expected an int32"))
+        }
+    }
+
+    private static func problem(ofQuoted bytes: UnsafeRawBufferPointer) -> RequestProblem? {
+        var cursor = JSONCursor(bytes)
+        // The whole of it, and without the space that may stand before a number elsewhere.
+        guard (try? cursor.number()) == 0..<bytes.count else { return RequestProblem(.wrong("expected an int32")) }
+        return problem(of: bytes)
+    }
+
+    /// - Parameter bytes: a number by the grammar.
+    private static func problem(of bytes: UnsafeRawBufferPointer) -> RequestProblem? {
+        guard bytes.count <= numberBytesMax, let number = Double(String(decoding: bytes, as: UTF8.self)),
+            number.isFinite, number == number.rounded()
+        else { return RequestProblem(.wrong("expected an int32")) }
+        guard number >= Double(Int32.min), number <= Double(Int32.max) else {
+            return RequestProblem(.wrong("out of range, expected an int32 (\(Int32.min) to \(Int32.max))"))
+        }
+        return nil
+    }
+}

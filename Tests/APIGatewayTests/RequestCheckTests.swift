@@ -1,0 +1,175 @@
+import Contracts
+import NIOCore
+import RPC
+import SwiftProtobuf
+import Testing
+
+@testable import APIGateway
+
+@Suite("What is wrong with a request")
+struct RequestCheckTests {
+    /// What a check says; `nil` when it finds nothing.
+    private func problem(
+        _ json: JSONBytes, as message: MessageDescription = Consignment_Consignment.messageDescription,
+        root: String = "request"
+    ) -> GatewayError? {
+        do throws(GatewayError) {
+            try RequestCheck.check(json, as: message, root: root)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test(
+        "the field is named with its path and what it should be",
+        arguments: [
+            (#"{"weight":"heavy"}"#, "request.weight: expected an int32"),
+            (#"{"weight":1.5}"#, "request.weight: expected an int32"),
+            (#"{"weight":true}"#, "request.weight: expected an int32"),
+            (#"{"weight":{}}"#, "request.weight: expected an int32"),
+            (
+                #"{"weight":2147483648}"#,
+                "request.weight: out of range, expected an int32 (-2147483648 to 2147483647)"
+            ),
+            (
+                #"{"weight":-1e300}"#,
+                "request.weight: out of range, expected an int32 (-2147483648 to 2147483647)"
+            ),
+            (#"{"description":5}"#, "request.description: expected a string"),
+            (#"{"containers":{}}"#, "request.containers: expected an array"),
+            (#"{"containers":[{"id":"a"},{"origin":1}]}"#, "request.containers[1].origin: expected a string"),
+            (#"{"containers":[null]}"#, "request.containers[0]: expected an object"),
+            (
+                #"{"containers":[{"orgin":"x"}]}"#,
+                "unknown field \"request.containers[0].orgin\" (consignment.Container has none)"
+            ),
+            (#"{"wieght":1}"#, "unknown field \"request.wieght\" (consignment.Consignment has none)"),
+            (#"{"vesselID":"x"}"#, "unknown field \"request.vesselID\" (consignment.Consignment has none)"),
+            (#"{"weight":01}"#, "request.weight: not valid JSON at byte 10: a number with a leading zero"),
+            (#"{"weight":1,}"#, "request: not valid JSON at byte 12: expected a string"),
+            (#"{"weight":1"#, "request: not valid JSON at byte 11: expected }"),
+            (#"[]"#, "request: expected an object"),
+            (#"{"id":"\uD800"}"#, "request.id: not valid JSON at byte 7: an escape that is no character"),
+            (#"{"id":"a"} x"#, "request: not valid JSON at byte 11: text after the value"),
+        ])
+    func described(json: String, detail: String) {
+        // What is described here must be what SwiftProtobuf refuses.
+        #expect(throws: (any Error).self) { try Consignment_Consignment(jsonUTF8Bytes: Array(json.utf8)) }
+        #expect(problem(JSONBytes(json.utf8)) == GatewayError(400, detail))
+    }
+
+    @Test(
+        "a malformed number is named with its path, also as text",
+        arguments: [
+            #""+5""#, #""05""#, #""0x10""#, #""""#, #"" 5""#, #""5 ""#, #""-""#, #""1.""#, #"".5""#, #""1e""#,
+            #""5.5""#,
+            #""1_000""#, #""\u0663""#, #""٣""#, #""NaN""#, #""Infinity""#, #""1e400""#, #""\u002b5""#, "[5]", "+5",
+            ".5",
+        ])
+    func malformedNumbers(number: String) {
+        let json = #"{"weight":\#(number)}"#
+        #expect(throws: (any Error).self) { try Consignment_Consignment(jsonUTF8Bytes: Array(json.utf8)) }
+        #expect(problem(JSONBytes(json.utf8)) == GatewayError(400, "request.weight: expected an int32"))
+    }
+
+    @Test(
+        "a field given twice is refused by its path, whichever of its names is used and whatever it says",
+        arguments: [
+            (#"{"weight":1,"weight":1}"#, "request.weight is given twice"),
+            (#"{"vessel_id":"a","vesselId":"b"}"#, "request.vessel_id is given twice"),
+            (#"{"vesselId":"a","vessel_id":"b"}"#, "request.vessel_id is given twice"),
+            (#"{"vesselId":"a","vessel_i\u0064":"b"}"#, "request.vessel_id is given twice"),
+            (#"{"weight":1,"weight":null}"#, "request.weight is given twice"),
+            (#"{"weight":null,"weight":1}"#, "request.weight is given twice"),
+            (#"{"containers":[{}],"containers":[{}]}"#, "request.containers is given twice"),
+            (
+                #"{"containers":[{"id":"a"},{"user_id":"b","userId":"b"}]}"#,
+                "request.containers[1].user_id is given twice"
+            ),
+        ])
+    func givenTwice(json: String, detail: String) {
+        #expect(problem(JSONBytes(json.utf8)) == GatewayError(400, detail))
+    }
+
+    @Test("the same field in two elements is given once in each")
+    func onceInEach() throws {
+        let json = JSONBytes(#"{"containers":[{"user_id":"a"},{"user_id":"b"}]}"#.utf8)
+        #expect(problem(json) == nil)
+        #expect(try Consignment_Consignment(jsonUTF8Bytes: json).containers.map(\.userID) == ["a", "b"])
+    }
+
+    @Test("elements are counted while they are read, all lists together")
+    func elements() {
+        func json(_ count: Int) -> JSONBytes {
+            JSONBytes((#"{"containers":["# + String(repeating: "{},", count: count - 1) + "{}]}").utf8)
+        }
+        #expect(problem(json(MessageLimits.elementsMax)) == nil)
+        let refusal = problem(json(MessageLimits.elementsMax + 1))
+        #expect(refusal?.code == 413)
+        #expect(refusal?.detail == "request.containers[20000]: more than 20000 elements")
+    }
+
+    @Test("an unknown name of any length is repeated in a few bytes, whole characters only")
+    func unknownNames() throws {
+        let marks = "a" + String(repeating: "\u{301}\u{323}", count: 50_000)
+        for name in [marks, String(repeating: "x", count: 200_000), String(repeating: "\\u0301", count: 40_000)] {
+            let refusal = try #require(problem(JSONBytes(#"{"\#(name)":1}"#.utf8)))
+            #expect(refusal.code == 400)
+            #expect(refusal.detail.utf8.starts(with: "unknown field \"request.".utf8))
+            #expect(refusal.detail.utf8.count < 200)
+            #expect(!refusal.detail.unicodeScalars.contains("\u{fffd}"))
+        }
+    }
+
+    @Test("without a root the path begins with the field")
+    func noRoot() {
+        let json = JSONBytes(#"{"capacity":"x"}"#.utf8)
+        #expect(
+            problem(json, as: Vessel_Vessel.messageDescription, root: "")
+                == GatewayError(400, "capacity: expected an int32"))
+    }
+
+    @Test(
+        "bytes that are no UTF-8 are refused by name",
+        arguments: [
+            [0xff, 0xfe], [0x80], [0xc3], [0xc3, 0x28], [0xc0, 0xaf], [0xe0, 0x80, 0xaf], [0xed, 0xa0, 0x80],
+            [0xf0, 0x80, 0x80, 0xaf], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82],
+            // Half a character before an escape, and the other half behind it.
+            Array("\u{c3}".utf8.prefix(1)) + Array(#"\n"#.utf8), Array(#"\n"#.utf8) + [0xa9],
+        ] as [[UInt8]])
+    func notUTF8(bytes: [UInt8]) {
+        let json = JSONBytes(Array(#"{"name":""#.utf8) + bytes + Array("\"}".utf8))
+        #expect(throws: (any Error).self) { try Vessel_Vessel(jsonUTF8Bytes: json) }
+        #expect(
+            problem(json, as: Vessel_Vessel.messageDescription, root: "r") == GatewayError(400, "r.name: not UTF-8"))
+    }
+
+    @Test("every character passes, as it is and as an escape")
+    func everyCharacter() throws {
+        for first in stride(from: UInt32(0x20), to: 0x11_0000, by: 997) {
+            guard let scalar = Unicode.Scalar(first), scalar != "\"", scalar != "\\" else { continue }
+            let escapes = String(scalar).utf16.map { unit in
+                let digits = String(unit, radix: 16)
+                return "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+            }
+            let json = JSONBytes(#"{"name":"\#(scalar)\#(escapes.joined())"}"#.utf8)
+            #expect(problem(json, as: Vessel_Vessel.messageDescription) == nil)
+            // SwiftProtobuf puts pairs of escapes of the even planes together wrongly; their bytes it takes as they are.
+            guard first >> 16 & 1 == 1 || first < 0x1_0000 else { continue }
+            #expect(try Vessel_Vessel(jsonUTF8Bytes: json).name == "\(scalar)\(scalar)")
+        }
+    }
+
+    @Test(
+        "what the JSON mapping allows is accepted",
+        arguments: [
+            #"{"weight":"200"}"#, #"{"weight":2e2}"#, #"{"weight":200.0}"#, #"{"weight":null}"#,
+            #"{"vessel_id":"a"}"#, #"{"vesselId":"a"}"#, "{}", #"{"containers":[]}"#, #"{"containers":null}"#,
+            #"{"weight":"\u0035"}"#, #"{"weight":"2e2"}"#, #"{"weight":-0}"#, #"{"weight":"-5"}"#, " { } ",
+        ])
+    func accepted(json: String) throws {
+        #expect(problem(JSONBytes(json.utf8)) == nil)
+        _ = try Consignment_Consignment(jsonUTF8Bytes: JSONBytes(json.utf8))
+    }
+}
