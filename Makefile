@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize lint format bench proto clean images push deploy manifests try-containers try-rollout
+.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push deploy manifests try-containers try-rollout
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -16,6 +16,9 @@ test: ## Runs all tests against real servers of their own (FILTER=RPCTests for a
 
 test-sanitize: ## Runs the RPC and storage tests under the thread and the address sanitizer
 	@Scripts/sanitize.sh
+
+fuzz: ## Sends the programs what nobody should send (MINUTES=1 each; PARTS="rpc http1"; SEED=… makes a run again)
+	@Scripts/fuzz.sh
 
 lint: ## Checks format, warnings, generated code and scripts
 	@Scripts/lint.sh

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Fuzzes the programs, black box, MINUTES each part: `make fuzz`. Tests/Fuzz/fuzz.py says what it takes.
+set -eu
+cd "$(dirname "$0")/.."
+name=fuzz
+. Scripts/lib.sh
+
+# A net under the fuzzer's own clean-up, for children of this script only.
+end_children() {
+    for child in $(cat "/proc/$$/task/$$/children" 2>/dev/null); do
+        kill -TERM "$child" 2>/dev/null || true
+        wait "$child" 2>/dev/null || true
+    done
+}
+trap end_children EXIT
+trap 'exit 143' TERM HUP
+trap 'exit 130' INT
+
+Scripts/install.sh run
+command -v python3 >/dev/null || Scripts/install.sh test
+if [ -z "${SHIPPY_PROGRAMS:-}" ]; then
+    say "building"
+    swift build --build-tests
+fi
+# In the background and waited for, so that a signal is answered at once.
+python3 -B Tests/Fuzz/fuzz.py </dev/null &
+wait $!
