@@ -166,10 +166,10 @@ class Engine:
         """Runs inputs for so many seconds, or those from `first` to `last`."""
         session = Session(part)
         seen, recent, index = collections.Counter(), collections.deque(maxlen=RECENT), first
-        deadline = time.monotonic() + seconds
         try:
             session.open()
             began = time.monotonic()
+            deadline = began + seconds
             while time.monotonic() < deadline if last is None else index <= last:
                 case = part.make(random.Random(f"{seed}/{part.name}/{index}"))
                 recent.append(case)
