@@ -15,9 +15,11 @@ import time
 from engine import Engine
 from fleet import PROGRAMS, ROOT
 from part_http1 import HTTP1Part
+from part_http2 import HTTP2GatewayPart, HTTP2ServicePart
+from part_protobuf import ProtobufPart
 from part_rpc import RPCPart
 
-PARTS = {part.name: part for part in (RPCPart, HTTP1Part)}
+PARTS = {part.name: part for part in (RPCPart, HTTP1Part, HTTP2GatewayPart, HTTP2ServicePart, ProtobufPart)}
 
 
 def say(text):

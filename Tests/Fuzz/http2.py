@@ -153,6 +153,8 @@ class Client:
         self.streams, self.goaway, self.closed = {}, None, False
         self.saw_settings, self.pongs, self.acks = False, [], 0
         self._reader = FrameReader()
+        # Bytes that we may send: on the connection, and more than at first on streams.
+        self.allowed = {0: WINDOW}
         # Bytes that the server may still send us, where the input opens and widens streams as it should.
         self.windows = {0: WINDOW} if watch_windows else None
         self.initial_window = WINDOW
@@ -205,6 +207,8 @@ class Client:
             self.send(frame(PING, ACK, 0, payload))
         elif kind == GOAWAY:
             self.goaway = struct.unpack(">I", payload[4:8])[0]
+        elif kind == WINDOW_UPDATE:
+            self.allowed[stream] = self.allowed.get(stream, WINDOW) + (struct.unpack(">I", payload)[0] & 0x7fffffff)
         elif kind == RST_STREAM:
             self._stream(stream).reset = struct.unpack(">I", payload)[0]
         elif kind == HEADERS:
