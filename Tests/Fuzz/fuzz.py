@@ -18,8 +18,9 @@ from part_http1 import HTTP1Part
 from part_http2 import HTTP2GatewayPart, HTTP2ServicePart
 from part_protobuf import ProtobufPart
 from part_rpc import RPCPart
+from part_upstream import UpstreamPart
 
-PARTS = {part.name: part for part in (RPCPart, HTTP1Part, HTTP2GatewayPart, HTTP2ServicePart, ProtobufPart)}
+PARTS = {part.name: part for part in (RPCPart, HTTP1Part, HTTP2GatewayPart, HTTP2ServicePart, ProtobufPart, UpstreamPart)}
 
 
 def say(text):
