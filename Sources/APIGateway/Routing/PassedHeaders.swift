@@ -23,10 +23,12 @@ struct PassedHeaders {
         for (name, untrimmed) in headers {
             guard let passed = Self.passedName(name) else { continue }
             let value = Self.trimmed(untrimmed)
+            // text: `passed` is one of our own names.
             if passed == "x-request-id" {
                 if requestID.isEmpty, Self.isRequestID(value) { requestID = value }
                 continue
             }
+            // text: one of our own names.
             if passed.hasPrefix("trace") {
                 noteTrace(passed, value)
                 continue
@@ -43,6 +45,7 @@ struct PassedHeaders {
     }
 
     private mutating func noteTrace(_ name: String, _ value: String) {
+        // text: one of our own names.
         if name == "traceparent" {
             // Two of them are none: nobody knows which is meant.
             traceParent = traceParent == nil ? value : ""

@@ -5,7 +5,7 @@
 enum FoldedEmail {
     /// A text that is too long for an address belongs to nobody and stays as it is, so that nothing long is ever folded.
     static func of(_ email: String) -> String {
-        // text: bounded by the guard.
+        // text: bounded by the condition.
         email.utf8.count <= EmailAddress.byteCountMax ? email.lowercased() : email
     }
 }

@@ -12,6 +12,7 @@ struct PinnedParser: JWTParser {
         _ token: some DataProtocol, as type: Payload.Type
     ) throws -> (header: JWTHeader, payload: Payload, signature: Data) {
         let parsed = try DefaultJWTParser(jsonDecoder: jsonDecoder).parse(token, as: type)
+        // text: of a header whose signature was good, and whose length `Tokens` bounds.
         guard parsed.header.alg == "HS256", parsed.header.crit == nil else { throw UserError.badToken }
         return parsed
     }

@@ -44,12 +44,12 @@ extension Metadata {
         var parents = 0
         var states = 0
         for (name, _) in self {
-            if name == "traceparent" { parents += 1 }
-            if name == "tracestate" { states += 1 }
+            if name.hasSameBytes(as: "traceparent") { parents += 1 }
+            if name.hasSameBytes(as: "tracestate") { states += 1 }
         }
         if parents > 1 { remove("traceparent") }
         if states > 1 {
-            let list = filter { $0.name == "tracestate" }.map { $0.value }.joined(separator: ",")
+            let list = filter { $0.name.hasSameBytes(as: "tracestate") }.map { $0.value }.joined(separator: ",")
             set("tracestate", list)
         }
     }

@@ -44,7 +44,9 @@ public struct AdminResponder: HTTPResponder {
     private func changeLevel(_ request: HTTPRequest) -> HTTPResponse {
         // A browser names the page that sends a PUT; no page has business here, whatever name it reached us by.
         guard request.headers["origin"].isEmpty else { return Self.text(.forbidden, "not from a page\n") }
+        // text: at most `bodyBytesMax`.
         let name = String(buffer: request.body).split(whereSeparator: \.isWhitespace).joined()
+        // text: bounded as above.
         guard let level = Logger.Level(rawValue: name.lowercased()) else {
             return Self.text(.badRequest, "that is not a log level; known are \(LogLevelSwitch.known)\n")
         }

@@ -5,6 +5,7 @@ import RPC
 /// Source: "GRPC Health Checking Protocol".
 public enum HealthRoute {
     /// - Parameter services: the full names that may be asked about, beside the empty name for the whole server.
+    // text: our own names.
     public static func make(readiness: Readiness, services: Set<String>) -> RPCRoute {
         let services = Array(services.union(["", HealthMethods.service]))
         var route = RPCRoute(HealthMethods.check) { request, _ in

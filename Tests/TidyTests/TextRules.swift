@@ -1,0 +1,117 @@
+import Foundation
+import Testing
+
+/// Text from strangers is bytes. Swift's own comparing, hashing and splitting of a `String` takes the square of a run of
+/// combining marks, so that one request could stop a program (see `Sources/Shared/RPC/Text/OutsideText.swift`).
+///
+/// The compiler does not know which texts are a stranger's. So in the folders that see such texts every use of these is
+/// looked at by somebody, who writes down why it is harmless: in the list below for a whole file, or in a comment that
+/// begins with `text:` beside it or right above.
+@Suite("House rules for text from outside")
+struct TextRules {
+    private static let folders = [
+        "Sources/APIGateway", "Sources/Shared/HTTP", "Sources/Shared/RPC", "Sources/Shared/Traces",
+        "Sources/Shared/Contracts", "Sources/Shared/Runtime/Authentication", "Sources/Shared/Runtime/Health",
+        "Sources/Shared/Runtime/Logging", "Sources/Shared/Storage/Idempotency", "Sources/ConsignmentService",
+        "Sources/EmailService", "Sources/UserService", "Sources/VesselService",
+    ]
+
+    /// Files where no stranger's text of any length is used so, and why.
+    private static let reviewed = [
+        "Sources/APIGateway/APIGateway.swift": "flags",
+        "Sources/APIGateway/Gateway.swift": "our services' names",
+        "Sources/APIGateway/Limits/NetworkAddress.swift": "ranges come from flags; addresses are bounded first",
+        "Sources/APIGateway/Limits/TrustedProxies.swift": "flags; headers are read by bytes",
+        "Sources/APIGateway/Pages/StaticFiles+Load.swift": "names of our files, at the start",
+        "Sources/APIGateway/Pages/StaticFiles.swift":
+            "names of our files, at the start; paths are bounded, and keys by bytes",
+        "Sources/APIGateway/Routing/GatewayRoute.swift": "our methods' names",
+        "Sources/APIGateway/Routing/RouteTable.swift": "our services' names, at the start; look-ups compare bytes",
+        "Sources/EmailService/Delivery/SMTPAddress.swift": "configuration",
+        "Sources/EmailService/Delivery/SMTPConnection.swift": "replies are bounded, and read on a pool thread",
+        "Sources/EmailService/Mail/HeaderText.swift": "bounded first",
+        "Sources/EmailService/Mail/MailAddress.swift": "bounded to 254 bytes first; mailboxes are configuration",
+        "Sources/EmailService/Mail/QuotedPrintable.swift": "our own text with names that are bounded",
+        "Sources/EmailService/Mail/WelcomeMail.swift": "scalars, and bounded",
+        "Sources/Shared/Contracts/Descriptions/MessageDescription.swift": "our fields' names, at the start",
+        "Sources/Shared/RPC/Client/ClientRecorders.swift": "our methods' paths",
+        "Sources/Shared/RPC/Client/ResponseReader.swift": "raw bytes, not strings",
+        "Sources/Shared/RPC/Server/ServerStream+Headers.swift": "raw bytes, not strings",
+        "Sources/Shared/RPC/Server/ServerStream.swift": "our methods' names",
+        "Sources/Shared/RPC/Transport/HTTP2Transport.swift": "what ALPN agreed on is one of our own protocols",
+        "Sources/Shared/HTTP/VersionDetector.swift": "what ALPN agreed on is one of our own protocols",
+        "Sources/Shared/Runtime/Health/Readiness.swift": "our checks' names",
+        "Sources/Shared/Traces/Sampler.swift": "configuration",
+        "Sources/UserService/Repository/PostgresUserSchema.swift": "names of our indexes",
+        "Sources/UserService/Repository/SQLiteUserRepository.swift": "names of our columns",
+        "Sources/UserService/Repository/UserDatabase.swift": "configuration",
+        "Sources/UserService/Tokens/SecretFile.swift": "configuration",
+    ]
+
+    /// What compares, hashes or takes apart a `String`. Bytes have no such calls, or other arguments.
+    private static var uses: [Regex<Substring>] {
+        [
+            #/\.(?:lowercased|uppercased)\(\)/#,
+            #/\.has(?:Prefix|Suffix)\(/#,
+            #/\.(?:split|contains|firstIndex|lastIndex|firstRange|ranges|replacing|components)\((?:separator: |of: |separatedBy: )?"/#,
+            #/\.split\(whereSeparator/#,
+            #/[=!]= "[^"]/#,
+            #/\bcase "/#,
+            #/\[String: /#,
+            #/Set<String>/#,
+            #/canonicalForm/#,
+            #/\.trimmingCharacters/#,
+        ]
+    }
+
+    /// The lines of a file that use one of them, numbered from 1, unless they say why that is harmless.
+    private static func suspects(in file: Repository.File) -> [(number: Int, line: Substring)] {
+        let uses = uses
+        return file.numberedCode.filter { number, line in
+            guard uses.contains(where: { line.firstMatch(of: $0) != nil }) else { return false }
+            let above = number > 1 ? file.lines[number - 2].drop { $0 == " " } : ""
+            return !line.contains("// text: ") && !above.hasPrefix("// text: ")
+        }
+    }
+
+    @Test("no text from outside is compared, hashed or split as a String, unless it says why that is harmless")
+    func strings() throws {
+        for file in try Repository.swiftFiles(under: Self.folders)
+        where !file.isGenerated && Self.reviewed[file.path] == nil {
+            for (number, line) in Self.suspects(in: file) {
+                Issue.record("\(file.path):\(number): by bytes, or say why not: \(line.drop { $0 == " " })")
+            }
+        }
+    }
+
+    @Test("every file that was reviewed is there, and still needs it")
+    func reviewedFiles() throws {
+        let files = try Repository.swiftFiles(under: Self.folders)
+        for path in Self.reviewed.keys.sorted() {
+            let file = try #require(files.first { $0.path == path }, "\(path) is gone")
+            #expect(!Self.suspects(in: file).isEmpty, "\(path) uses nothing of the kind any more")
+        }
+    }
+
+    @Test("the rule finds what it is for")
+    func finds() {
+        let lines = [
+            "if value.lowercased() != name {", "guard text.hasPrefix(prefix) else {", "switch path { case \"/rpc\":",
+            "if request.path == \"/rpc\" {", "var known: [String: Int] = [:]",
+            "let parts = value.split(separator: \";\")",
+            "for word in headers[canonicalForm: \"connection\"] {",
+        ]
+        for line in lines {
+            let plain = Repository.File(path: "x.swift", lines: [line[...]])
+            #expect(Self.suspects(in: plain).count == 1, "\(line)")
+            let reviewed = Repository.File(path: "x.swift", lines: ["// text: bounded."[...], line[...]])
+            #expect(Self.suspects(in: reviewed).isEmpty, "\(line)")
+        }
+        let bytes = [
+            "value.utf8.split(separator: UInt8(ascii: \";\"))", "path.hasSameBytes(as: \"/rpc\")", "x == \"\"",
+        ]
+        for line in bytes {
+            #expect(Self.suspects(in: Repository.File(path: "x.swift", lines: [line[...]])).isEmpty, "\(line)")
+        }
+    }
+}
