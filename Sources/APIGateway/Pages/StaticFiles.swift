@@ -19,14 +19,17 @@ struct StaticFiles: Sendable {
     private let pathBytesMax: Int
 
     /// - Parameter contents: by path below the folder, such as `js/app.js`.
+    // text: names of our own files, at the start.
     init(contents: [String: ByteBuffer]) {
         var files: [ByteKey: File] = [:]
         for (path, body) in contents {
             let file = File(
                 body: body, contentType: Self.contentType(of: path), etag: Self.etag(of: body))
             files[ByteKey("/\(path)")] = file
+            // text: a name of our own files.
             if path == "index.html" {
                 files[ByteKey("/")] = file
+                // text: as above.
             } else if path.hasSuffix("/index.html") {
                 files[ByteKey("/\(path.dropLast("index.html".count))")] = file
             }
@@ -48,25 +51,25 @@ struct StaticFiles: Sendable {
 
     // MARK: Describing files
 
+    /// By the ending of a file's name, in lower case.
+    // text: names of our own files, looked up once at the start.
+    private static let contentTypes: [String: String] = [
+        "html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8",
+        "css": "text/css; charset=utf-8",
+        "js": "text/javascript; charset=utf-8", "mjs": "text/javascript; charset=utf-8",
+        "json": "application/json", "map": "application/json",
+        "webmanifest": "application/manifest+json",
+        "svg": "image/svg+xml", "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif",
+        "webp": "image/webp", "ico": "image/x-icon",
+        "woff2": "font/woff2",
+        "txt": "text/plain; charset=utf-8", "md": "text/plain; charset=utf-8",
+    ]
+
     private static func contentType(of path: String) -> String {
-        let name = path.split(separator: "/").last ?? ""
-        guard let dot = name.lastIndex(of: ".") else { return "application/octet-stream" }
-        return switch name[name.index(after: dot)...].lowercased() {
-        case "html", "htm": "text/html; charset=utf-8"
-        case "css": "text/css; charset=utf-8"
-        case "js", "mjs": "text/javascript; charset=utf-8"
-        case "json", "map": "application/json"
-        case "webmanifest": "application/manifest+json"
-        case "svg": "image/svg+xml"
-        case "png": "image/png"
-        case "jpg", "jpeg": "image/jpeg"
-        case "gif": "image/gif"
-        case "webp": "image/webp"
-        case "ico": "image/x-icon"
-        case "woff2": "font/woff2"
-        case "txt", "md": "text/plain; charset=utf-8"
-        default: "application/octet-stream"
-        }
+        let name = path.utf8.split(separator: UInt8(ascii: "/")).last ?? path.utf8[...]
+        let ending = name.lastIndex(of: UInt8(ascii: ".")).map { String(Substring(name[name.index(after: $0)...])) }
+        // text: a name of our own files.
+        return ending.flatMap { contentTypes[$0.lowercased()] } ?? "application/octet-stream"
     }
 
     /// FNV-1a, 64 bits: enough to tell the versions of one file apart.
@@ -98,11 +101,20 @@ extension StaticFiles.File {
         // Kept by browsers, but asked for each time: a new version shows at once.
         var headers: HTTPHeaders = ["etag": etag, "cache-control": "no-cache"]
         headers.add(contentsOf: PagePolicy.headers)
-        let known = request.headers[canonicalForm: "if-none-match"]
-        if known.contains(where: { $0 == "*" || $0 == etag || $0 == "W/\(etag)" }) {
+        if request.headers["if-none-match"].contains(where: isNamed(in:)) {
             return HTTPResponse(status: .notModified, headers: headers)
         }
         headers.add(name: "content-type", value: contentType)
         return HTTPResponse(status: .ok, headers: headers, body: body)
+    }
+
+    /// Whether a list of entity tags has this file's: the comparison is weak, so that `W/` before a tag is left out of it
+    /// (RFC 9110 section 8.8.3.2).
+    private func isNamed(in tags: String) -> Bool {
+        tags.utf8.split(separator: UInt8(ascii: ",")).contains { item in
+            var tag = Substring(item).trimmedOfBlanks
+            if tag.startsWithBytes("W/") { tag = Substring(tag.utf8.dropFirst(2)) }
+            return tag.hasSameBytes(as: "*") || tag.hasSameBytes(as: etag)
+        }
     }
 }

@@ -60,7 +60,7 @@ enum Places {
         let headers = [("content-type", "application/json"), ("authorization", "Bearer \(token)")]
         func place(_ name: String, _ json: @escaping @Sendable (String) -> String) -> TextPlace {
             TextPlace(name: "HTTP \(method.path) \(name)", bytes: bodyBytes) { text in
-                try await WirePeer.http1(port, method.path, headers, body: json(text))
+                try await WirePeer.http1(port, "POST", method.path, headers, body: json(text))
             }
         }
         let names = method.fields.map { field in field.path.map(\.name).joined(separator: ".") }
@@ -87,7 +87,7 @@ enum Places {
         ]
         return bodies.map { name, body in
             TextPlace(name: "/rpc \(name)", bytes: bodyBytes) { text in
-                try await WirePeer.http1(port, "/rpc", [("content-type", "application/json")], body: body(text))
+                try await WirePeer.http1(port, "POST", "/rpc", [("content-type", "application/json")], body: body(text))
             }
         }
     }
@@ -102,7 +102,7 @@ enum Places {
         return bodies.map { name, body in
             TextPlace(name: "form \(name)", bytes: bodyBytes) { text in
                 let type = "application/x-www-form-urlencoded"
-                return try await WirePeer.http1(port, "/rpc", [("content-type", type)], body: body(text))
+                return try await WirePeer.http1(port, "POST", "/rpc", [("content-type", type)], body: body(text))
             }
         }
     }

@@ -10,7 +10,7 @@ enum WirePeer {
     ///
     /// - Returns: the status line; `nil` when nothing came.
     static func http1(
-        _ port: Int, _ method: String = "POST", _ target: String, _ headers: [(String, String)] = [], body: String = ""
+        _ port: Int, _ method: String, _ target: String, _ headers: [(String, String)] = [], body: String = ""
     ) async throws -> String? {
         var headers = headers
         if !headers.contains(where: { $0.0 == "host" }) { headers.append(("host", "localhost")) }
