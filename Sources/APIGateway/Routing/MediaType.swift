@@ -40,11 +40,11 @@ enum MediaType {
 
     /// What a parameter says of the character set, without the quotes around it; `nil` for other parameters.
     private static func charset(_ parameter: Substring) -> Substring? {
-        let name: StaticString = "charset="
+        let name = "charset="
         let bytes = parameter.utf8
-        guard Substring(bytes.prefix(name.utf8CodeUnitCount)).hasSameBytes(asAnyCaseOf: name) else { return nil }
+        guard Substring(bytes.prefix(name.utf8.count)).hasSameBytes(asAnyCaseOf: name) else { return nil }
         let quote = UInt8(ascii: "\"")
-        var value = bytes.dropFirst(name.utf8CodeUnitCount)
+        var value = bytes.dropFirst(name.utf8.count)
         if value.count >= 2, value.first == quote, value.last == quote { value = value.dropFirst().dropLast() }
         return Substring(value)
     }

@@ -3,38 +3,54 @@
 /// Swift compares, hashes and splits a `String` by characters and by canonical equivalence. A character may be as long as
 /// the text, and putting a run of n combining marks in order costs n²: 300 KB of them hold a processor for seconds. So
 /// what a peer chooses is bounded in bytes and looked at through these; each is linear. TidyTests looks for the rest.
-extension StringProtocol {
+///
+/// Not generic, so that other modules call code that was made for these types.
+extension String {
     /// Whether both are the same bytes.
-    package func hasSameBytes(as other: some StringProtocol) -> Bool {
+    package func hasSameBytes(as other: String) -> Bool {
         utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 
-    /// Whether the text is this literal, byte for byte.
-    package func hasSameBytes(as literal: StaticString) -> Bool {
-        utf8.count == literal.utf8CodeUnitCount && startsWithBytes(literal)
-    }
-
-    /// Whether the text is this literal but for the case of ASCII letters; `lowercase` has none in upper case.
-    package func hasSameBytes(asAnyCaseOf lowercase: StaticString) -> Bool {
-        guard utf8.count == lowercase.utf8CodeUnitCount else { return false }
-        var expected = lowercase.utf8Start
-        for byte in utf8 {
-            guard byte.lowercasedASCII == expected.pointee else { return false }
-            expected += 1
-        }
-        return true
+    /// Whether the text is `lowercase` but for the case of ASCII letters; that has none in upper case.
+    package func hasSameBytes(asAnyCaseOf lowercase: String) -> Bool {
+        utf8.count == lowercase.utf8.count
+            && utf8.elementsEqual(lowercase.utf8) { $0.lowercasedASCII == $1 }
     }
 
     /// Whether the text begins with these bytes.
-    package func startsWithBytes(_ literal: StaticString) -> Bool {
-        utf8.starts(with: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    package func startsWithBytes(_ start: String) -> Bool {
+        utf8.starts(with: start.utf8)
     }
 
     /// Whether all of it is printable ASCII, the space included: what gRPC metadata may hold ("ASCII-Value").
     package var isPrintableASCII: Bool { utf8.allSatisfy { $0 >= 0x20 && $0 <= 0x7e } }
+
+    /// As ``Substring/trimmedOfBlanks``.
+    package var trimmedOfBlanks: Substring { self[...].trimmedOfBlanks }
+
+    /// As ``Substring/shortened(bytesMax:)``.
+    package func shortened(bytesMax: Int = OutsideText.shownBytesMax) -> String {
+        self[...].shortened(bytesMax: bytesMax)
+    }
 }
 
 extension Substring {
+    /// Whether both are the same bytes.
+    package func hasSameBytes(as other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
+
+    /// As the `String` method of this name.
+    package func hasSameBytes(asAnyCaseOf lowercase: String) -> Bool {
+        utf8.count == lowercase.utf8.count
+            && utf8.elementsEqual(lowercase.utf8) { $0.lowercasedASCII == $1 }
+    }
+
+    /// Whether the text begins with these bytes.
+    package func startsWithBytes(_ start: String) -> Bool {
+        utf8.starts(with: start.utf8)
+    }
+
     /// The text without the spaces and tabs around it (RFC 9110 section 5.6.3, OWS).
     package var trimmedOfBlanks: Substring {
         func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
@@ -52,16 +68,6 @@ extension Substring {
         var end = bytes.index(bytes.startIndex, offsetBy: bytesMax)
         while end > bytes.startIndex, bytes[end] & 0xc0 == 0x80 { end = bytes.index(before: end) }
         return String(self[..<end]) + "…"
-    }
-}
-
-extension String {
-    /// As ``Substring/trimmedOfBlanks``.
-    package var trimmedOfBlanks: Substring { self[...].trimmedOfBlanks }
-
-    /// As ``Substring/shortened(bytesMax:)``.
-    package func shortened(bytesMax: Int = OutsideText.shownBytesMax) -> String {
-        self[...].shortened(bytesMax: bytesMax)
     }
 }
 
