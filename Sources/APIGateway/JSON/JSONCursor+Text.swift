@@ -51,7 +51,7 @@ extension JSONCursor {
     }
 
     /// The character of the escape at `at`, which then stands behind it.
-    private func escape(at: inout Int, end: Int) throws(JSONSyntaxError) -> Unicode.Scalar {
+    func escape(at: inout Int, end: Int) throws(JSONSyntaxError) -> Unicode.Scalar {
         let start = at
         // The scanner saw a byte behind every backslash.
         let escape = bytes[at + 1]

@@ -44,7 +44,7 @@ struct GatewayRoute: Sendable {
         guard let json else { return Request() }
         try RequestCheck.check(json, as: Request.messageDescription, root: root)
         do {
-            return try Request(jsonUTF8Bytes: json)
+            return try Request(jsonUTF8Bytes: json.resolvingPairs)
         } catch {
             // What passed the check is decoded; should the two ever differ, the caller still learns whose fault it is.
             let path = root.isEmpty ? "" : "\(root): "

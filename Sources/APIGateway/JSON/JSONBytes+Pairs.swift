@@ -1,0 +1,50 @@
+import NIOCore
+
+extension JSONBytes {
+    /// The same text with pairs of `\u` escapes, which stand for one character beyond U+FFFF, resolved to UTF-8.
+    ///
+    /// SwiftProtobuf 1.39 puts half of them together wrongly and says nothing: it joins by OR what must be added, so that
+    /// U+20BB7 becomes U+10BB7. Clients that write ASCII only, as Python's `json` does, would store another name.
+    /// Source: RFC 8259 section 7; `decodeString` in SwiftProtobuf's JSONScanner.swift.
+    var resolvingPairs: JSONBytes {
+        withUnsafeBytes { bytes in
+            guard Self.mayHavePairs(bytes) else { return self }
+            var resolved = ByteBuffer()
+            resolved.reserveCapacity(bytes.count)
+            let cursor = JSONCursor(bytes)
+            var at = 0
+            while at < bytes.count {
+                let start = at
+                guard bytes[at] == UInt8(ascii: "\\") else {
+                    at = bytes[at...].firstIndex(of: UInt8(ascii: "\\")) ?? bytes.count
+                    resolved.writeBytes(bytes[start..<at])
+                    continue
+                }
+                // What is no escape is left for the decoder to reject.
+                guard at + 1 < bytes.count, let scalar = try? cursor.escape(at: &at, end: bytes.count) else {
+                    return self
+                }
+                if scalar.value > 0xffff {
+                    resolved.writeString(String(scalar))
+                } else {
+                    resolved.writeBytes(bytes[start..<at])
+                }
+            }
+            return JSONBytes(resolved)
+        }
+    }
+
+    /// Whether `\ud` occurs, as it does in hardly any request.
+    private static func mayHavePairs(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var at = 0
+        while at + 2 < bytes.count {
+            if bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u"),
+                bytes[at + 2] | 0x20 == UInt8(ascii: "d")
+            {
+                return true
+            }
+            at += 1
+        }
+        return false
+    }
+}
