@@ -106,6 +106,8 @@ struct RPCTests {
         "a wrong field is refused with its path, before any service is asked",
         arguments: [
             (#"{"capacity":"many"}"#, "request.capacity: expected an int32", "capacity: expected an int32"),
+            (#"{"capacity":"05"}"#, "request.capacity: expected an int32", "capacity: expected an int32"),
+            (#"{"max_weight":1,"maxWeight":2}"#, "request.max_weight is given twice", "max_weight is given twice"),
             (
                 #"{"colour":"red"}"#, "unknown field \"request.colour\" (vessel.Vessel has none)",
                 "unknown field \"colour\" (vessel.Vessel has none)"

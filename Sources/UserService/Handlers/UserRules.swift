@@ -12,7 +12,9 @@ enum UserRules {
     /// The rules for a new user. The id is not looked at: the service makes ids.
     static func checkNew(_ user: User_User) throws(UserError) {
         try checkNoNUL(user)
-        guard user.name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
+        // What is too long is refused right below, and not searched before.
+        let isLong = !user.name.hasAtMost(nameLengthMax)
+        guard isLong || user.name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
             throw .invalid("name must not be empty")
         }
         try checkLine(user.name, "name", nameLengthMax)
