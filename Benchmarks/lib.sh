@@ -107,6 +107,23 @@ measure() {
     printf '\n'
 }
 
+# burn COUNT: processes that never rest, as on a machine that has much else to do; until stop_burning.
+burning=()
+burn() {
+    local number
+    for ((number = 0; number < $1; number++)); do
+        start "burner$number" sh -c 'while :; do :; done'
+        burning+=("$started")
+    done
+}
+
+stop_burning() {
+    [ "${#burning[@]}" = 0 ] && return
+    kill "${burning[@]}"
+    wait "${burning[@]}" 2>/dev/null || true
+    burning=()
+}
+
 # ask PORT SERVICE METHOD REQUEST [TOKEN]: one call through a gateway; prints the answer.
 ask() {
     curl -sS "http://127.0.0.1:$1/rpc" -H 'Content-Type: application/json' ${5:+-H "Authorization: Bearer $5"} \

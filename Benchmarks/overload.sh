@@ -1,8 +1,9 @@
 # What the whole system carries, and what it does with twice of that. Sourced by run.sh.
 #
 # MINUTES=1 (of twice the capacity), STEP_SECONDS=5 (each step of the search), MIX=signup=1,… (load-generator --help),
-# CONNECTIONS=2000, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search). The programs take their
-# variables from the environment, as always. JSON and plots are left in .build/bench.
+# CONNECTIONS=2000, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search), BURNERS=0 (processes that
+# never rest, all the while). The programs take their variables from the environment, as always. JSON and plots are left in
+# .build/bench.
 
 minutes=${MINUTES:-1}
 step_seconds=${STEP_SECONDS:-5}
@@ -27,6 +28,7 @@ check_minutes() {
 # Where the rate is known nothing needs to be started to know that it is too much.
 [ -z "${CAPACITY:-}" ] || check_minutes "$CAPACITY"
 start_all "sqlite:$work/overload.db"
+burn "${BURNERS:-0}"
 load=("$bin/load-generator" --url "http://127.0.0.1:$gateway_port" --connections "${CONNECTIONS:-2000}" ${MIX:+--mix "$MIX"})
 # Real callers bring processors of their own: ours must not wait for one behind those that it loads.
 [ "$(id -u)" = 0 ] && load=(nice -n -10 "${load[@]}")
@@ -49,4 +51,5 @@ heading "Overload: $phases"
 heading "What it comes to"
 python3 "$root/Benchmarks/report.py" summary "$CAPACITY" "$out/overload.json"
 echo "plot: $out/overload.svg, figures: $out/overload.json"
+stop_burning
 stop_all_services

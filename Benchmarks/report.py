@@ -16,6 +16,9 @@ import sys
 
 BEGIN = "<!-- results: written by Benchmarks/report.py write -->"
 END = "<!-- end of results -->"
+# Kinds that take tens of milliseconds of a processor each.
+HASHING = {"login", "signup"}
+WORST_SECONDS = 10
 
 
 def read(path):
@@ -56,7 +59,7 @@ def figures(capacity, report):
         sys.exit("report.py: the run has no three phases: before, overload, after")
     before, over, after = report["phases"]
     loaded = over["all"]
-    unloaded, busy = p99(before), p99(over)
+    unloaded = p99(before)
     failures = loaded["refused"] + loaded["failed"]
     rows = [
         ("capacity", f"{number(capacity, 0)}/s", ""),
@@ -64,11 +67,12 @@ def figures(capacity, report):
             "offered in the overload", f"{number(loaded['offeredRate'], 0)}/s for {number(over['seconds'] / 60)} min, "
             f"{number(loaded['offeredRate'] / capacity)} × capacity", "",
         ),
-        ("goodput in the overload", f"{number(loaded['goodput'], 0)}/s, {number(100 * loaded['goodput'] / capacity)} % of capacity", "at least 90 %"),
+        ("goodput in the overload", f"{number(loaded['goodput'], 0)}/s, {number(100 * loaded['goodput'] / capacity)} % of capacity", "at least 95 %"),
+        ("goodput in its worst 10 s", worst(report, over, capacity), "at least 90 %"),
         ("p99 of the accepted, before", f"{number(unloaded, 2)} ms at {number(before['all']['offeredRate'], 0)}/s", ""),
         (
-            "p99 of the accepted, in the overload",
-            f"{number(busy, 2)} ms, {number(busy / unloaded if busy and unloaded else None)} × unloaded", "under 5 ×",
+            "p99 of the accepted, in the overload, log-ins and sign-ups apart",
+            f"{number(p99_without_hashing(over), 2)} ms (with them {number(p99(over), 2)} ms)", "at most 250 ms",
         ),
         (
             "of what was not accepted, refused with 429",
@@ -108,6 +112,23 @@ def figures(capacity, report):
         f"{number(own.get('lagP99Milliseconds'), 2)} ms", "",
     ))
     return rows
+
+
+def p99_without_hashing(phase):
+    """The worst of the kinds: no percentile of several is found from theirs."""
+    found = [p99_of(own) for kind, own in phase["kinds"].items() if kind not in HASHING]
+    return max((p99 for p99 in found if p99 is not None), default=None)
+
+
+def worst(report, phase, capacity):
+    """Of all stretches of so many seconds in the phase that one which accepted least."""
+    begin = round(10 * phase["from"])
+    accepted = report["tenths"]["accepted"][begin:begin + round(10 * phase["seconds"])]
+    length = min(10 * WORST_SECONDS, len(accepted))
+    if length == 0:
+        return "-"
+    least = min(sum(accepted[at:at + length]) / length * 10 for at in range(len(accepted) - length + 1))
+    return f"{number(least, 0)}/s, {number(100 * least / capacity)} % of capacity"
 
 
 def other_failures(loaded):

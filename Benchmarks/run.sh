@@ -6,7 +6,8 @@
 # (vessel -addr HOST:PORT, gateway -addr HOST:PORT -backend HOST:PORT -mode std). What is not there is left out.
 #
 # SECONDS_EACH=5 (how long each HTTP load runs), VESSELS_MAX=1000000 and CONSIGNMENTS_MAX=1000000 (the larger of the two
-# stores), PARTS="vessels users consignments observability overload" (what to measure; overload.sh says what it takes),
+# stores), PARTS="vessels users consignments observability shedding overload" (what to measure; shedding.sh and overload.sh say
+# what they take),
 # OBSERVABILITY_ROUNDS=7 (loads with traces and metrics, and without, in turn).
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -23,7 +24,7 @@ need curl curl
 need python3 python3
 
 echo "machine: $(nproc) cores, $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo), $(uname -sr), $(date -u +%F)"
-for part in ${PARTS:-vessels users consignments observability overload}; do
+for part in ${PARTS:-vessels users consignments observability shedding overload}; do
     [ -e "$root/Benchmarks/$part.sh" ] || { echo "bench: PARTS: there is no part '$part'" >&2; exit 1; }
     . "$root/Benchmarks/$part.sh"
 done
