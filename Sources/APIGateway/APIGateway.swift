@@ -53,7 +53,7 @@ struct APIGateway: ServiceProgram {
         configuration.namespace = settings.namespace
         configuration.timeout = settings.upstreamTimeout
         configuration.staticDirectory = staticDirectory ?? runtime.settings.variable("STATIC_DIR")
-        configuration.refusesUnderLoad = runtime.configuration.overloadControl
+        configuration.shedsLoad = runtime.configuration.overloadControl
         configuration.rateLimit = try runtime.settings.integer(
             rateLimit, "rate_limit", "RATE_LIMIT", in: RateLimiter.rateRange)
         configuration.trustedProxies = try Self.proxies(trustedProxies, runtime.settings)
@@ -105,7 +105,7 @@ struct APIGateway: ServiceProgram {
                 Double(gateway?.connectionCount(to: service) ?? 0)
             }
         }
-        if let admission = gateway.admission { runtime.watch(admission, .client) }
+        if let shedder = gateway.shedder { watch(shedder, runtime.metrics) }
         if gateway.rateLimitRefusals != nil {
             runtime.metrics.counter(
                 "http_server_rate_limited_total", "Requests refused as their address made too many."
@@ -113,6 +113,25 @@ struct APIGateway: ServiceProgram {
         }
         runtime.metrics.gauge("http_server_open_connections", "Connections that callers have open.") { [weak gateway] in
             Double(gateway?.connectionCount ?? 0)
+        }
+    }
+
+    private static func watch(_ shedder: LoadShedder, _ metrics: MetricsRegistry) {
+        for (index, method) in shedder.methods.enumerated() {
+            let labels = [("rpc_method", method.name)]
+            metrics.gauge(
+                "rpc_client_queued_calls", "Calls that wait before they go on to their service.", labels: labels
+            ) { Double(shedder.queued(index)) }
+            metrics.gauge(
+                "rpc_client_shedding", "Event loops on which a method has more calls than are served in time.",
+                labels: labels
+            ) { Double(shedder.sheddingLoops(index)) }
+            for reason in SheddingReason.allCases {
+                metrics.counter(
+                    "rpc_client_refusals_total", "Calls refused before anything was done for them.",
+                    labels: labels + [("reason", reason.rawValue)]
+                ) { Double(shedder.refusals(index, reason)) }
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+import Contracts
 import HTTP
 import Logging
 import NIOCore
@@ -9,8 +10,8 @@ final class Gateway: Sendable {
     private let server: HTTPServer
     private let readiness: Readiness
     private let clients: [String: RPCClient]
-    /// What it refuses under load, for metrics; `nil` where it never does.
-    let admission: AdmissionControl?
+    /// The calls that wait and that are refused, for metrics; `nil` where none ever is.
+    let shedder: LoadShedder?
     private let limiter: RateLimiter?
 
     /// Reads the static files, if any; throws ``StaticFilesError`` when they can't be served. Opens nothing yet.
@@ -43,9 +44,9 @@ final class Gateway: Sendable {
         }
         let table = RouteTable(namespace: configuration.namespace, clients: clients, recorder: recorder)
         self.clients = clients
-        admission =
-            configuration.refusesUnderLoad
-            ? AdmissionControl(methods: table.methods, group: group, logger: logger) : nil
+        shedder =
+            configuration.shedsLoad
+            ? LoadShedder(methods: Self.queues(table), group: group, logger: logger) : nil
         limiter = configuration.rateLimit.map { RateLimiter(rate: $0, proxies: configuration.trustedProxies) }
         self.readiness = Readiness(
             checks: checks, timeout: configuration.readinessTimeout, lifetime: configuration.readinessLifetime)
@@ -56,7 +57,7 @@ final class Gateway: Sendable {
                 namespace: configuration.namespace,
                 timeout: configuration.timeout,
                 table: table,
-                admission: admission,
+                shedder: shedder,
                 limiter: limiter,
                 pauses: RefusalPauses(group: group),
                 readiness: readiness,
@@ -65,6 +66,20 @@ final class Gateway: Sendable {
                 trace: GatewayTrace(configuration),
                 logger: logger),
             logger: logger)
+    }
+
+    /// Passwords that one loop has hashed at a time. Each takes some 50 ms of a processor, and more where processors are
+    /// busy: of as many as of other calls the last would be late.
+    private static let hashesInFlightMax = 4
+    private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
+
+    private static func queues(_ table: RouteTable) -> [LoadShedder.Method] {
+        table.queues.map { entry in
+            let client = entry.client
+            var method = LoadShedder.Method(name: entry.route.fullName) { client.isConnected(on: $0) }
+            if hashingMethods.contains("/\(method.name)") { method.bounds.inFlightMax = hashesInFlightMax }
+            return method
+        }
     }
 
     /// Binds and listens; answers the bound address. Throws what the system says when that fails.

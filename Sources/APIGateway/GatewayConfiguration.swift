@@ -31,8 +31,8 @@ struct GatewayConfiguration: Sendable {
     var namespace = "shippy"
     /// How long a service has for its answer.
     var timeout: Duration = .seconds(5)
-    /// Whether requests are refused with 429 where they could not be answered in time.
-    var refusesUnderLoad = true
+    /// Whether calls queue, and are refused with 429 where they have waited for too long.
+    var shedsLoad = true
     /// Requests that one address may make in a second; `nil` for any number.
     var rateLimit: Int?
     /// Proxies that are believed about whom a request is from.

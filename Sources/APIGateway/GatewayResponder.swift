@@ -12,8 +12,8 @@ final class GatewayResponder: HTTPResponder {
     let namespace: String
     private let timeout: Duration
     let table: RouteTable
-    /// `nil` where requests are never refused for load.
-    let admission: AdmissionControl?
+    /// `nil` where calls go on however many there are.
+    let shedder: LoadShedder?
     /// `nil` where an address may make any number of requests.
     let limiter: RateLimiter?
     let overloadedAnswers: [HTTPResponse]
@@ -27,11 +27,11 @@ final class GatewayResponder: HTTPResponder {
     private let logger: Logger
 
     init(
-        namespace: String, timeout: Duration, table: RouteTable, admission: AdmissionControl?, limiter: RateLimiter?,
+        namespace: String, timeout: Duration, table: RouteTable, shedder: LoadShedder?, limiter: RateLimiter?,
         pauses: RefusalPauses, readiness: Readiness, files: StaticFiles?, observer: GatewayObserver,
         trace: GatewayTrace, logger: Logger
     ) {
-        self.admission = admission
+        self.shedder = shedder
         self.limiter = limiter
         self.pauses = pauses
         overloadedAnswers = Self.overloadedAnswers(namespace: namespace)
@@ -186,26 +186,32 @@ final class GatewayResponder: HTTPResponder {
         _ note: inout RequestNote
     ) async throws -> HTTPResponse {
         note.entry = entry
-        let began = NIODeadline.now()
-        let loop = admission?.current
-        if let loop, loop.enter(entry.admission) != nil {
-            await pauses.wait()
-            return overloaded(began)
+        // What a call waits here is part of the time that its caller waits.
+        let deadline = Deadline.after(timeout)
+        let loop = shedder?.current
+        if let loop, !loop.tryStart(entry.queue) {
+            switch await loop.waitForTurn(entry.queue, bytes: json?.buffer.readableBytes ?? 0) {
+            case .start: break
+            case .gone: throw GatewayError(Status(.cancelled), service: entry.service)
+            case .shed(let reason):
+                // Who waited has paused already before the next try.
+                if reason == .queue { await pauses.wait() }
+                return overloaded(.now())
+            }
         }
+        let began = NIODeadline.now()
         entry.recorder?.callBegan()
-        let result = await invoke(entry, json, root: root, passed)
+        let result = await invoke(entry, json, root: root, passed, deadline)
         let ended = NIODeadline.now()
-        let nanoseconds = (ended - began).nanoseconds
-        entry.recorder?.callEnded(result.statusCode, nanoseconds: nanoseconds)
-        loop?.ended(entry.admission, result.statusCode, nanoseconds: nanoseconds, now: ended)
+        entry.recorder?.callEnded(result.statusCode, nanoseconds: (ended - began).nanoseconds)
+        loop?.finished(entry.queue, now: ended)
         return try result.get()
     }
 
     private func invoke(
-        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders
+        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders, _ deadline: Deadline
     ) async -> Result {
         do {
-            let deadline = Deadline.after(timeout)
             let body = try await entry.route.invoke(json, root, passed.metadata, deadline, entry.client)
             return Result(response: Self.json(body), statusCode: .ok)
         } catch let error as GatewayError {

@@ -12,10 +12,6 @@ struct CombinedStore: Store {
         for store in stores { await store.shutdown() }
     }
 
-    func liftWaitBounds() {
-        for store in stores { store.liftWaitBounds() }
-    }
-
     var isReady: Bool { stores.allSatisfy(\.isReady) }
     var lastError: String? { stores.lazy.compactMap(\.lastError).first }
     var refusal: StorageError? { stores.lazy.compactMap(\.refusal).first }

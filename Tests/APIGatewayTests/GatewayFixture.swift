@@ -22,6 +22,8 @@ final class FakeServices: Sendable {
     }
 
     let seen = NIOLockedValueBox(Seen())
+    /// What FindAvailable does before it answers.
+    let work = NIOLockedValueBox<@Sendable () async -> Void>({})
 
     private func note(_ context: RequestContext) {
         seen.withLockedValue {
@@ -59,6 +61,7 @@ final class FakeServices: Sendable {
             },
             RPCRoute(VesselMethods.findAvailable) { specification, context in
                 self.note(context)
+                await self.work.withLockedValue { $0 }()
                 return .with { $0.vessel.capacity = specification.capacity }
             },
             RPCRoute(UserMethods.create) { user, context in
@@ -91,10 +94,10 @@ struct GatewayFixture {
     let services: FakeServices
 
     static func run(
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         _ body: (GatewayFixture) async throws -> Void
     ) async throws {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let services = FakeServices()
         let local = HostPort(host: "127.0.0.1", port: 0)
         let server = RPCServer(

@@ -6,55 +6,6 @@ import Testing
 
 @testable import Storage
 
-/// A store of the test's own making: it can be away, and calls can be held up in it.
-private final class FakeStore: Sendable {
-    struct State {
-        var isAway = false
-        var connectionCount = 0
-        var closedCount = 0
-        var isHolding = false
-        var batchSizes: [Int] = []
-        var batchError: StorageError?
-    }
-
-    let state = Monitor(State())
-
-    func connect() throws -> FakeConnection {
-        try state.withLock { state in
-            if state.isAway { throw StorageError(.connectionLost, "the store is away") }
-            state.connectionCount += 1
-        }
-        return FakeConnection(store: self)
-    }
-
-    /// Blocks the calling pool thread while calls are held up.
-    func passGate() {
-        while state.withLock({ $0.isHolding }) { sched_yield() }
-    }
-}
-
-private final class FakeConnection: PooledConnection {
-    let store: FakeStore
-    var jobCount = 0
-
-    init(store: FakeStore) { self.store = store }
-
-    func runBatch(_ jobs: () -> Void) throws {
-        jobCount = 0
-        jobs()
-        try store.state.withLock { state in
-            state.batchSizes.append(jobCount)
-            if let error = state.batchError { throw error }
-        }
-    }
-
-    func ping() throws {
-        if store.state.withLock({ $0.isAway }) { throw StorageError(.connectionLost, "no sign of life") }
-    }
-
-    func close() { store.state.withLock { $0.closedCount += 1 } }
-}
-
 @Suite(.timeLimit(.minutes(1))) struct ConnectionPoolTests {
     private let store = FakeStore()
 
@@ -186,6 +137,29 @@ private final class FakeConnection: PooledConnection {
         #expect(log.text.split(separator: "\n").filter { $0.contains("overloaded") }.count == 1, "\(log.text)")
         letGo()
         for task in waiting + [first] { try await task.value }
+        await pool.shutdown()
+    }
+
+    @Test("a call whose turn comes later than it may wait is RESOURCE_EXHAUSTED and not run; the next ones are")
+    func late() async throws {
+        let pool = pool { $0.waitMax = .milliseconds(30) }
+        try pool.start()
+        hold()
+        let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let waiting = (0..<3).map { _ in Task { try await pool.run(deadline: .never) { _ in } } }
+        #expect(await eventually { pool.gauges.queued == 3 })
+        let began = ContinuousClock.now
+        #expect(await eventually { ContinuousClock.now - began > .milliseconds(31) })
+        letGo()
+        try await first.value
+        for task in waiting {
+            let error = await #expect(throws: StorageError.self) { try await task.value }
+            #expect(error?.status.code == .resourceExhausted)
+        }
+        #expect(pool.gauges.refused == 3)
+        #expect(await eventually { pool.gauges.running == 0 && pool.gauges.queued == 0 })
+        #expect(try await pool.run(deadline: .never) { _ in 5 } == 5)
         await pool.shutdown()
     }
 

@@ -7,7 +7,6 @@ import Testing
 private struct TestJob: PoolQueueable, Equatable {
     var number: Int
     var isAbandoned = false
-    var deadlineInstant = NIODeadline.distantFuture
 }
 
 private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)

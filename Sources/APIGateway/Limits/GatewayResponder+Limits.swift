@@ -4,7 +4,7 @@ import RPC
 
 /// Refusing requests before anything is done for them.
 extension GatewayResponder {
-    /// The answer to a request that is refused for its address or for the load; `nil` for one that may go on.
+    /// The answer to a request that is refused for its address; `nil` for one that may go on.
     ///
     /// Probes may always.
     func refusal(of request: HTTPRequest, now: NIODeadline) -> HTTPResponse? {
@@ -13,11 +13,7 @@ extension GatewayResponder {
         {
             return refused("too many requests from this address; try again in \(seconds) s", seconds)
         }
-        guard let admission, request.method == .POST, let loop = admission.current, !loop.mayStart(now) else {
-            return nil
-        }
-        loop.refuse(table.unknownMethod, .loop)
-        return overloaded(now)
+        return nil
     }
 
     /// Callers come back after a few seconds, and not all at the same moment.

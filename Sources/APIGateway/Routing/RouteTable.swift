@@ -11,15 +11,15 @@ struct RouteTable: Sendable {
         let route: GatewayRoute
         let client: RPCClient
         let recorder: (any CallRecorder)?
-        /// The method's place in ``RouteTable/methods``.
-        let admission: Int
+        /// The method's place in ``RouteTable/queues``.
+        let queue: Int
         /// `VesselService.Create`, as bytes to compare.
         fileprivate let name: [UInt8]
 
         fileprivate init(
-            service: String, route: GatewayRoute, client: RPCClient, admission: Int, recorder: (any CallRecorder)?
+            service: String, route: GatewayRoute, client: RPCClient, queue: Int, recorder: (any CallRecorder)?
         ) {
-            self.admission = admission
+            self.queue = queue
             self.service = service
             self.route = route
             self.client = client
@@ -38,8 +38,8 @@ struct RouteTable: Sendable {
     static let serviceNames = ["vessel", "user", "consignment"]
 
     private let services: [Service]
-    /// The methods that are told apart under load, by their full names; the last stands for those not known yet.
-    let methods: [String]
+    /// An entry of each method whose calls queue apart from those of others.
+    let queues: [Entry]
     private let prefix: [UInt8]
 
     /// - Parameters:
@@ -50,30 +50,26 @@ struct RouteTable: Sendable {
         recorder: (_ service: String, _ method: String) -> (any CallRecorder)?
     ) {
         var services: [Service] = []
-        var methods: [String] = []
-        // A method under two names is one.
-        func index(of method: String) -> Int {
-            if let known = methods.firstIndex(of: method) { return known }
-            methods.append(method)
-            return methods.count - 1
-        }
+        var queues: [Entry] = []
         for name in Self.serviceNames {
             guard let client = clients[name] else { continue }
             let entries = Self.routes(of: name).map { route in
-                Entry(
-                    service: name, route: route, client: client, admission: index(of: route.fullName),
+                // A method under two names is one.
+                let known = queues.firstIndex { $0.route.fullName == route.fullName }
+                let entry = Entry(
+                    service: name, route: route, client: client, queue: known ?? queues.count,
                     recorder: recorder(route.service, route.method))
+                if known == nil { queues.append(entry) }
+                return entry
             }
             services.append(Service(name: Array(name.utf8), entries: entries))
             // The user service was once called auth, and its callers still say so.
             if name == "user" { services.append(Service(name: Array("auth".utf8), entries: entries)) }
         }
         self.services = services
-        self.methods = methods + [RPCServer.unknownMethod]
+        self.queues = queues
         self.prefix = namespace.isEmpty ? [] : Array("\(namespace).".utf8)
     }
-
-    var unknownMethod: Int { methods.count - 1 }
 
     static func routes(of service: String) -> [GatewayRoute] {
         switch service {

@@ -20,9 +20,9 @@ final class BcryptWorker: PooledConnection {
     /// threads call may start threads, but for ``IdleBcrypt``: they resume handlers, which go on on their event loops.
     private static let niceness: Int32 = 10
     /// How long a hash may wait for a processor that nobody else wants, before it is made with what this thread's nice
-    /// value entitles it to. Long against the 50 ms that it takes, so that two are seldom made for one; short against the
-    /// 5 s that callers wait.
-    static let patience = TimeAmount.seconds(2)
+    /// value entitles it to. Long against the 50 ms that it takes, so that two are seldom made for one; short against
+    /// ``PasswordHasher/waitMax``, so that on a busy machine those behind it are not refused for it.
+    static let patience = TimeAmount.milliseconds(500)
     /// Longer ones are refused by the library; its bound counts the NUL at the end.
     static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
 

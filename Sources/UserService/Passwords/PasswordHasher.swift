@@ -17,11 +17,10 @@ final class PasswordHasher: Sendable {
         case malformed
     }
 
-    /// Calls that may wait for each thread, whatever ``waits`` says.
-    static let queuedPerThread = 64
-    /// How long they may wait: a moment's rush is worked off, a storm is refused by all but what can be hashed soon.
-    static let waits = PoolWaits(
-        burst: .milliseconds(1_500), sustained: .milliseconds(100), patience: .seconds(2), callsPerThread: 1)
+    /// Calls that may wait for each thread: half a second's worth.
+    static let queuedPerThread = 10
+    /// How long they may wait where processors have little to spare: who waits longer would be answered too late.
+    static let waitMax: Duration = .seconds(2)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 
@@ -43,7 +42,7 @@ final class PasswordHasher: Sendable {
     ) {
         var configuration = PoolConfiguration(name: "passwords", threads: threads)
         configuration.queueCapacity = queuedPerThread * threads
-        configuration.waits = Self.waits
+        configuration.waitMax = Self.waitMax
         configuration.tracing = .calls(name: "bcrypt", kind: .internal, attributes: [:])
         pool = ConnectionPool(configuration, logger: logger) { BcryptWorker(patience: patience) }
         nobody = BcryptHash(Self.nobody)

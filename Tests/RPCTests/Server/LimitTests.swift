@@ -155,3 +155,38 @@ struct LimitTests {
         }
     }
 }
+
+@Suite("The bound on running calls", .turns)
+struct RunningCallsTests {
+    @Test("a call above the bound is RESOURCE_EXHAUSTED, health is answered, and when one ends another is taken")
+    func running() async throws {
+        var health = RPCRoute(TestMethods.Echo(service: "test.Health", name: "Check")) { request, _ in request }
+        health.isAlwaysAnswered = true
+        var configuration = RPCServer.Configuration(address: HostPort(host: "127.0.0.1", port: 0))
+        configuration.callsMax = 2
+        let log = HandlerLog()
+        let server = RPCServer(
+            routes: log.routes + [health], configuration: configuration, group: .singleton, logger: quiet)
+        let port = try await server.start().port ?? 0
+        try await withClient(port) { client in
+            let waiting = (0..<2).map { _ in
+                Task { await client.status(of: TestMethods.wait, .with { $0.capacity = 60_000 }) }
+            }
+            try await eventually("a refusal") {
+                let status = await client.status(of: TestMethods.echo)
+                guard status.code == .resourceExhausted else { return false }
+                #expect(status.metadata["retry-after"] == "1")
+                return true
+            }
+            let refused = server.refusedCalls
+            #expect(refused >= 1)
+            let healthy = await client.status(of: TestMethods.Echo(service: "test.Health", name: "Check"))
+            #expect(healthy == .ok)
+            waiting[0].cancel()
+            try await eventually("room for another") { await client.status(of: TestMethods.echo) == .ok }
+            waiting[1].cancel()
+            for task in waiting { _ = await task.value }
+        }
+        await server.drain(timeout: .zero)
+    }
+}

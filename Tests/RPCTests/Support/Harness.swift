@@ -19,8 +19,6 @@ struct TestServer: Sendable {
         _ adjust: (inout RPCServer.Configuration) -> Void = { _ in }
     ) async throws -> TestServer {
         var configuration = RPCServer.Configuration(address: HostPort(host: host, port: port))
-        // Debug builds and sanitizers make overload of what is none; tests of overload switch it on.
-        configuration.refusesUnderLoad = false
         adjust(&configuration)
         let server = RPCServer(
             routes: log.routes, configuration: configuration, group: .singleton, logger: quiet)

@@ -171,6 +171,11 @@ public final class RPCClient: Sendable {
     public var connectionCount: Int {
         loops.reduce(0) { $0 + $1.readyCount.load(ordering: .relaxed) }
     }
+
+    /// Whether calls made on a loop of the group need not wait for a connection now.
+    package func isConnected(on eventLoop: any EventLoop) -> Bool {
+        loops.contains { $0.eventLoop === eventLoop && $0.readyCount.load(ordering: .relaxed) > 0 }
+    }
 }
 
 extension Backoff {

@@ -27,8 +27,8 @@ extension RPCServer {
         /// A PING unanswered for so long, or a handshake not finished by then, ends the connection.
         public var keepaliveTimeout: Duration = .seconds(20)
 
-        /// Whether calls are refused with RESOURCE_EXHAUSTED where they could not be answered in time.
-        public var refusesUnderLoad = true
+        /// Calls that run at a time, over all connections; further ones are RESOURCE_EXHAUSTED.
+        public var callsMax = 4_096
         /// Gives calls their place in a trace, and records those that are sampled; `nil` leaves traces alone.
         public var tracer: SpanTracer?
 

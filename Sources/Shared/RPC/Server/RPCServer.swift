@@ -30,18 +30,15 @@ public final class RPCServer: Sendable {
         observer: (_ service: String, _ method: String) -> (any CallObserver)? = { _, _ in nil }
     ) {
         self.group = group
-        let limited = configuration.refusesUnderLoad ? routes.filter { !$0.isAlwaysAnswered }.map(\.path) : []
         self.shared = ServerShared(
             routes: routes.map {
                 ServerRoute(
-                    $0, admission: limited.firstIndex(of: $0.path), recorder: recorder($0.service, $0.name),
-                    observer: observer($0.service, $0.name))
+                    $0, recorder: recorder($0.service, $0.name), observer: observer($0.service, $0.name))
             },
             unknownRoute: ServerRoute(
                 unknownNamed: Self.unknownMethod, recorder: recorder("", Self.unknownMethod),
                 observer: observer("", Self.unknownMethod)),
             configuration: configuration,
-            admission: limited.isEmpty ? nil : AdmissionControl(methods: limited, group: group, logger: logger),
             logger: logger
         )
     }
@@ -88,8 +85,8 @@ public final class RPCServer: Sendable {
         _ = shared.connections.enter(.over)
     }
 
-    /// What it refuses under load, for metrics; `nil` where it never does.
-    package var admission: AdmissionControl? { shared.admission }
+    /// Calls refused so far as too many ran, for a counter.
+    public var refusedCalls: Int { shared.running.refusedCount }
 
     /// Connections open now, for a gauge.
     public var connectionCount: Int { shared.connections.count }

@@ -99,7 +99,10 @@ extension ServerConnection {
     private func run(_ stream: ServerStream, _ route: ServerRoute) {
         guard let executor else { return }
         let now = NIODeadline.now()
-        guard admits(stream, route, now: now) else { return }
+        guard route.isAlwaysAnswered || shared.running.begin() else {
+            answer(stream, .status(RunningCalls.refusal))
+            return
+        }
         running += 1
         noteBegin(stream, route, now: now)
         let trace = beginTrace(stream, route)
@@ -135,6 +138,7 @@ extension ServerConnection {
     private func finish(_ stream: ServerStream, _ outcome: Result<FramedMessage, any Error>) {
         executor?.eventLoop.assertInEventLoop()
         running -= 1
+        if stream.route?.isAlwaysAnswered == false { shared.running.end() }
         stream.task = nil
         var code = Status.Code.ok
         switch outcome {

@@ -16,7 +16,6 @@ extension ServerConnection {
         let nanoseconds = (ended - began).nanoseconds
         route.recorder?.callEnded(code, nanoseconds: nanoseconds)
         route.observer?.callEnded(code, metadata: stream.metadata, peer: peer, began: began, ended: ended)
-        if let method = route.admission { admission?.ended(method, code, nanoseconds: nanoseconds, now: ended) }
     }
 
     /// The call is refused before any handler ran. Calls of methods that there are not share one name, so that callers

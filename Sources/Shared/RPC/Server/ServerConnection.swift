@@ -14,7 +14,6 @@ final class ServerConnection: @unchecked Sendable {
     /// Set at creation, by ``make(_:)``, and never again.
     private(set) var transport: HTTP2Transport?
     private(set) var executor: EventLoopExecutor?
-    private(set) var admission: LoopAdmission?
     private(set) var peer = ""
     var running = 0
     /// Bytes of requests that are not complete.
@@ -60,7 +59,6 @@ extension ServerConnection: HTTP2TransportOwner {
     func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
         peer = Self.text(context.remoteAddress)
         executor = EventLoopExecutor(context.eventLoop)
-        admission = shared.admission?.on(context.eventLoop)
         timers = ConnectionTimers(self, context.eventLoop, tick: shared.configuration.keepaliveTimeout)
         switch shared.connections.add(self) {
         case .serving: break

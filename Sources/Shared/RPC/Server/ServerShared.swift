@@ -8,15 +8,14 @@ final class ServerShared: Sendable {
     let unknownRoute: ServerRoute
     let configuration: RPCServer.Configuration
     let logger: Logger
-    /// `nil` where calls are never refused for load.
-    let admission: AdmissionControl?
+    let running: RunningCalls
     let connections = ConnectionSet()
 
     init(
         routes: [ServerRoute], unknownRoute: ServerRoute, configuration: RPCServer.Configuration,
-        admission: AdmissionControl?, logger: Logger
+        logger: Logger
     ) {
-        self.admission = admission
+        self.running = RunningCalls(max: configuration.callsMax)
         self.routes = routes
         self.unknownRoute = unknownRoute
         self.configuration = configuration

@@ -57,15 +57,15 @@ final class ServerRoute: Sendable {
     let observer: (any CallObserver)?
     /// Whether anybody counts or logs its calls.
     let isObserved: Bool
-    /// Its place in the server's ``AdmissionControl``; `nil` for what is never refused.
-    let admission: Int?
+    /// Whether it is answered however many calls run.
+    let isAlwaysAnswered: Bool
     /// `service/method`, as spans are named.
     let name: String
     /// Health checks would fill the store of traces and tell nobody anything.
     let isTraced: Bool
 
-    init(_ route: RPCRoute, admission: Int?, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
-        self.admission = admission
+    init(_ route: RPCRoute, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
+        isAlwaysAnswered = route.isAlwaysAnswered
         pathBytes = Array(route.path.utf8)
         path = route.path
         invoke = route.invoke
@@ -83,7 +83,7 @@ final class ServerRoute: Sendable {
         self.name = name
         isTraced = false
         invoke = { _, _ in throw Status(.unimplemented, "there is no such method") }
-        admission = nil
+        isAlwaysAnswered = true
         self.recorder = recorder
         self.observer = observer
         isObserved = recorder != nil || observer != nil

@@ -18,7 +18,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Event-loop threads.
     public var threads: Int
     public var tls: TLSFiles
-    /// Whether calls that could not be answered in time are refused at once.
+    /// Whether calls are refused where there are too many.
     public var overloadControl = true
 
     /// The number of event-loop threads that can be asked for.

@@ -49,10 +49,7 @@ extension ServiceRuntime {
     /// Gauges of every pool of `store`: `pool_threads`, `pool_connected`, `pool_queued`, `pool_running`,
     /// `pool_queue_capacity`, `pool_expected_wait_seconds`, the counter `pool_refusals_total` and the histogram
     /// `pool_wait_seconds`, each with the label `pool`.
-    ///
-    /// Calls may wait in them for any time where `--overload_control=off`.
     public func watchPools(of store: any Store) {
-        if !configuration.overloadControl { store.liftWaitBounds() }
         let gauges: [(name: String, help: String, read: @Sendable (PoolStatistics) -> Int)] = [
             ("pool_threads", "Threads that each own a connection.", { $0.threads }),
             ("pool_connected", "Connections that are up.", { $0.connected }),
@@ -76,7 +73,7 @@ extension ServiceRuntime {
                 labels: [("pool", pool)]
             ) { read().map { $0.expectedWait / .seconds(1) } ?? .nan }
             metrics.counter(
-                "pool_refusals_total", "Calls refused as too many waited or would have waited for too long.",
+                "pool_refusals_total", "Calls refused as too many waited, or as they had waited for too long.",
                 labels: [("pool", pool)]
             ) { Double(read()?.refused ?? 0) }
             for gauge in gauges {

@@ -83,7 +83,7 @@ public final class ServiceRuntime: Sendable {
     ) -> RPCServer {
         let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
-        serverConfiguration.refusesUnderLoad = self.configuration.overloadControl
+        if !self.configuration.overloadControl { serverConfiguration.callsMax = .max }
         serverConfiguration.tracer = tracer
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
@@ -91,7 +91,9 @@ public final class ServiceRuntime: Sendable {
             routes: routes + [health], configuration: serverConfiguration, group: group, logger: logger,
             recorder: { service, method in rpcMetrics.recorder(service: service, method: method) },
             observer: { service, method in self.observer(service: service, method: method) })
-        if let admission = server.admission { watch(admission, .server) }
+        metrics.counter("rpc_server_refusals_total", "Calls refused before anything was done for them.") {
+            [weak server] in Double(server?.refusedCalls ?? 0)
+        }
         metrics.gauge("rpc_server_connections", "Connections that clients have open.") { [weak server] in
             Double(server?.connectionCount ?? 0)
         }

@@ -59,7 +59,8 @@ public struct CommonOptions: ParsableArguments, Sendable {
     @Option(
         name: .customLong("overload_control"),
         help: ArgumentHelp(
-            "on, or off: calls wait however long they have to. [OVERLOAD_CONTROL] (default: on)", valueName: "switch"))
+            "on, or off: no call is refused, however many there are. [OVERLOAD_CONTROL] (default: on)",
+            valueName: "switch"))
     public var overloadControl: String?
 
     public init() {}

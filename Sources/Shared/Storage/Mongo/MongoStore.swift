@@ -27,7 +27,7 @@ public final class MongoStore: Store {
         let isPrepared = Monitor(false)
         var configuration = PoolConfiguration(name: name, threads: threads)
         configuration.pingInterval = Self.pingInterval
-        configuration.waits = .ofStores
+        configuration.waitMax = PoolConfiguration.waitMaxOfStores
         pool = ConnectionPool(configuration, logger: logger) {
             let connection = try MongoConnection(clients, database: database)
             if !isPrepared.withLock({ $0 }) {
@@ -50,8 +50,6 @@ public final class MongoStore: Store {
     public func start() throws { try pool.start() }
 
     public func shutdown() async { await pool.shutdown() }
-
-    public func liftWaitBounds() { pool.liftWaitBounds() }
 
     public var isReady: Bool { pool.isReady }
 

@@ -55,6 +55,11 @@ extension ConnectionPool {
             switch nextStep(index, finished: finished, took: took, into: &batch) {
             case .run:
                 let began = NIODeadline.now()
+                refuseLate(&batch, now: began)
+                guard !batch.isEmpty else {
+                    finished = 0
+                    continue
+                }
                 let lost = run(batch, on: connection, now: began)
                 if let lost {
                     noteLoss(index, lost.error, unstarted: batch[lost.begun...], finished: lost.begun)
@@ -76,6 +81,21 @@ extension ConnectionPool {
             case .wait, .waitUntil: break
             }
         }
+    }
+
+    /// Takes out what has waited for too long.
+    private func refuseLate(_ batch: inout [Entry], now: NIODeadline) {
+        guard let waitMax = configuration.waitMax.map({ TimeAmount($0) }) else { return }
+        let late = batch.filter { now - $0.queuedAt > waitMax }
+        guard !late.isEmpty else { return }
+        batch.removeAll { now - $0.queuedAt > waitMax }
+        var refusal = StorageError(.overloaded, "")
+        monitor.withLock { guarded in
+            for _ in late { refusal = guarded.state.refuse("calls wait for too long") }
+            guarded.state.putAside(late.count)
+        }
+        for entry in late { entry.job.fail(refusal) }
+        noteRefusal(refusal)
     }
 
     private func nextStep(

@@ -19,7 +19,6 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         let job: Job
         let queuedAt: NIODeadline
         var isAbandoned: Bool { job.isAbandoned }
-        var deadlineInstant: NIODeadline { job.deadlineInstant }
     }
 
     struct Guarded {
@@ -64,8 +63,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     /// - Parameters:
     ///   - deadline: a call whose turn comes later is not run.
     ///   - body: may block. With batches, other calls share its transaction; see ``PooledConnection/runBatch(_:)``.
-    /// - Throws: what `body` throws; ``StorageError`` of kind `.overloaded` at once when the queue is full, and
-    ///   `.connectionLost` when there is no connection; DEADLINE_EXCEEDED; `CancellationError` as soon as the task is
+    /// - Throws: what `body` throws; ``StorageError`` of kind `.overloaded` at once when the queue is full and when its
+    ///   turn comes after ``PoolConfiguration/waitMax``, and `.connectionLost` when there is no connection; DEADLINE_EXCEEDED; `CancellationError` as soon as the task is
     ///   cancelled. In the last two cases and after a lost connection, whether `body` took effect is unknown.
     public func run<Value: Sendable>(
         deadline: Deadline, _ body: @escaping @Sendable (Connection) throws -> Value
@@ -94,7 +93,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     }
 
     /// Says it in the log once for as long as it goes on.
-    private func noteRefusal(_ error: StorageError) {
+    func noteRefusal(_ error: StorageError) {
         let now = NIODeadline.now()
         let isFirst = monitor.withLock { guarded in
             defer { guarded.refusedAt = now }
@@ -126,8 +125,6 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
                 expectedWait: .nanoseconds(guarded.state.expectedWait), waits: guarded.waits)
         }
     }
-
-    public func liftWaitBounds() { monitor.withLock { $0.state.liftWaitBound() } }
 
     /// Starts the threads; call it once.
     ///

@@ -4,8 +4,6 @@ import NIOCore
 protocol PoolQueueable {
     /// Whether its caller has gone, so that its place in the queue is free.
     var isAbandoned: Bool { get }
-    /// When nobody waits for it any more.
-    var deadlineInstant: NIODeadline { get }
 }
 
 /// What a pool knows and decides, without threads, clocks or connections: they are told to it, and carry out what it answers.
@@ -50,7 +48,7 @@ struct PoolState<Job: PoolQueueable> {
     private(set) var phase = Phase.new
     private(set) var workers: [Worker]
     private var queue: RingBuffer<Job>
-    private var bound: WaitBound
+    private var estimate: WaitEstimate
     /// Calls that were refused as too many waited, so far.
     private(set) var refusedCount = 0
     private(set) var readyCount = 0
@@ -73,16 +71,13 @@ struct PoolState<Job: PoolQueueable> {
         workers = Array(repeating: .connecting, count: configuration.threads)
         failedAttempts = Array(repeating: 0, count: configuration.threads)
         queue = RingBuffer(capacity: configuration.queueCapacity)
-        bound = WaitBound(configuration.waits, batchSizeMax: configuration.batchSizeMax)
+        estimate = WaitEstimate(batchSizeMax: configuration.batchSizeMax)
     }
 
     var queuedCount: Int { queue.count }
     var isReady: Bool { readyCount > 0 && phase == .running }
     /// Nanoseconds that one more call would wait, by how long calls took lately.
-    var expectedWait: Int64 { bound.wait(queued: queue.count, threads: readyCount) }
-
-    /// Calls wait however long they have to, as long as there is room in the queue.
-    mutating func liftWaitBound() { bound = WaitBound(nil, batchSizeMax: configuration.batchSizeMax) }
+    var expectedWait: Int64 { estimate.wait(queued: queue.count, threads: readyCount) }
 
     mutating func start(now: NIODeadline) {
         precondition(phase == .new, "a pool is started once")
@@ -90,7 +85,7 @@ struct PoolState<Job: PoolQueueable> {
         outageEnd = now + TimeAmount(configuration.outageGrace)
     }
 
-    /// - Parameter now: asked for only in an outage and while calls wait, for reading the clock costs.
+    /// - Parameter now: asked for only in an outage, for reading the clock costs.
     mutating func submit(_ job: Job, now: () -> NIODeadline) -> Submission {
         guard phase == .running else {
             return .refused(StorageError(.connectionLost, "the pool \(configuration.name) is not running"))
@@ -98,32 +93,19 @@ struct PoolState<Job: PoolQueueable> {
         if readyCount == 0, refusal != nil || now() >= outageEnd {
             return .refused(outageError)
         }
-        if var reason = overload(job, now) {
-            // Perhaps only calls that nobody waits for any more are in the way.
-            if abandonedCount > 0 {
-                queue.filter { !$0.isAbandoned }
-                abandonedCount = 0
-                guard let still = overload(job, now) else { return enqueue(job) }
-                reason = still
-            }
-            refusedCount += 1
-            return .refused(StorageError(.overloaded, "\(reason) for the pool \(configuration.name)"))
+        // Perhaps only calls that nobody waits for any more are in the way.
+        if queue.isFull, abandonedCount > 0 {
+            queue.filter { !$0.isAbandoned }
+            abandonedCount = 0
         }
+        guard !queue.isFull else { return .refused(refuse("\(queue.capacity) calls wait")) }
         return enqueue(job)
     }
 
-    /// Why a call should not wait here; `nil` when it may.
-    private mutating func overload(_ job: Job, _ now: () -> NIODeadline) -> String? {
-        if queue.isFull { return "\(queue.capacity) calls wait" }
-        guard readyCount > 0 else { return nil }
-        return
-            switch bound.refusal(
-                queued: queue.count, threads: readyCount, deadline: job.deadlineInstant, now: now)
-        {
-        case .tooLong: "calls wait for too long"
-        case .tooLate: "calls wait for longer than this one's deadline allows"
-        case nil: nil
-        }
+    /// Counts a call that is refused as too many wait.
+    mutating func refuse(_ reason: String) -> StorageError {
+        refusedCount += 1
+        return StorageError(.overloaded, "\(reason) for the pool \(configuration.name)")
     }
 
     private mutating func enqueue(_ job: Job) -> Submission {
@@ -140,7 +122,7 @@ struct PoolState<Job: PoolQueueable> {
     mutating func noteAbandoned() { abandonedCount += 1 }
 
     /// A worker has run a batch.
-    mutating func ran(_ calls: Int, nanoseconds: Int64) { bound.ran(calls, nanoseconds: nanoseconds) }
+    mutating func ran(_ calls: Int, nanoseconds: Int64) { estimate.ran(calls, nanoseconds: nanoseconds) }
 
     /// What a connected worker does next. Called again after each wait.
     ///
@@ -161,7 +143,6 @@ struct PoolState<Job: PoolQueueable> {
             return .run
         }
         abandonedCount = 0
-        bound.queueWasEmpty()
         guard phase == .running else { return .stop }
         if let pingAt, now() >= pingAt { return .ping }
         workers[index] = .idle
@@ -184,6 +165,9 @@ struct PoolState<Job: PoolQueueable> {
         queue.prepend(jobs.prefix(room))
         return Array(jobs.dropFirst(room))
     }
+
+    /// So many jobs that a worker took will not be run.
+    mutating func putAside(_ count: Int) { runningCount -= count }
 
     mutating func connected(_ index: Int) {
         workers[index] = .ready

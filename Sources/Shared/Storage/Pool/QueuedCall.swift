@@ -67,8 +67,6 @@ final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendabl
         return answer(.failure(departure))
     }
 
-    var deadlineInstant: NIODeadline { deadline.instant }
-
     var isAbandoned: Bool { state.load(ordering: .relaxed) == State.answered }
 
     func execute(_ connection: Connection, now: NIODeadline) -> (any Error)? {

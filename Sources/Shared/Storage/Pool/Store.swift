@@ -17,9 +17,6 @@ public protocol Store: Sendable {
     /// Set when the store will not have us (credentials, not a database), where waiting is vain.
     var refusal: StorageError? { get }
 
-    /// From now on calls wait however long they have to, as long as there is room in the queues.
-    func liftWaitBounds()
-
     /// The gauges of each pool.
     var statistics: [PoolStatistics] { get }
 }

@@ -29,7 +29,7 @@ public final class PostgresStore: Store {
         let isPrepared = Monitor(false)
         var configuration = PoolConfiguration(name: name, threads: threads)
         configuration.pingInterval = Self.pingInterval
-        configuration.waits = .ofStores
+        configuration.waitMax = PoolConfiguration.waitMaxOfStores
         pool = ConnectionPool(configuration, logger: logger) {
             let connection = try PostgresConnection(address, application: application)
             if !isPrepared.withLock({ $0 }) {
@@ -89,8 +89,6 @@ public final class PostgresStore: Store {
         await listener?.shutdown()
         await pool.shutdown()
     }
-
-    public func liftWaitBounds() { pool.liftWaitBounds() }
 
     public var isReady: Bool { pool.isReady }
 

@@ -31,7 +31,7 @@ public final class SQLiteStore: Store {
         let file = SQLiteFile(path: path, migrations: migrations)
         var configuration = PoolConfiguration(name: "\(name)-write", threads: 1)
         configuration.batchSizeMax = Self.batchSizeMax
-        configuration.waits = .ofStores
+        configuration.waitMax = PoolConfiguration.waitMaxOfStores
         configuration.tracing = Self.tracing("write", name)
         writer = ConnectionPool(configuration, logger: logger) { try file.openWriter() }
         configuration.name = "\(name)-read"
@@ -78,11 +78,6 @@ public final class SQLiteStore: Store {
         // The writer last: whoever closes last moves the log into the file, and readers can't.
         await readers.shutdown()
         await writer.shutdown()
-    }
-
-    public func liftWaitBounds() {
-        writer.liftWaitBounds()
-        readers.liftWaitBounds()
     }
 
     public var isReady: Bool { writer.isReady && readers.isReady }

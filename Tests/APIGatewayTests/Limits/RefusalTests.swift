@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite("The gateway's refusals", .timeLimit(.minutes(1))) struct GatewayOverloadTests {
+@Suite("The gateway's refusals", .timeLimit(.minutes(1))) struct GatewayRefusalTests {
     private let find =
         #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 1}}"#
 
@@ -68,41 +68,5 @@ import Testing
         }
         let silent = GatewayError(Status(.resourceExhausted, "too busy"), service: "vessel")
         #expect(silent.code == 429 && silent.retryAfter == "1")
-    }
-
-    @Test("calls beyond what is answered in time are 429 of the gateway, before their message is looked at")
-    func overload() async throws {
-        try await GatewayFixture.run { gateway in
-            let admission = try #require(gateway.gateway.admission)
-            let method = try #require(admission.methods.firstIndex(of: "vessel.VesselService/FindAvailable"))
-            // As many in flight as there may be, on every loop.
-            for loop in admission.loops {
-                try await loop.eventLoop.submit { while loop.enter(method) == nil {} }.get()
-            }
-            let answer = try await gateway.rpc(
-                #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"no_such": 1}}"#)
-            let seconds = try #require(answer.headers["retry-after"].flatMap { Int($0) })
-            #expect((1...4).contains(seconds))
-            #expect(
-                try answer.isError(429, id: "shippy.api", "the service is overloaded; try again in \(seconds) s"))
-            #expect(gateway.services.seen.withLockedValue { $0.paths }.isEmpty)
-            let other = try await gateway.rpc(
-                #"{"service": "user", "method": "UserService.Auth", "request": {"email": "a@b.c"}}"#)
-            #expect(other.status == 200, "another method is not touched")
-            let ready = try await gateway.fetch("GET", "/readyz").status
-            #expect(ready == 200)
-            for loop in admission.loops {
-                try await loop.eventLoop.submit {
-                    loop.ended(method, .unavailable, nanoseconds: 1, now: .now())
-                }.get()
-            }
-            let again = try await gateway.rpc(find).status
-            #expect(again == 200)
-        }
-        try await GatewayFixture.run(configure: { $0.refusesUnderLoad = false }) { gateway in
-            #expect(gateway.gateway.admission == nil)
-            let answer = try await gateway.rpc(find).status
-            #expect(answer == 200)
-        }
     }
 }

@@ -1,0 +1,207 @@
+import NIOCore
+import Synchronization
+
+/// The queues of one event loop, one for each method: carries out what ``ShedderState`` decides. No lock; a call that need
+/// not wait allocates nothing.
+///
+/// `@unchecked Sendable`: tasks of its loop carry it. The counters are atomic; all else is touched on its loop only:
+/// ``LoadShedder/current`` finds it by the loop that the caller runs on, the tasks that wait and that say when a call ended
+/// have that loop as their executor preference (asserted), and what it schedules itself runs there.
+final class LoopShedder: @unchecked Sendable {
+    /// What becomes of a call that had to wait.
+    enum Turn: Sendable {
+        /// It may go on to its service, and has to say ``finished(_:now:)`` at its end.
+        case start
+        /// It is refused.
+        case shed(SheddingReason)
+        /// Its caller left.
+        case gone
+    }
+
+    /// Request bytes that may wait on a loop.
+    static let queuedBytesMax = 16 * 1024 * 1024
+    /// Between two looks at what waits.
+    static let lookInterval = TimeAmount.milliseconds(20)
+    /// Shedding is over when no call was refused for so long.
+    static let calmInterval = TimeAmount.seconds(2)
+
+    let eventLoop: any EventLoop
+    private let methods: [LoadShedder.Method]
+    private let log: SheddingLog
+    private var states: [ShedderState<QueuedRequest>]
+    let counters: [MethodCounters]
+    private(set) var queuedBytes = 0
+    private var isLooking = false
+    /// Whether calls were refused lately, and how many since the last look at that.
+    private var isRefusing = false
+    private var refusedCount = 0
+    /// Kept for its memory.
+    private var shed: [QueuedRequest] = []
+
+    init(_ eventLoop: any EventLoop, methods: [LoadShedder.Method], log: SheddingLog) {
+        self.eventLoop = eventLoop
+        self.methods = methods
+        self.log = log
+        states = methods.map { ShedderState($0.bounds) }
+        counters = methods.map { _ in MethodCounters() }
+    }
+
+    /// Takes a place for a call, if one is free; else it has to ``waitForTurn(_:bytes:)``. Each one taken is followed by one
+    /// ``finished(_:now:)``.
+    func tryStart(_ method: Int) -> Bool {
+        states[method].start()
+    }
+
+    /// Waits until the call may go on to its service.
+    ///
+    /// - Parameter bytes: what it holds in memory meanwhile.
+    func waitForTurn(_ method: Int, bytes: Int) async -> Turn {
+        let request = QueuedRequest(bytes: bytes)
+        return await withTaskCancellationHandler {
+            // Unsafe continuation: `QueuedRequest.resume` takes it out before it resumes it, and each request that is
+            // queued is taken out of the queue by `finished`, `look`, or `leave`.
+            await withUnsafeContinuation { continuation in
+                enqueue(request, method, continuation)
+            }
+        } onCancel: {
+            // Always by a turn of the loop: the request may not be queued yet.
+            eventLoop.execute { self.leave(request) }
+        }
+    }
+
+    /// A call that had a place has ended, however it did.
+    func finished(_ method: Int, now: NIODeadline) {
+        eventLoop.assertInEventLoop()
+        if let next = states[method].finish(now: now) { goOn(next, method, .start) }
+    }
+
+    // MARK: What waits
+
+    private func enqueue(_ request: QueuedRequest, _ method: Int, _ continuation: UnsafeContinuation<Turn, Never>) {
+        eventLoop.assertInEventLoop()
+        // Who waits for a connection takes nobody's place.
+        guard methods[method].isReachable(eventLoop) else {
+            states[method].startAnyway()
+            return continuation.resume(returning: .start)
+        }
+        guard queuedBytes + request.bytes <= Self.queuedBytesMax,
+            states[method].enqueue(request, now: .now())
+        else {
+            refused(method, .queue)
+            return continuation.resume(returning: .shed(.queue))
+        }
+        request.continuation = continuation
+        queuedBytes += request.bytes
+        counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
+        if !isLooking { scheduleLook() }
+    }
+
+    private func goOn(_ request: QueuedRequest, _ method: Int, _ turn: Turn) {
+        queuedBytes -= request.bytes
+        counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
+        request.resume(turn)
+    }
+
+    private func leave(_ request: QueuedRequest) {
+        eventLoop.assertInEventLoop()
+        guard request.continuation != nil else { return }
+        queuedBytes -= request.bytes
+        request.isGone = true
+        request.resume(.gone)
+    }
+
+    private func scheduleLook() {
+        isLooking = true
+        eventLoop.scheduleTask(in: Self.lookInterval) { self.look(.now()) }
+    }
+
+    private func look(_ now: NIODeadline) {
+        isLooking = false
+        for method in states.indices where states[method].needsLook {
+            if !methods[method].isReachable(eventLoop) {
+                for request in states[method].startWaiting(now: now) { goOn(request, method, .start) }
+            }
+            states[method].look(now: now, into: &shed)
+            for request in shed {
+                refused(method, .wait)
+                goOn(request, method, .shed(.wait))
+            }
+            shed.removeAll(keepingCapacity: true)
+            counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
+            counters[method].isShedding.store(states[method].isShedding, ordering: .relaxed)
+            if states[method].needsLook, !isLooking { scheduleLook() }
+        }
+    }
+
+    // MARK: The log
+
+    private func refused(_ method: Int, _ reason: SheddingReason) {
+        counters[method].note(reason)
+        refusedCount += 1
+        if !isRefusing {
+            isRefusing = true
+            log.began(methods[method].name, reason, queued: states[method].queuedCount)
+            scheduleCalm()
+        }
+    }
+
+    private func scheduleCalm() {
+        let before = refusedCount
+        eventLoop.scheduleTask(in: Self.calmInterval) {
+            if self.refusedCount > before { return self.scheduleCalm() }
+            self.isRefusing = false
+            self.log.ended(refused: self.refusedCount)
+            self.refusedCount = 0
+        }
+    }
+}
+
+/// A request that waits for its turn. Touched on its event loop only.
+///
+/// `@unchecked Sendable`: the handler that is called when its task is cancelled carries it to the loop, and does not look
+/// into it before it is there.
+final class QueuedRequest: WaitingCall, @unchecked Sendable {
+    let bytes: Int
+    fileprivate(set) var isGone = false
+    fileprivate var continuation: UnsafeContinuation<LoopShedder.Turn, Never>?
+
+    fileprivate init(bytes: Int) {
+        self.bytes = bytes
+    }
+
+    fileprivate func resume(_ turn: LoopShedder.Turn) {
+        let waiting = continuation
+        continuation = nil
+        waiting?.resume(returning: turn)
+    }
+}
+
+/// Why a call was refused before anything was done for it.
+enum SheddingReason: String, Sendable, CaseIterable {
+    /// It has waited for too long.
+    case wait
+    /// There was no room for it in the queue.
+    case queue
+}
+
+/// What the metrics show of one method on one loop. Written on the loop, read anywhere.
+final class MethodCounters: Sendable {
+    let queued = Atomic(0)
+    let isShedding = Atomic(false)
+    private let waited = Atomic(0)
+    private let noRoom = Atomic(0)
+
+    func note(_ reason: SheddingReason) {
+        switch reason {
+        case .wait: waited.wrappingAdd(1, ordering: .relaxed)
+        case .queue: noRoom.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
+
+    func count(_ reason: SheddingReason) -> Int {
+        switch reason {
+        case .wait: waited.load(ordering: .relaxed)
+        case .queue: noRoom.load(ordering: .relaxed)
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import NIOCore
+import Testing
+
+@testable import APIGateway
+
+@Suite("The queue of a method") struct ShedderStateTests {
+    private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+
+    // MARK: What is no overload
+
+    @Test("as many callers as there are places never wait, however slow the service is")
+    func places() {
+        for work in [1, 30, 3_000] {
+            var simulation = Simulation(servers: 4) { _ in work }
+            simulation.run(for: 20_000, callers: 64)
+            #expect(simulation.refusals.isEmpty && simulation.state.queuedCount == 0)
+        }
+    }
+
+    @Test("one call in nine that takes a hundred times as long is no reason to refuse any")
+    func oneInNine() {
+        var count = 0
+        var simulation = Simulation(servers: 64) { _ in
+            count += 1
+            return count % 9 == 0 ? 100 : 1
+        }
+        simulation.run(for: 20_000) { $0 % 20 < 3 ? 1 : 0 }
+        #expect(simulation.refusals.isEmpty)
+        #expect(simulation.answers.count > 2_900)
+    }
+
+    @Test("a store that takes 300 ms instead of 3 for ten seconds makes calls slow, and none is refused")
+    func slowStore() {
+        var simulation = Simulation(servers: 64) { (5_000..<15_000).contains($0) ? 300 : 3 }
+        simulation.run(for: 20_000, callers: 200)
+        #expect(simulation.refusals.isEmpty, "of 200 some always wait, for less than a second")
+        #expect(simulation.percentile(1) < 1_400)
+    }
+
+    @Test("with a slow store calls are refused only when more wait than are served in a second")
+    func slowStoreOverloaded() throws {
+        // 64 places of 300 ms are 213 calls a second. 250 come.
+        var simulation = Simulation(servers: 64) { $0 < 5_000 ? 3 : 300 }
+        simulation.run(for: 15_000) { $0 % 4 == 0 ? 1 : 0 }
+        let first = try #require(simulation.refusals.first)
+        // Until a second's worth of calls wait, it takes 213 / 37 s.
+        #expect(first.at > 10_500, "\(first)")
+        #expect(simulation.refusals.count < 500, "\(simulation.refusals.count)")
+    }
+
+    @Test("a burst waits, and so does what comes while a service stands still for a moment")
+    func burst() {
+        var burst = Simulation(servers: 8) { _ in 2 }
+        burst.run(for: 3_000) { $0 == 5 ? 3_000 : 0 }
+        #expect(burst.refusals.isEmpty && burst.answers.count == 3_000)
+        #expect(burst.changes.isEmpty)
+        for length in stride(from: 100, to: 1_000, by: 75) {
+            for work in [2, 4] {
+                var pause = Simulation(servers: 8) { (3_000..<3_000 + length).contains($0) ? nil : work }
+                pause.run(for: 9_000) { $0 % 20 < 18 && $0 < 8_000 ? 2 : 0 }
+                #expect(pause.refusals.isEmpty && pause.changes.isEmpty, "\(length) ms: \(pause.refusals.count)")
+            }
+        }
+    }
+
+    // MARK: What is
+
+    @Test(
+        "of twice the capacity all of the capacity is served, soon, and the rest is refused after a tenth of a second")
+    func twice() throws {
+        // 2 calls a millisecond are served, and 4 come.
+        var simulation = Simulation(servers: 8) { _ in 4 }
+        simulation.run(for: 63_000) { now in (1_000..<61_000).contains(now) ? 4 : 1 }
+        for second in 1..<61 {
+            let answered = simulation.answered(second * 1_000..<(second + 1) * 1_000)
+            #expect(answered >= 1_960, "\(answered) in second \(second)")
+        }
+        #expect(simulation.percentile(0.99) <= 250, "\(simulation.percentile(0.99)) ms")
+        #expect(simulation.percentile(0.95) <= 140, "\(simulation.percentile(0.95)) ms")
+        let begin = try #require(simulation.changes.first)
+        #expect((1_600..<2_000).contains(begin), "\(begin)")
+        #expect(simulation.refusals.allSatisfy { $0.at >= begin })
+        #expect(simulation.refusals.filter { $0.at > begin }.allSatisfy { $0.waited <= 120 })
+        // It begins once, and ends once within a second of the load's end.
+        #expect(simulation.changes.count == 2 && simulation.changes[1] < 62_000, "\(simulation.changes)")
+        #expect(simulation.refusals.allSatisfy { $0.at < 61_200 })
+    }
+
+    @Test("of a little more than the capacity no more is refused than must be", arguments: [1.05, 1.3, 1.5, 5.0])
+    func little(load: Double) {
+        var simulation = Simulation(servers: 8) { _ in 4 }
+        var offered = 0
+        simulation.run(for: 60_000) { now in
+            let count = Int(Double(now) * 2 * load) - offered
+            offered += count
+            return count
+        }
+        #expect(simulation.answered(0..<60_000) >= 117_500, "\(simulation.answers.count)")
+        #expect(simulation.changes.count == 1, "\(simulation.changes)")
+        if load >= 1.3 { #expect(simulation.percentile(0.99) <= 250, "\(simulation.percentile(0.99)) ms") }
+    }
+
+    @Test("callers who come again at once are no more than that: as many are served as can be")
+    func impatient() {
+        var simulation = Simulation(servers: 8) { _ in 4 }
+        simulation.run(for: 10_000, callers: 4_100)
+        #expect(simulation.answers.count >= 19_800, "\(simulation.answers.count)")
+    }
+
+    @Test("where nothing is answered at all a call is refused after a second, and not before")
+    func stuck() {
+        var simulation = Simulation(servers: 1) { $0 < 1_000 ? 1 : nil }
+        simulation.run(for: 6_000) { _ in 1 }
+        #expect(simulation.refusals.count > 3_500)
+        #expect(simulation.refusals.allSatisfy { (1_000...1_020).contains($0.waited) })
+        #expect(simulation.changes.isEmpty, "nothing is known of what it can do")
+    }
+
+    @Test("a call for which there is no room is refused at once")
+    func full() {
+        var state = ShedderState<SimulatedCall>(.init(inFlightMax: 1, queuedMax: 2))
+        let started = [state.start(), state.start()]
+        #expect(started == [true, false])
+        let queued = (0..<3).map { _ in state.enqueue(SimulatedCall(), now: start) }
+        #expect(queued == [true, true, false])
+        let next = state.finish(now: start)
+        #expect(next != nil)
+        let hasRoom = state.enqueue(SimulatedCall(), now: start)
+        #expect(hasRoom)
+    }
+
+    // MARK: Who is next
+
+    @Test("the oldest is served first, a caller that left is passed over")
+    func order() {
+        var state = ShedderState<SimulatedCall>(.init(inFlightMax: 1))
+        _ = state.start()
+        let calls = (0..<4).map { SimulatedCall(caller: $0) }
+        for call in calls { _ = state.enqueue(call, now: start) }
+        calls[1].isGone = true
+        calls[3].isGone = true
+        let callers = (0..<3).map { _ in state.finish(now: start)?.caller }
+        #expect(callers == [0, 2, nil])
+        #expect(state.inFlight == 0 && !state.needsLook)
+    }
+
+    @Test("where calls wait for a connection, all go on at once, and later ones wait until these have ended")
+    func unreachable() {
+        var state = ShedderState<SimulatedCall>(.init(inFlightMax: 2))
+        _ = state.start()
+        _ = state.start()
+        for caller in 0..<3 { _ = state.enqueue(SimulatedCall(caller: caller), now: start) }
+        let waiting = state.startWaiting(now: start).map(\.caller)
+        #expect(waiting == [0, 1, 2])
+        state.startAnyway()
+        #expect(state.inFlight == 6)
+        _ = state.enqueue(SimulatedCall(caller: 9), now: start)
+        let callers = (0..<5).map { _ in state.finish(now: start)?.caller }
+        #expect(callers == [nil, nil, nil, nil, 9])
+    }
+}

@@ -1,0 +1,106 @@
+import NIOCore
+
+@testable import APIGateway
+
+/// A call of a ``Simulation``.
+final class SimulatedCall: WaitingCall {
+    let caller: Int
+    /// Milliseconds.
+    let arrivedAt: Int
+    var isGone = false
+
+    init(caller: Int = 0, arrivedAt: Int = 0) {
+        self.caller = caller
+        self.arrivedAt = arrivedAt
+    }
+}
+
+/// A queue before a service, millisecond by millisecond.
+struct Simulation {
+    struct Refusal {
+        let at: Int
+        let waited: Int
+    }
+
+    struct Answer {
+        let at: Int
+        /// From the arrival, in milliseconds.
+        let took: Int
+    }
+
+    var state = ShedderState<SimulatedCall>()
+    /// Calls that the service works on at a time; further ones wait there in order.
+    var servers: Int
+    /// Milliseconds of work for a call that the service begins on at that time; `nil` begins none.
+    var work: (_ now: Int) -> Int?
+
+    private(set) var now = 0
+    private(set) var answers: [Answer] = []
+    private(set) var refusals: [Refusal] = []
+    /// When shedding began and ended, in turn.
+    private(set) var changes: [Int] = []
+    private var atService: [SimulatedCall] = []
+    private var working: [(end: Int, call: SimulatedCall)] = []
+    private var ended: [SimulatedCall] = []
+
+    init(servers: Int, work: @escaping (Int) -> Int?) {
+        self.servers = servers
+        self.work = work
+    }
+
+    /// - Parameter arrivals: how many calls come in a millisecond.
+    mutating func run(for milliseconds: Int, arrivals: (_ now: Int) -> Int) {
+        for _ in 0..<milliseconds { step { now, _ in (0..<arrivals(now)).map { _ in SimulatedCall(arrivedAt: now) } } }
+    }
+
+    /// So many callers, each of which calls again as soon as its call ended.
+    mutating func run(for milliseconds: Int, callers: Int) {
+        ended = (0..<callers).map { SimulatedCall(caller: $0) }
+        for _ in 0..<milliseconds {
+            step { now, ended in ended.map { SimulatedCall(caller: $0.caller, arrivedAt: now) } }
+        }
+    }
+
+    private mutating func step(_ arrivals: (_ now: Int, _ ended: [SimulatedCall]) -> [SimulatedCall]) {
+        now += 1
+        let instant = NIODeadline.uptimeNanoseconds(1_000_000_000) + .milliseconds(Int64(now))
+        let before = ended
+        ended = []
+        for done in working.filter({ $0.end <= now }).map(\.call) {
+            answers.append(Answer(at: now, took: now - done.arrivedAt))
+            ended.append(done)
+            if let next = state.finish(now: instant) { atService.append(next) }
+        }
+        working.removeAll { $0.end <= now }
+        for call in arrivals(now, before) {
+            if state.start() {
+                atService.append(call)
+            } else if !state.enqueue(call, now: instant) {
+                refuse([call])
+            }
+        }
+        if now % 20 == 0, state.needsLook {
+            let was = state.isShedding
+            var shed: [SimulatedCall] = []
+            state.look(now: instant, into: &shed)
+            if state.isShedding != was { changes.append(now) }
+            refuse(shed)
+        }
+        while working.count < servers, !atService.isEmpty, let took = work(now) {
+            working.append((now + took, atService.removeFirst()))
+        }
+    }
+
+    private mutating func refuse(_ calls: [SimulatedCall]) {
+        refusals += calls.map { Refusal(at: now, waited: now - $0.arrivedAt) }
+        ended += calls
+    }
+
+    /// Answers in that time.
+    func answered(_ times: Range<Int>) -> Int { answers.count { times.contains($0.at) } }
+
+    func percentile(_ share: Double) -> Int {
+        let sorted = answers.map(\.took).sorted()
+        return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+    }
+}
