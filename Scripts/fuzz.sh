@@ -23,5 +23,10 @@ if [ -z "${SHIPPY_PROGRAMS:-}" ]; then
     swift build --build-tests
 fi
 # In the background and waited for, so that a signal is answered at once.
+if [ -z "${REPLAY:-}${FROM:-}${PARTS:-}" ]; then
+    say "seeing that planted faults are found"
+    python3 -B Tests/Fuzz/test_fuzz.py </dev/null &
+    wait $! || fail "the fuzzer does not find what it should"
+fi
 python3 -B Tests/Fuzz/fuzz.py </dev/null &
 wait $!

@@ -13,7 +13,7 @@ from fleet import Finding
 # Processor time that one input may cost all programs of a part together, in seconds; debug builds, so generous. What it
 # costs to watch them meanwhile is on top.
 INPUT_CPU_SECONDS_MAX = 1.0
-WATCH_CPU_SHARE = 0.4
+WATCH_CPU_SHARE = 0.15
 # How long a well-behaved caller may wait at any time, in seconds. The machine may be busy with other things.
 LIVE_SECONDS_MAX = 5
 PROBE_PAUSE_SECONDS = 0.2
@@ -36,12 +36,17 @@ class Part:
     name = ""
     memory_mib = 320
     allow_errors = False
+    # Whether SIGTERM ends its programs with status 0.
+    stops = True
     # What an input may cost; a part that sends large ones measures what a plain one costs and allows for it.
     cpu_seconds_max = INPUT_CPU_SECONDS_MAX
 
     def __init__(self):
         self.fleet = None
         self.counts = collections.Counter()
+
+    def prepare(self):
+        """What making inputs takes. No programs."""
 
     def open(self):
         """Starts the programs."""
@@ -131,9 +136,13 @@ class Session:
         began, before = time.monotonic(), fleet.cpu_seconds()
         try:
             self.part.run(case)
-        except OSError as error:
+        except (OSError, Finding) as error:
+            # The end of a program shows itself as a lost connection before it can be waited for.
+            time.sleep(0.1)
             for program in fleet.programs.values():
                 program.check_alive()
+            if isinstance(error, Finding):
+                raise
             raise Finding("not served", f"{case.what}: {error!r}") from error
         for program in fleet.programs.values():
             program.check_alive()
@@ -155,15 +164,16 @@ class Session:
 
 
 class Engine:
-    def __init__(self, folder, say, ignore=None):
+    def __init__(self, folder, say, ignore=None, shrink_seconds=SHRINK_SECONDS):
         """`ignore`: a regular expression of kinds that are known and not reported."""
-        self.folder, self.say, self.ignore = folder, say, ignore
+        self.folder, self.say, self.ignore, self.shrink_seconds = folder, say, ignore, shrink_seconds
         self.findings = 0
 
     # MARK: Fuzzing
 
-    def fuzz(self, part, seed, seconds, first=0, last=None):
+    def fuzz(self, part, seed, seconds, first=0, last=None, until_found=False):
         """Runs inputs for so many seconds, or those from `first` to `last`."""
+        part.prepare()
         session = Session(part)
         seen, recent, index = collections.Counter(), collections.deque(maxlen=RECENT), first
         try:
@@ -178,7 +188,9 @@ class Engine:
                 except Finding as finding:
                     paused = time.monotonic()
                     self._found(session, finding, case, list(recent), seed, index, seen)
-                    deadline += min(time.monotonic() - paused, SHRINK_SECONDS)
+                    deadline += min(time.monotonic() - paused, self.shrink_seconds)
+                    if until_found:
+                        return
                     if len(seen) >= FINDINGS_MAX:
                         self.say(f"{part.name}: {FINDINGS_MAX} kinds of findings, enough")
                         break
@@ -187,7 +199,8 @@ class Engine:
             try:
                 session.check()
                 part.finish()
-                self._check_stop(part)
+                if part.stops:
+                    self._check_stop(part)
             except Finding as finding:
                 self._found(session, finding, Case("at the end", []), list(recent), seed, index, seen, again=False)
         finally:
@@ -223,7 +236,7 @@ class Engine:
         self._renew(session, finding)
         repeats, small = False, case
         if again:
-            repeats, small, finding = self._shrink(session, case, finding)
+            repeats, small, finding = self._shrink(session, case, recent, finding)
         name = re.sub(r"[^a-z0-9]+", "-", f"{session.part.name}-{finding.kind}-{seed}-{index}".lower())
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps({
@@ -254,13 +267,19 @@ class Engine:
             return finding
         return None
 
-    def _shrink(self, session, case, finding):
+    def _shrink(self, session, case, recent, finding):
         """Whether it repeats, the smallest input found that still comes to the same kind, and what that says."""
-        first = self._fails(session, case)
-        if first is None or first.kind != finding.kind:
-            return False, case, finding
+        deadline, runs = time.monotonic() + self.shrink_seconds, 0
+        # Logs and memory are looked at now and then, so that an input before may be to blame.
+        for case in reversed(recent):
+            first = self._fails(session, case)
+            if first is not None and first.kind == finding.kind:
+                break
+            if time.monotonic() > deadline:
+                return False, recent[-1], finding
+        else:
+            return False, recent[-1], finding
         best, finding = case.steps, first
-        deadline, runs = time.monotonic() + SHRINK_SECONDS, 0
         progress = True
         while progress:
             progress = False
@@ -275,6 +294,7 @@ class Engine:
         return True, Case(case.what, best), finding
 
     def replay(self, part, saved):
+        part.prepare()
         session = Session(part)
         try:
             session.open()

@@ -10,7 +10,6 @@ from fleet import SECRET, Finding, Fleet
 from http2 import GRPC, PREFACE, frame, grpc_fields, message, settings
 from part_http1 import ALLOWED
 from part_rpc import FIND, probe
-from protos import Protos
 
 QUIET_SECONDS = 8
 # How long an input that promises nothing is given to come to something.
@@ -216,7 +215,6 @@ class HTTP2ServicePart(HTTP2Part):
     PATH = "/vessel.VesselService/FindAvailable"
 
     def open(self):
-        self.protos = Protos()
         self.fleet = Fleet()
         self.fleet.add("vessel", ["--seed"])
         self.fleet.start()

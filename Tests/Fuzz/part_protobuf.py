@@ -24,14 +24,13 @@ class ProtobufPart(Part):
     # A message may be four times as large as a body at the gateway.
     cpu_seconds_max = 2.0
 
-    def open(self):
+    def prepare(self):
         self.protos = Protos()
+
+    def open(self):
         self.clients = {}
         self.fleet = Fleet.whole(gateway=False)
         self.fleet.start()
-        # Health and reflection are everybody's.
-        self.methods = [(path, request, answer, owner) for path, (request, answer) in sorted(self.protos.methods.items())
-                        for owner in SERVICES if path.startswith((owner + ".", "grpc."))]
 
     def reset(self):
         for client, _ in self.clients.values():
@@ -54,9 +53,8 @@ class ProtobufPart(Part):
     # MARK: Inputs
 
     def make(self, rng):
-        protos = Protos() if not hasattr(self, "protos") else self.protos
         kind = rng.choices(["plausible", "odd", "mutated", "metadata", "prefix", "large", "created"], [15, 30, 25, 15, 7, 2, 6])[0]
-        return Case(kind, [getattr(self, "_" + kind)(rng, protos)])
+        return Case(kind, [getattr(self, "_" + kind)(rng, self.protos)])
 
     def _call(self, rng, protos, make):
         path, (request, _) = rng.choice(sorted(protos.methods.items()))

@@ -26,12 +26,15 @@ def call(path, body, headers=(), **expect):
 
 class RPCPart(Part):
     name = "rpc"
+    timeout_seconds = 15
+
+    def prepare(self):
+        self.messages = Messages(SECRET)
 
     def open(self):
         self.client = None
         self.fleet = Fleet.whole()
         self.fleet.start()
-        self.messages = Messages(SECRET)
         self.ledger = Ledger(self)
         self.cpu_seconds_max = type(self).cpu_seconds_max
         # What a plain body of the largest size costs here: hostile ones may cost a small multiple.
@@ -209,7 +212,7 @@ class RPCPart(Part):
         request = b"\r\n".join(fields) + b"\r\n\r\n" + step["body"]
         for attempt in (1, 2):
             is_new = self.client is None
-            self.client = self.client or http1.Client(self.fleet["gateway"].port)
+            self.client = self.client or http1.Client(self.fleet["gateway"].port, self.timeout_seconds)
             try:
                 self.client.send(request)
                 response = self.client.response()
