@@ -7,7 +7,7 @@ import http1
 import shapes1
 import values
 from case import Case
-from engine import Part
+from session import Part
 from fleet import Finding, Fleet
 from part_rpc import FIND, probe
 
@@ -124,7 +124,7 @@ class HTTP1Part(Part):
         source = b"".join(self._request(rng)[0] for _ in range(rng.choice([1, 1, 2]))) if rng.random() < 0.7 \
             else shapes1.smuggling(rng)[0]["data"]
         data = rng.randbytes(rng.randrange(2_000)) if rng.random() < 0.05 else values.mutate(rng, source)
-        return [{"do": "send", "data": data}, {"do": "end"}]
+        return [{"do": "send", "data": data}]
 
     def _slow(self, rng):
         """Part of a request, and then nothing."""
@@ -136,7 +136,7 @@ class HTTP1Part(Part):
     def run(self, case):
         self._check_lingering()
         client = http1.Client(self.fleet["gateway"].port, QUIET_SECONDS)
-        expected, rejects, hidden, first = [], False, [], None
+        expected, rejects, hidden, first, stays = [], False, [], None, False
         try:
             for step in case.steps:
                 if step["do"] == "send":
@@ -144,12 +144,15 @@ class HTTP1Part(Part):
                     expected += step.get("expect", [])
                     rejects, first = rejects or step.get("reject", False), first or step.get("first")
                     hidden += step.get("hidden", [])
-                elif step["do"] == "end":
-                    client.end()
+                elif step["do"] == "all":
+                    stays = True
                 elif step["do"] == "linger":
                     self.lingering.append((time.monotonic(), client, case.steps))
                     client = None
                     return
+            # The end of what is sent ends an unfinished request. A request that says so ends the connection by itself.
+            if not stays:
+                client.end()
             if expected:
                 self._expect(client, expected)
             else:

@@ -5,7 +5,7 @@ import base64
 import http2
 import values
 from case import Case
-from engine import Part
+from session import Part
 from fleet import PASSWORD, SECRET, Finding, Fleet
 from http2 import GRPC, PREFACE, frame, grpc_fields, message, settings
 from part_http2 import QUIET_SECONDS, check_grpc, grpc_probe

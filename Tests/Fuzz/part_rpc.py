@@ -6,7 +6,7 @@ import urllib.parse
 
 import http1
 from case import Case
-from engine import LIVE_SECONDS_MAX, Part
+from session import LIVE_SECONDS_MAX, Part
 from fleet import SECRET, Finding, Fleet
 from ledger import Ledger
 from messages import METHODS, Messages, Pairs, Raw, dump

@@ -9,7 +9,7 @@ import http1
 import http2
 import values
 from case import Case
-from engine import LIVE_SECONDS_MAX, Part
+from session import LIVE_SECONDS_MAX, Part
 from fleet import Finding, Fleet
 from http2 import CONTINUATION, DATA, GOAWAY, HEADERS, PADDED, PING, RST_STREAM, SETTINGS, block, frame, literal, message
 from part_rpc import FIND, probe

@@ -48,7 +48,7 @@ def smuggling(rng):
         post + b"transfer-encoding: chunked\r\n\r\n1\r\nx\n0\r\n\r\n" + hidden,
         post + b"transfer-encoding: chunked\r\n\r\n0\r\nx y: z\r\n\r\n" + hidden,
     ])
-    return [{"do": "send", "data": data, "reject": "framing", "hidden": [inner]}, {"do": "end"}]
+    return [{"do": "send", "data": data, "reject": "framing", "hidden": [inner]}]
 
 
 def malformed(rng):
@@ -71,7 +71,7 @@ def malformed(rng):
                             b"CONNECT /healthz HTTP/1.1", b" GET /healthz HTTP/1.1"]) + b"\r\n" + host + b"\r\n",
     ])()
     why = " ".join(re.findall("[a-z]+", repr(data.replace(host, b"")).lower()))[:60]
-    return [{"do": "send", "data": data + after, "reject": why, "hidden": [inner]}, {"do": "end"}]
+    return [{"do": "send", "data": data + after, "reject": why, "hidden": [inner]}]
 
 
 def limits(rng):
@@ -95,4 +95,4 @@ def limits(rng):
         (b"\r\n" * 2_000 + line + host + b"\r\n", None),
         ((line + b"host: a\r\n\r\n") * 3_000, None),
     ])
-    return [{"do": "send", "data": data, "first": status}, {"do": "end"}]
+    return [{"do": "send", "data": data, "first": status}]

@@ -1,0 +1,150 @@
+"""A part, and what has to be true while its inputs run."""
+
+import collections
+import threading
+import time
+
+from fleet import Finding
+
+# Processor time that one input may cost all programs of a part together, in seconds; debug builds, so generous. What it
+# costs to watch them meanwhile is on top.
+INPUT_CPU_SECONDS_MAX = 1.0
+WATCH_CPU_SHARE = 0.15
+# How long a well-behaved caller may wait at any time, in seconds. The machine may be busy with other things.
+LIVE_SECONDS_MAX = 5
+PROBE_PAUSE_SECONDS = 0.2
+# How often memory and logs are looked at, in seconds.
+CHECK_SECONDS = 1.0
+
+
+class Part:
+    """What is fuzzed in one go: programs, a way to make inputs, and what has to be true."""
+
+    name = ""
+    memory_mib = 320
+    allow_errors = False
+    # Whether SIGTERM ends its programs with status 0.
+    stops = True
+    # What an input may cost; a part that sends large ones measures what a plain one costs and allows for it.
+    cpu_seconds_max = INPUT_CPU_SECONDS_MAX
+
+    def __init__(self):
+        self.fleet = None
+        self.counts = collections.Counter()
+
+    def prepare(self):
+        """What making inputs takes. No programs."""
+
+    def open(self):
+        """Starts the programs."""
+
+    def close(self):
+        """Ends them."""
+        if self.fleet:
+            self.fleet.close()
+            self.fleet = None
+
+    def reset(self):
+        """Lets go of connections that a finding left as they were."""
+
+    def make(self, rng):
+        """An input. From `rng` alone, so that a seed and an index say which."""
+
+    def run(self, case):
+        """Does the input's steps and checks what comes of them; raises Finding."""
+
+    def probes(self):
+        """Well-behaved callers: functions that raise Finding or OSError when they are not served."""
+        return []
+
+    def finish(self):
+        """What has to be true at the end."""
+
+
+class Prober:
+    """Calls a part's probes again and again, on a thread of its own."""
+
+    def __init__(self, part):
+        self.finding, self.slowest = None, 0.0
+        self._stop = threading.Event()
+        self._probes = part.probes()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while self._probes and not self._stop.wait(PROBE_PAUSE_SECONDS):
+            for probe in self._probes:
+                began = time.monotonic()
+                try:
+                    probe()
+                except Finding as finding:
+                    self._found(finding)
+                except Exception as error:  # Whatever it is, the caller was not served.
+                    self._found(Finding("not served", f"{probe.__name__}: {error!r}"))
+                waited = time.monotonic() - began
+                self.slowest = max(self.slowest, waited)
+                if waited > LIVE_SECONDS_MAX:
+                    self._found(Finding("not served", f"{probe.__name__} took {waited:.1f} s"))
+
+    def _found(self, finding):
+        if not self._stop.is_set():
+            self.finding = self.finding or finding
+
+    def check(self):
+        if self.finding:
+            raise self.finding
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(LIVE_SECONDS_MAX + 1)
+
+
+class Session:
+    """A part that is open, with its prober."""
+
+    def __init__(self, part):
+        self.part, self.prober = part, None
+        self.most_cpu, self.most_memory, self.slowest = 0.0, 0.0, 0.0
+        self._checked = 0.0
+
+    def open(self):
+        self.part.open()
+        self.prober = Prober(self.part)
+
+    def close(self):
+        if self.prober:
+            self.prober.stop()
+            self.slowest = max(self.slowest, self.prober.slowest)
+            self.prober = None
+        self.part.close()
+
+    def run(self, case):
+        fleet = self.part.fleet
+        began, before = time.monotonic(), fleet.cpu_seconds()
+        try:
+            self.part.run(case)
+        except (OSError, Finding) as error:
+            # The end of a program shows itself as a lost connection before it can be waited for.
+            time.sleep(0.1)
+            for program in fleet.programs.values():
+                program.check_alive()
+            if isinstance(error, Finding):
+                raise
+            raise Finding("not served", f"{case.what}: {error!r}") from error
+        for program in fleet.programs.values():
+            program.check_alive()
+        elapsed, cpu = time.monotonic() - began, fleet.cpu_seconds() - before
+        self.most_cpu = max(self.most_cpu, cpu)
+        limit = self.part.cpu_seconds_max + WATCH_CPU_SHARE * elapsed
+        if cpu > limit:
+            raise Finding("processor time", f"{cpu:.2f} s for one input in {elapsed:.1f} s, more than {limit:.2f}")
+        self.prober.check()
+        if time.monotonic() - self._checked > CHECK_SECONDS:
+            self.check()
+
+    def check(self):
+        self._checked = time.monotonic()
+        self.prober.check()
+        for program in self.part.fleet.programs.values():
+            self.most_memory = max(self.most_memory, program.resident_mib())
+        self.part.fleet.check(self.part.memory_mib, self.part.allow_errors)
