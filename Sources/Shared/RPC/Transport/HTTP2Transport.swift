@@ -209,11 +209,16 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     /// reset. True when there is more to write.
     private func resetAnsweredEarly(_ session: HTTP2Session) -> Bool {
         guard !answeredEarly.isEmpty else { return false }
-        for stream in answeredEarly where stream.isOpen && !stream.hasPeerEnded {
+        var hasReset = false
+        answeredEarly.removeAll { stream in
+            guard stream.isOpen, !stream.hasPeerEnded else { return true }
+            // The rest of the answer waits for the peer's window.
+            guard stream.unsentBytes == 0 else { return false }
             session.submitReset(stream, .noError)
+            hasReset = true
+            return true
         }
-        answeredEarly.removeAll()
-        return session.wantsWrite
+        return hasReset && session.wantsWrite
     }
 
     /// Ends the connection without ceremony.
