@@ -164,7 +164,7 @@ class UpstreamPart(Part):
     def _reset(self, rng):
         code = rng.choice([0, 1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 2**32 - 1])
         before = rng.choice([[], GOOD[:1], GOOD[:2]])
-        return [expect(*ERRORS), *before, reply(RST_STREAM, 0, struct.pack(">I", code))]
+        return [expect(*ERRORS, 403), *before, reply(RST_STREAM, 0, struct.pack(">I", code))]
 
     def _goaway(self, rng):
         last = rng.choice([0, 0, 1, 2**31 - 1])
