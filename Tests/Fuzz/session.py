@@ -6,9 +6,10 @@ import time
 
 from fleet import Finding
 
-# Processor time that one input may cost all programs of a part together, in seconds; debug builds, so generous. What it
-# costs to watch them meanwhile is on top.
-INPUT_CPU_SECONDS_MAX = 1.0
+# Processor time that one input may cost all programs of a part together, in seconds, and for each MiB of it; debug builds,
+# so generous. What it costs to watch them meanwhile is on top.
+INPUT_CPU_SECONDS_MAX = 0.6
+INPUT_CPU_SECONDS_PER_MIB = 4.0
 WATCH_CPU_SHARE = 0.15
 # How long a well-behaved caller may wait at any time, in seconds. The machine may be busy with other things.
 LIVE_SECONDS_MAX = 5
@@ -25,8 +26,9 @@ class Part:
     allow_errors = False
     # Whether SIGTERM ends its programs with status 0.
     stops = True
-    # What an input may cost; a part that sends large ones measures what a plain one costs and allows for it.
+    # What an input may cost. A small one that costs much is as much a finding as a large one that costs very much.
     cpu_seconds_max = INPUT_CPU_SECONDS_MAX
+    cpu_seconds_per_mib = INPUT_CPU_SECONDS_PER_MIB
 
     def __init__(self):
         self.fleet = None
@@ -135,7 +137,8 @@ class Session:
             program.check_alive()
         elapsed, cpu = time.monotonic() - began, fleet.cpu_seconds() - before
         self.most_cpu = max(self.most_cpu, cpu)
-        limit = self.part.cpu_seconds_max + WATCH_CPU_SHARE * elapsed
+        mib = sum(len(data) for step in case.steps for data in step.values() if isinstance(data, bytes)) / (1 << 20)
+        limit = self.part.cpu_seconds_max + self.part.cpu_seconds_per_mib * mib + WATCH_CPU_SHARE * elapsed
         if cpu > limit:
             raise Finding("processor time", f"{cpu:.2f} s for one input in {elapsed:.1f} s, more than {limit:.2f}")
         self.prober.check()

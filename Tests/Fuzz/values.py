@@ -59,6 +59,12 @@ def hostile_text(rng, most=20_000):
     return rng.choice(ODD) * max(1, size // 8)
 
 
+def marks(rng, size):
+    """At most so many bytes of a text that costs much."""
+    mark = rng.choice(MARKS).encode()
+    return b"a" + mark * ((size - 1) // len(mark))
+
+
 def mutate(rng, data, rounds=None):
     """Bytes changed in a few places: flipped, dropped, doubled, cut, swapped, or with something odd put in."""
     data = bytearray(data)

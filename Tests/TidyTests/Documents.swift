@@ -17,12 +17,12 @@ struct Documents {
     }
 
     @Test(
-        "every file and section that README and CONTRIBUTING link to exists",
-        arguments: ["README.md", "CONTRIBUTING.md"])
+        "every file and section that documents link to exists",
+        arguments: ["README.md", "CONTRIBUTING.md", "docs/security.md"])
     func linksExist(document: String) throws {
         let text = try Repository.text(document)
         for match in text.matches(of: /\]\(([^)#:]+)(?:#([^)]*))?\)/) {
-            let path = String(match.1)
+            let path = Self.path(String(match.1), from: document)
             let isThere = FileManager.default.fileExists(atPath: "\(Repository.root)/\(path)")
             #expect(isThere, "\(document) links to \(path)")
             guard let anchor = match.2 else { continue }
@@ -30,6 +30,11 @@ struct Documents {
             let anchors = headings.map { Self.anchor(of: $0) }
             #expect(anchors.contains(String(anchor)), "\(document) links to \(path)#\(anchor)")
         }
+    }
+
+    /// A link's path from the repository's root.
+    private static func path(_ link: String, from document: String) -> String {
+        ((document as NSString).deletingLastPathComponent as NSString).appendingPathComponent(link)
     }
 
     /// What a heading is linked to by: its letters, digits and hyphens in lower case, with hyphens for spaces.
