@@ -55,6 +55,9 @@ struct GatewayError: Error, Equatable {
         case .malformed: self.init(400, "the request is not valid HTTP")
         case .timeout: self.init(408, "the request took too long to send")
         case .bodyTooLarge: self.init(413, "the body is larger than is allowed")
+        case .outOfMemory:
+            self.init(429, "the gateway holds as many bytes for its callers as it may; try again in 1 s")
+            retryAfter = "1"
         case .headersTooLarge: self.init(431, "the header is larger than is allowed")
         }
     }

@@ -169,9 +169,9 @@ struct ConnectionStateTests {
         #expect(watch.elapsed(.request, progress: 0, now: start) == .zero)
         #expect(watch.elapsed(.request, progress: 0, now: start + .seconds(3)) == .seconds(3))
         #expect(watch.elapsed(.request, progress: 1, now: start + .seconds(4)) == .zero)
-        #expect(watch.elapsed(.writing(bytesLeft: 9), progress: 1, now: start + .seconds(5)) == .zero)
-        #expect(watch.elapsed(.writing(bytesLeft: 9), progress: 1, now: start + .seconds(6)) == .seconds(1))
-        #expect(watch.elapsed(.writing(bytesLeft: 8), progress: 1, now: start + .seconds(7)) == .zero)
+        #expect(watch.elapsed(.linger, progress: 1, now: start + .seconds(5)) == .zero)
+        #expect(watch.elapsed(.linger, progress: 1, now: start + .seconds(6)) == .seconds(1))
+        #expect(watch.elapsed(.idle, progress: 1, now: start + .seconds(7)) == .zero)
     }
 
     @Test(

@@ -29,6 +29,7 @@ final class ClosureResponder: HTTPResponder {
             case .malformed: .badRequest
             case .timeout: .requestTimeout
             case .bodyTooLarge: .payloadTooLarge
+            case .outOfMemory: .tooManyRequests
             case .headersTooLarge: .requestHeaderFieldsTooLarge
             }
         return HTTPResponse(status: status, body: ByteBuffer(string: "refused: \(refusal)"))

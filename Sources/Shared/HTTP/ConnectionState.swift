@@ -57,6 +57,22 @@ struct ConnectionState {
     let bodyBytesMax: Int
     let turnsMax: Int
 
+    /// Of a head that has begun, in bytes: it may grow to as much, out of sight.
+    private static let partialHeadBytes = 16 * 1024
+    /// Of a request beside its body, in bytes.
+    private static let requestBytes = 1024
+    private var inputBytes = 0
+    private var turnBytes = 0
+    private var answeringBytes = 0
+
+    /// Memory that requests take which are not answered yet.
+    var heldBytes: Int { inputBytes + turnBytes + answeringBytes }
+
+    private static func bytes(of request: HTTPRequest) -> Int {
+        // A slice keeps all of the buffer that it was read into.
+        requestBytes + (request.body.readableBytes > 0 ? request.body.storageCapacity : 0)
+    }
+
     init(bodyBytesMax: Int, turnsMax: Int) {
         self.bodyBytesMax = bodyBytesMax
         self.turnsMax = turnsMax
@@ -86,7 +102,9 @@ struct ConnectionState {
 
     /// Bytes were read that completed nothing yet.
     mutating func receivedBytes() {
-        if case .open = input { input = .started }
+        guard case .open = input else { return }
+        input = .started
+        inputBytes = Self.partialHeadBytes
     }
 
     mutating func received(head: HTTPRequestHead, peer: String) {
@@ -98,6 +116,7 @@ struct ConnectionState {
         // Refused before the body is sent, for the sake of those that ask first with `Expect: 100-continue`.
         guard draft.declaredBytes ?? 0 <= bodyBytesMax else { return refuse(.bodyTooLarge) }
         input = .receiving(draft)
+        inputBytes = Self.requestBytes
     }
 
     mutating func received(body: inout ByteBuffer) {
@@ -108,16 +127,19 @@ struct ConnectionState {
             return refuse(.bodyTooLarge)
         }
         draft.append(&body)
+        inputBytes = Self.bytes(of: draft.request)
         input = .receiving(draft)
     }
 
     mutating func receivedEnd() {
         guard case .receiving(let draft) = input else { return }
         progress &+= 1
+        inputBytes = 0
         guard turns.count < turnsMax else {
-            turns.removeAll()
+            dropTurns()
             return refuse(.malformed)
         }
+        turnBytes += Self.bytes(of: draft.request)
         turns.append(.request(draft.request, isPersistent: draft.isPersistent, isHTTP10: draft.isHTTP10))
         input = draft.isPersistent ? .open : .ignored
     }
@@ -131,12 +153,29 @@ struct ConnectionState {
         progress &+= 1
         turns.append(.refusal(refusal))
         input = .ignored
+        inputBytes = 0
+    }
+
+    /// Refuses what came last and is not begun, whole or in part: there is no memory for it.
+    mutating func refuseNewest() {
+        if isReceiving { return refuse(.outOfMemory) }
+        guard case .request(let request, _, _)? = turns.last else { return }
+        turns.removeLast()
+        turnBytes -= Self.bytes(of: request)
+        turns.append(.refusal(.outOfMemory))
+        if !hasPeerEnded { input = .ignored }
+    }
+
+    private mutating func dropTurns() {
+        turns.removeAll()
+        turnBytes = 0
     }
 
     /// The peer will send nothing more. What it sent in full is still answered.
     mutating func inputEnded() {
         progress &+= 1
         input = .ended
+        inputBytes = 0
     }
 
     mutating func drain() {
@@ -153,6 +192,8 @@ struct ConnectionState {
             switch turn {
             case .request(let request, let isPersistent, let isHTTP10):
                 isLastAnswer = !isPersistent
+                answeringBytes = Self.bytes(of: request)
+                turnBytes -= answeringBytes
                 return .answer(request, isHTTP10: isHTTP10)
             case .refusal(let refusal):
                 isLastAnswer = true
@@ -183,9 +224,10 @@ struct ConnectionState {
     /// - Returns: whether more answers can follow it; if not, it says so with `connection: close`.
     mutating func answered() -> Bool {
         isAnswering = false
+        answeringBytes = 0
         progress &+= 1
         if isLastAnswer {
-            turns.removeAll()
+            dropTurns()
             if case .ended = input {} else { input = .ignored }
             return false
         }

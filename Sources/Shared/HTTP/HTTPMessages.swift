@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import RPC
 
 /// A request as a responder sees it: whole, within the server's limits.
 public struct HTTPRequest: Sendable {
@@ -33,6 +34,10 @@ public struct HTTPResponse: Sendable {
     /// Further headers, which cost next to nothing.
     public var shared: SharedHeaders?
     public var body: ByteBuffer
+    /// Memory that was taken for the body; held until the peer has taken it. Without it the server takes some.
+    public var memory: MemoryReservation?
+    /// The body is in memory anyway, whoever waits for it: no memory is taken for it.
+    public var isBodyShared = false
 
     public init(
         status: HTTPResponseStatus, headers: HTTPHeaders = [:], shared: SharedHeaders? = nil,
@@ -55,6 +60,8 @@ public enum HTTPRefusal: Sendable, Equatable {
     case bodyTooLarge
     /// The header section is larger than allowed: 431.
     case headersTooLarge
+    /// The process holds as many bytes for its peers as it may: 429.
+    case outOfMemory
 }
 
 /// Answers requests. Called on the connection's event loop, as a task that stays there; it must not block.

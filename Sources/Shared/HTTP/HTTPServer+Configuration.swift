@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 import RPC
 
@@ -17,8 +18,12 @@ extension HTTPServer {
         public var requestTimeout: Duration = .seconds(10)
         /// How long a connection may stay open between requests.
         public var idleTimeout: Duration = .seconds(75)
-        /// How long a peer may take none of the bytes that wait for it before its connection ends.
+        /// How long a peer may take less than ``answerBytesMin`` of what waits for it before that ends.
         public var writeTimeout: Duration = .seconds(30)
+        /// Bytes of an answer that a peer takes at least within ``writeTimeout``, or all that are left: about 1 KiB a second.
+        public var answerBytesMin = 32 * 1024
+        /// What all connections may hold; shared by all servers and clients of a program.
+        public var memory = MemoryBudget()
         /// How long a peer that has closed its sending side is still worked for. Closing a socket and closing only its
         /// sending side look the same from here, so a quick answer is sent and a slow one is cancelled.
         public var halfClosedTimeout: Duration = .seconds(1)
@@ -40,6 +45,11 @@ extension HTTPServer {
 }
 
 extension HTTPServer.Configuration {
+    /// How fast answers have to be taken now: faster while memory is short.
+    var answerRate: ProgressRate {
+        ProgressRate(window: TimeAmount(writeTimeout), bytesMin: answerBytesMin).adapted(to: memory)
+    }
+
     /// How often connections are looked over for lapsed timeouts: an eighth of the shortest, so that none is
     /// overrun by much, and at most every half second.
     var tickInterval: Duration {

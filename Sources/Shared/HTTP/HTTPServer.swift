@@ -21,6 +21,9 @@ public final class HTTPServer: Sendable {
         case stopped
     }
 
+    /// Bytes of a connection that the kernel takes and does not send yet.
+    private static let unsentBytesMax = 32 * 1024
+
     private let configuration: Configuration
     private let group: MultiThreadedEventLoopGroup
     private let loops: [ObjectIdentifier: LoopContext]
@@ -37,7 +40,7 @@ public final class HTTPServer: Sendable {
         responder: any HTTPResponder,
         logger: Logger
     ) {
-        let openConnections = OpenConnections(max: configuration.connectionsMax)
+        let openConnections = OpenConnections(max: configuration.connectionsMax, memory: configuration.memory)
         var loops: [ObjectIdentifier: LoopContext] = [:]
         for loop in group.makeIterator() {
             loops[ObjectIdentifier(loop)] = LoopContext(
@@ -89,6 +92,11 @@ public final class HTTPServer: Sendable {
 
     // MARK: Channels
 
+    /// Of the buffers that a connection is read into; each connection has one of its own.
+    static func makeReceiveAllocator() -> AdaptiveRecvByteBufferAllocator {
+        AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
+    }
+
     private func bind() async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
@@ -100,10 +108,8 @@ public final class HTTPServer: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             // Bytes that the kernel has not sent yet. Left to itself it takes megabytes for a slow reader, which are
             // memory, and hide for minutes whether the peer takes anything.
-            .childChannelOption(.tcpOption(.unsentLowWater), value: 128 * 1024)
-            .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
-            )
+            .childChannelOption(.tcpOption(.unsentLowWater), value: Self.unsentBytesMax)
+            .childChannelOption(.recvAllocator, value: Self.makeReceiveAllocator())
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(

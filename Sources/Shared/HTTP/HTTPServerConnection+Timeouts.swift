@@ -5,12 +5,16 @@ extension HTTPServerConnection {
     func checkTimeouts(now: NIODeadline) {
         guard let context else { return }
         let limits = loop.configuration
-        // An unknown option would be an error of NIO's; without it a connection counts as not writing.
-        let bytesLeft = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let bytesLeft = unsentBytes(context)
+        countUnsent(bytesLeft)
+        let taken = writtenBytes - bytesLeft
+        if answerProgress.isLate(bytesLeft: bytesLeft, taken: taken, now: now, rate: limits.answerRate) {
+            return abort()
+        }
         let wait: StallWatch.Wait
         let limit: Duration?
         if bytesLeft > 0 {
-            (wait, limit) = (.writing(bytesLeft: bytesLeft), limits.writeTimeout)
+            return
         } else if isLingering {
             (wait, limit) = (.linger, limits.lingerTimeout)
         } else if state.isAnswering {
@@ -20,6 +24,7 @@ extension HTTPServerConnection {
             (wait, limit) = (.request, limits.requestTimeout)
         } else {
             (wait, limit) = (.idle, limits.idleTimeout)
+            releaseSpareMemory(context)
         }
         let elapsed = watch.elapsed(wait, progress: state.progress, now: now)
         guard let limit, elapsed >= TimeAmount(limit) else { return }
@@ -30,7 +35,7 @@ extension HTTPServerConnection {
         case .idle:
             // The peer is well, so TLS may say farewell.
             context.close(promise: nil)
-        case .responder, .responderHalfClosed, .writing, .linger:
+        case .responder, .responderHalfClosed, .linger:
             abort()
         }
     }

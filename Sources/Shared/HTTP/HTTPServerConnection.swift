@@ -27,6 +27,11 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     /// The channel wanted to read when the queue was not empty.
     private var isReadHeld = false
     private var isPumping = false
+    /// Answers given in one turn of the loop, for one connection: behind each other in one read there may be thousands of
+    /// requests, and other connections wait meanwhile.
+    private static let answersPerTurnMax = 64
+    var answersThisTurn = 0
+    var isTurnScheduled = false
     var isLingering = false
     /// Responses of this turn that the channel does not have yet.
     private var output: ByteBuffer?
@@ -34,9 +39,21 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     private var needsFlush = false
     private var task: Task<Void, Never>?
     var watch = StallWatch()
+    /// Whether the peer takes its answers.
+    var answerProgress = ProgressWatch()
+    /// Handed to the channel since the beginning, in bytes.
+    private(set) var writtenBytes = 0
+    /// Of bodies that were handed over whole and are not sent to their ends.
+    private(set) var largeBodyBytes = 0
+    /// Whether the buffer that is read into may have grown.
+    var isSpareHeld = false
+    var requestMemory: MemoryAccount
+    var responseMemory: MemoryAccount
 
     init(loop: LoopContext) {
         self.loop = loop
+        requestMemory = MemoryAccount(.requests, of: loop.configuration.memory)
+        responseMemory = MemoryAccount(.responses, of: loop.configuration.memory)
         self.state = ConnectionState(
             bodyBytesMax: loop.configuration.bodyBytesMax, turnsMax: loop.configuration.pipelinedRequestsMax)
     }
@@ -106,6 +123,8 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     func channelReadComplete(context: ChannelHandlerContext) {
         if !sawPart { state.receivedBytes() }
         sawPart = false
+        if !isTurnScheduled { answersThisTurn = 0 }
+        holdRequests()
         pump()
     }
 
@@ -172,6 +191,10 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         isPumping = true
         defer { isPumping = false }
         while let context {
+            guard answersThisTurn < Self.answersPerTurnMax else {
+                flush(context)
+                return scheduleTurn(context)
+            }
             guard context.channel.isWritable else {
                 flush(context)
                 // The socket may have taken everything at once. What NIO said about it came while this loop ran, and
@@ -205,6 +228,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     }
 
     private func begin(_ request: HTTPRequest, isHTTP10: Bool) {
+        answersThisTurn += 1
         let responder = loop.responder
         let toHead = request.method == .HEAD
         // Runs here and now until it first waits; afterwards the executor brings it back to this loop.
@@ -221,17 +245,30 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     private func write(_ response: HTTPResponse, toHead: Bool, isHTTP10: Bool) {
         // The connection may have ended while the responder worked.
         guard let context else { return }
+        let response = affordable(response)
         let persistence: ResponseWriter.Persistence =
             state.answered() ? (isHTTP10 ? .keepAlive : .implied) : .close
         let date = loop.dateText
         let body = withOutput { buffer in
             ResponseWriter.write(response, toHead: toHead, persistence: persistence, date: date, into: &buffer)
         }
-        if let body {
-            handOver(context, promise: nil)
-            context.write(wrapOutboundOut(body), promise: nil)
-            needsFlush = true
+        requestMemory.resizeAnyway(to: state.heldBytes)
+        if let body { write(body, response.memory, context) }
+    }
+
+    /// A large body, whose memory is held until it is sent.
+    private func write(_ body: ByteBuffer, _ memory: MemoryReservation?, _ context: ChannelHandlerContext) {
+        handOver(context, promise: nil)
+        let count = body.readableBytes
+        largeBodyBytes += count
+        writtenBytes += count
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.whenComplete { _ in
+            self.largeBodyBytes -= count
+            withExtendedLifetime(memory) {}
         }
+        context.write(wrapOutboundOut(body), promise: sent)
+        needsFlush = true
     }
 
     private func withOutput<R>(_ body: (inout ByteBuffer) -> R) -> R {
@@ -249,6 +286,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         }
         output = nil
         needsFlush = true
+        writtenBytes += buffer.readableBytes
         context.write(wrapOutboundOut(buffer), promise: promise)
         loop.giveBack(buffer)
     }
@@ -258,6 +296,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         guard needsFlush else { return }
         needsFlush = false
         context.flush()
+        if !context.channel.isWritable || responseMemory.used > 0 { countUnsent(unsentBytes(context)) }
     }
 
     /// Closes once everything written has left: the sending side, and the rest when the peer has closed too.

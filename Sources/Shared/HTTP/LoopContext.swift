@@ -129,24 +129,30 @@ final class LoopContext: @unchecked Sendable {
 
 /// The number of connections of a server, over all its loops.
 final class OpenConnections: Sendable {
+    /// Of a connection that nothing goes over, in bytes: channel, handlers, the buffer that it is read into.
+    static let connectionBytes = 6 * 1024
+
     private let counter = Atomic<Int>(0)
     private let max: Int
+    private let memory: MemoryBudget
 
-    init(max: Int) {
+    init(max: Int, memory: MemoryBudget = MemoryBudget()) {
         self.max = max
+        self.memory = memory
     }
 
     var count: Int { counter.load(ordering: .relaxed) }
 
-    /// Counts one more, unless there are enough.
+    /// Counts one more, unless there are enough or there is no memory for it.
     func add() -> Bool {
         let (before, _) = counter.add(1, ordering: .relaxed)
-        if before < max { return true }
-        remove()
+        if before < max, memory.take(Self.connectionBytes, .connections) { return true }
+        counter.subtract(1, ordering: .relaxed)
         return false
     }
 
     func remove() {
+        memory.give(Self.connectionBytes, .connections)
         counter.subtract(1, ordering: .relaxed)
     }
 }

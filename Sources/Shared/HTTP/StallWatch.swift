@@ -15,8 +15,6 @@ struct StallWatch {
         case responder
         /// Its own responder, while the peer may be gone.
         case responderHalfClosed
-        /// The peer taking what was written; the bytes left tell progress.
-        case writing(bytesLeft: Int)
         /// The peer closing.
         case linger
     }

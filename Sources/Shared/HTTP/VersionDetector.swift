@@ -78,7 +78,7 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
         let pipeline = context.pipeline.syncOperations
         do {
             if isHTTP2 {
-                try pipeline.addHandler(HTTP2ServerConnection.make(loop))
+                try pipeline.addHandler(try HTTP2ServerConnection.make(loop))
             } else {
                 var limits = NIOHTTPDecoderLimitConfiguration()
                 limits.maxHeaderListSize = loop.configuration.headerBytesMax

@@ -8,13 +8,22 @@ final class HTTP2RequestStream: HTTP2Stream {
     private var target: String?
     private var authority: String?
     private var headers = HTTPHeaders()
-    private var headerBytes = 0
+    private(set) var headerBytes = 0
     private(set) var body = ByteBuffer()
 
     let openedAt = NIODeadline.now()
     var refusal: HTTPRefusal?
     var isAnswered = false
     var task: Task<Void, Never>?
+    /// Whether the responder has the request, and with it the body.
+    var isRunning = false
+    /// Bytes of its connection's accounts.
+    var requestMemory = 0
+    var responseMemory = 0
+    /// Of a large answer.
+    var reservation: MemoryReservation?
+    /// Whether the peer takes the answer.
+    var progress = ProgressWatch()
 
     init() {
         super.init(id: 0)
@@ -42,10 +51,14 @@ final class HTTP2RequestStream: HTTP2Stream {
         guard refusal == nil else { return }
         if body.readableBytes + data.count > limits.bodyBytesMax {
             refusal = .bodyTooLarge
-            body = ByteBuffer()
+            dropBody()
         } else {
             body.writeBytes(data)
         }
+    }
+
+    func dropBody() {
+        body = ByteBuffer()
     }
 
     /// The whole request; `nil` for what nghttp2 lets pass and HTTP does not mean.

@@ -11,7 +11,12 @@ import RPC
 final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     /// Requests at a time on one connection.
     private static let streamsMax = 100
-    /// Body bytes of unfinished requests on one connection; further requests are refused for a while.
+    /// Of a session, in bytes, beside what every connection takes.
+    private static let sessionBytes = 10 * 1024
+    /// Of a request beside its header fields and its body, in bytes; of an answer beside its body.
+    private static let requestBytes = 1024
+    private static let responseBytes = 512
+    /// Body bytes of unfinished requests on one connection; what comes beyond is refused.
     private static let pendingBytesMax = 8 * 1024 * 1024
 
     private let loop: LoopContext
@@ -21,21 +26,36 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     private var running = 0
     private var pendingBytes = 0
     private var watch = StallWatch()
+    /// Held with the connection.
+    private var sessionMemory: MemoryReservation?
+    private var requestMemory: MemoryAccount
+    private var responseMemory: MemoryAccount
+    /// Whether the peer reads at all, and how much.
+    private var socketProgress = ProgressWatch()
+    private var throughput = Throughput()
     /// Answers and reads so far, for the watch.
     private var progress = 0
 
     private init(_ loop: LoopContext) {
         self.loop = loop
+        requestMemory = MemoryAccount(.requests, of: loop.configuration.memory)
+        responseMemory = MemoryAccount(.responses, of: loop.configuration.memory)
     }
 
     /// The channel handler of a new connection, which owns the connection.
-    static func make(_ loop: LoopContext) -> HTTP2Transport {
+    ///
+    /// - Throws: ``HTTP2SessionError/outOfMemory`` where there is none left for it.
+    static func make(_ loop: LoopContext) throws -> HTTP2Transport {
+        guard let memory = MemoryReservation(sessionBytes, .connections, of: loop.configuration.memory) else {
+            throw HTTP2SessionError.outOfMemory
+        }
         var settings = HTTP2Session.Settings()
         settings.concurrentStreamsMax = UInt32(streamsMax)
         settings.headerListBytesMax = UInt32(clamping: loop.configuration.headerBytesMax)
         let connection = HTTP2ServerConnection(loop)
         let transport = HTTP2Transport(.server, settings, owner: connection)
         connection.transport = transport
+        connection.sessionMemory = memory
         loop.add(connection)
         return transport
     }
@@ -52,25 +72,33 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     }
 
     func checkTimeouts(now: NIODeadline) {
-        guard let transport, let session = transport.session, let context = transport.context else { return }
-        var unsent = 0
+        guard let transport, let session = transport.session else { return }
+        let rate = loop.configuration.answerRate
+        let buffered = transport.bufferedBytes
+        let taken = transport.writtenBytes - buffered
+        if socketProgress.isLate(bytesLeft: buffered, taken: taken, now: now, rate: rate) { return abort() }
+        let moved = throughput.moved(written: taken, now: now, window: rate.window)
+        let waiting = session.streams.count { $0.unsentBytes > 0 }
+        // Where the connection as a whole moves, a stream with an open window waits for its turn, not for the peer.
+        let isMoving = moved >= waiting * rate.bytesMin
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
-            unsent += stream.unsentBytes
+            let isSlow = stream.progress.isLate(
+                bytesLeft: stream.unsentBytes, taken: stream.sentBytes, now: now, rate: rate)
+            if isSlow, !isMoving || session.isBlocked(stream) {
+                session.submitReset(stream, .cancel)
+                transport.scheduleFlush()
+            }
             let isLate = now - stream.openedAt >= TimeAmount(loop.configuration.requestTimeout)
             if !stream.hasPeerEnded, !stream.isAnswered, isLate { refuse(stream, .timeout) }
         }
         if transport.hasRead { progress += 1 }
         transport.hasRead = false
-        let isWriting = unsent > 0 || !context.channel.isWritable
-        let wait: StallWatch.Wait =
-            isWriting ? .writing(bytesLeft: unsent) : session.streams.isEmpty ? .idle : .responder
-        let elapsed = watch.elapsed(wait, progress: isWriting ? 0 : progress, now: now)
-        switch wait {
-        case .idle where elapsed >= TimeAmount(loop.configuration.idleTimeout): drain()
-        case .writing where elapsed >= TimeAmount(loop.configuration.writeTimeout): abort()
-        default: break
-        }
+        let wait: StallWatch.Wait = session.streams.isEmpty && buffered == 0 ? .idle : .responder
+        let elapsed = watch.elapsed(wait, progress: progress, now: now)
+        guard wait == .idle else { return }
+        transport.releaseSpareMemory()
+        if elapsed >= TimeAmount(loop.configuration.idleTimeout) { drain() }
     }
 
     // MARK: Requests and answers
@@ -78,6 +106,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     private func run(_ stream: HTTP2RequestStream) {
         guard let request = stream.request(peer: peer) else { return refuse(stream, .malformed) }
         running += 1
+        stream.isRunning = true
         let responder = loop.responder
         let handle = UncheckedStream(stream: stream)
         stream.task = Task.immediate(executorPreference: loop.executor) {
@@ -85,18 +114,55 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
             self.loop.eventLoop.assertInEventLoop()
             self.running -= 1
             handle.stream.task = nil
+            handle.stream.isRunning = false
+            self.releaseRequest(handle.stream)
             self.answer(handle.stream, response)
         }
     }
 
     private func refuse(_ stream: HTTP2RequestStream, _ refusal: HTTPRefusal) {
+        releaseRequest(stream)
         answer(stream, loop.responder.respond(refusing: refusal))
+    }
+
+    /// Counts what a request takes as it comes; false when there is no room for it.
+    private func hold(_ bytes: Int, _ stream: HTTP2RequestStream) -> Bool {
+        guard requestMemory.take(bytes) else { return false }
+        stream.requestMemory += bytes
+        return true
+    }
+
+    /// The request is answered, or nobody waits for it any more.
+    private func releaseRequest(_ stream: HTTP2RequestStream) {
+        guard !stream.isRunning else { return }
+        pendingBytes -= stream.body.readableBytes
+        stream.dropBody()
+        requestMemory.give(stream.requestMemory)
+        stream.requestMemory = 0
+    }
+
+    /// The response, once memory is taken for it; a refusal where there is none.
+    private func affordable(_ response: HTTPResponse, _ stream: HTTP2RequestStream) -> HTTPResponse {
+        stream.reservation = response.memory
+        let isCounted = response.memory == nil && !response.isBodyShared
+        let bytes = Self.responseBytes + (isCounted ? response.body.readableBytes : 0)
+        var response = response
+        if responseMemory.take(bytes) {
+            stream.responseMemory = bytes
+        } else {
+            response = loop.responder.respond(refusing: .outOfMemory)
+            stream.reservation = nil
+            stream.responseMemory = Self.responseBytes + response.body.readableBytes
+            responseMemory.takeAnyway(stream.responseMemory)
+        }
+        return response
     }
 
     private func answer(_ stream: HTTP2RequestStream, _ response: HTTPResponse) {
         guard let transport, let session = transport.session, stream.isOpen, !stream.isAnswered else { return }
         stream.isAnswered = true
         progress += 1
+        let response = affordable(response, stream)
         let hasBody = !stream.isHead && response.body.readableBytes > 0
         let date = loop.dateText
         let fill = { (fields: inout HeaderList) in
@@ -114,7 +180,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
             fields.add("date", date)
         }
         if hasBody {
-            session.submitResponse(stream, body: Array(response.body.readableBytesView), fill)
+            session.submitResponse(stream, body: response.body, fill)
         } else {
             session.submitHeadersOnly(stream, fill)
         }
@@ -137,7 +203,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
 
 extension HTTP2ServerConnection: HTTP2TransportOwner {
     func sessionOpensStream() -> HTTP2Stream? {
-        running < Self.streamsMax && pendingBytes < Self.pendingBytesMax ? HTTP2RequestStream() : nil
+        running < Self.streamsMax ? HTTP2RequestStream() : nil
     }
 
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
@@ -145,14 +211,23 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
         if stream.refusal == nil { stream.receive(name, value, loop.configuration) }
     }
 
-    func sessionReceivedHeaders(on stream: HTTP2Stream) {}
+    func sessionReceivedHeaders(on stream: HTTP2Stream) {
+        let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
+        guard !stream.isAnswered, stream.requestMemory == 0 else { return }
+        if !hold(Self.requestBytes + stream.headerBytes, stream) { refuse(stream, .outOfMemory) }
+    }
 
     func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
         guard !stream.isAnswered else { return }
         let before = stream.body.readableBytes
+        let heldBefore = stream.body.capacity
         stream.receive(data, loop.configuration)
         pendingBytes += stream.body.readableBytes - before
+        let grown = stream.body.capacity - heldBefore
+        if pendingBytes > Self.pendingBytesMax || (grown > 0 && !hold(grown, stream)) {
+            stream.refusal = stream.refusal ?? .outOfMemory
+        }
         if let refusal = stream.refusal { refuse(stream, refusal) }
     }
 
@@ -164,7 +239,11 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
 
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
-        pendingBytes -= stream.body.readableBytes
+        releaseRequest(stream)
+        responseMemory.give(stream.responseMemory)
+        stream.responseMemory = 0
+        stream.reservation = nil
+        stream.dropOutgoing()
         stream.task?.cancel()
         transport?.scheduleFlush()
     }

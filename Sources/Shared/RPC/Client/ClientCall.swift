@@ -43,6 +43,8 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     private var continuation: UnsafeContinuation<Outcome, Never>?
 
     var response = ResponseReader()
+    /// Bytes of its answer in its connection's account.
+    var heldBytes = 0
 
     init(path: String, body: [UInt8], metadata: Metadata, deadline: Deadline, isProbe: Bool) {
         self.path = path

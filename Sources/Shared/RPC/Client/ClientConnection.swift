@@ -29,11 +29,14 @@ final class ClientConnection: @unchecked Sendable {
     private var tick: RepeatedTask?
     private var isReady = false
     private var isDraining = false
+    /// What answers hold that are not complete, of the process's budget.
+    private var memory: MemoryAccount
 
     init(_ configuration: RPCClient.Configuration, owner: any ClientConnectionOwner) {
         self.configuration = configuration
         self.authority = configuration.target.description
         self.owner = owner
+        memory = MemoryAccount(.responses, of: configuration.memory)
         var settings = HTTP2Session.Settings()
         settings.headerListBytesMax = UInt32(clamping: configuration.headerListBytesMax)
         settings.concurrentStreamsMax = 0
@@ -184,7 +187,16 @@ extension ClientConnection {
 
     func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
-        if !call.response.receive(data, bytesMax: configuration.messageBytesMax) {
+        guard call.response.receive(data, bytesMax: configuration.messageBytesMax) else {
+            session?.submitReset(call, .cancel)
+            return
+        }
+        let grown = call.response.heldBytes - call.heldBytes
+        guard grown > 0 else { return }
+        if memory.take(grown) {
+            call.heldBytes += grown
+        } else {
+            call.response.fail(.outOfMemory)
             session?.submitReset(call, .cancel)
         }
     }
@@ -197,6 +209,8 @@ extension ClientConnection {
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
         let outcome = call.response.outcome(code, wasNeverSent: call.wasNeverSent)
+        memory.give(call.heldBytes)
+        call.heldBytes = 0
         owner?.connection(self, ended: call, outcome)
         if isDraining { transport?.scheduleFlush() }
     }

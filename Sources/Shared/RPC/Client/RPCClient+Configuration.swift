@@ -16,6 +16,8 @@ extension RPCClient {
         public var messageBytesMax = 4 * 1024 * 1024
         /// The largest header list of an answer, in bytes.
         public var headerListBytesMax = 16 * 1024
+        /// What all connections may hold; shared by all servers and clients of a program.
+        public var memory = MemoryBudget()
         /// Calls that may wait for a connection on one event loop; further ones are RESOURCE_EXHAUSTED.
         public var waitingCallsMax = 1_024
         /// Attempts for one call, the first included.

@@ -64,12 +64,14 @@ public final class RPCClient: Sendable {
     /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls. A repeat says that it is one, and
     /// calls made on behalf of a repeat (see ``Metadata/trace``) are not repeated again. What a server refuses with
     /// RESOURCE_EXHAUSTED is never repeated.
+    /// - Parameter inspect: looks at the answer's bytes before they are decoded; the call fails with what it throws.
     /// - Throws: ``Status`` only.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
         _ request: Request,
         metadata: Metadata = [:],
-        deadline: Deadline
+        deadline: Deadline,
+        inspect: ([UInt8]) throws(Status) -> Void = { _ throws(Status) in }
     ) async throws -> Response {
         let body: FramedMessage
         do {
@@ -96,6 +98,9 @@ public final class RPCClient: Sendable {
             record?.end(code)
             throw error
         }
+        // An answer is made into objects whole; what it may be made of is bounded as for a request.
+        if bytes.count >= ElementCount.bytesMin { _ = try DecodedMemory.elements(of: bytes) }
+        try inspect(bytes)
         do {
             return try Response(serializedBytes: bytes)
         } catch {

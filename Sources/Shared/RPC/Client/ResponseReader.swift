@@ -31,6 +31,15 @@ struct ResponseReader {
         }
     }
 
+    /// Memory that the message so far takes.
+    var heldBytes: Int { reader.heldBytes }
+
+    /// Ends the call with `status`, whatever the server says from here on.
+    mutating func fail(_ status: Status) {
+        objection = status
+        reader = MessageReader()
+    }
+
     /// False when the message can't be taken; the stream should be reset then.
     mutating func receive(_ data: UnsafeRawBufferPointer, bytesMax: Int) -> Bool {
         guard objection == nil, httpStatus == 200, isGRPC else { return true }

@@ -1,4 +1,5 @@
 import SwiftProtobuf
+import Synchronization
 
 /// One method as a server offers it: its path, and the handler between bytes and bytes.
 public struct RPCRoute: Sendable {
@@ -9,8 +10,10 @@ public struct RPCRoute: Sendable {
     /// Whether it is answered whatever the load: for what watches over the service.
     public var isAlwaysAnswered = false
 
-    /// Takes the request message's bytes, answers a framed response.
-    let invoke: @Sendable ([UInt8], RequestContext) async throws -> FramedMessage
+    typealias Invoke = @Sendable ([UInt8], RequestContext, MemoryBudget) async throws -> FramedMessage
+
+    /// Takes the request message's bytes and the process's budget, answers a framed response.
+    let invoke: Invoke
 
     /// - Parameters:
     ///   - service: another service name that the method answers under, such as `auth.Auth`.
@@ -21,18 +24,69 @@ public struct RPCRoute: Sendable {
         as service: String? = nil,
         handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
-        self.service = service ?? method.service
-        self.name = method.name
-        self.path = "/\(self.service)/\(method.name)"
-        self.invoke = { bytes, context in
-            let request: Request
-            do {
-                request = try Request(serializedBytes: bytes)
-            } catch {
-                throw Status(.internal, "the request is not a valid \(Request.protoMessageName)")
-            }
+        self.init(method.name, of: service ?? method.service) { bytes, context, memory in
+            // Held for as long as the message lives.
+            let reservation = try DecodedMemory.reserve(for: bytes, of: memory)
+            defer { withExtendedLifetime(reservation) {} }
+            let response = try await handler(Self.decode(bytes), context)
+            return try response.serializedBytes()
+        }
+    }
+
+    /// A method whose handler decides when its request is decoded: after it knows who asks, for instance.
+    public init<Request: Message, Response: Message>(
+        encoded method: Method<Request, Response>,
+        as service: String? = nil,
+        handler: @escaping @Sendable (EncodedRequest<Request>, RequestContext) async throws -> Response
+    ) {
+        self.init(method.name, of: service ?? method.service) { bytes, context, memory in
+            let request = EncodedRequest<Request>(bytes, memory)
+            // The message lives as long as the handler; what was taken for it, too.
+            defer { withExtendedLifetime(request) {} }
             let response = try await handler(request, context)
             return try response.serializedBytes()
         }
+    }
+
+    private init(_ name: String, of service: String, invoke: @escaping Invoke) {
+        self.service = service
+        self.name = name
+        self.path = "/\(service)/\(name)"
+        self.invoke = invoke
+    }
+
+    fileprivate static func decode<Request: Message>(_ bytes: [UInt8]) throws(Status) -> Request {
+        do {
+            return try Request(serializedBytes: bytes)
+        } catch {
+            throw Status(.internal, "the request is not a valid \(Request.protoMessageName)")
+        }
+    }
+}
+
+/// A request that came in full and is not decoded yet.
+public final class EncodedRequest<Request: Message>: Sendable {
+    private let bytes: [UInt8]
+    private let memory: MemoryBudget
+    /// Set by ``decode()``, which may run on any thread.
+    private let reservation = Mutex<MemoryReservation?>(nil)
+
+    init(_ bytes: [UInt8], _ memory: MemoryBudget) {
+        self.bytes = bytes
+        self.memory = memory
+    }
+
+    /// Bytes on the wire.
+    public var byteCount: Int { bytes.count }
+
+    /// The message. Takes memory from the process's budget by what is in it, until the call's end. Call it once.
+    ///
+    /// - Throws: RESOURCE_EXHAUSTED for a message of too many elements or when there is no memory for it, INTERNAL for bytes
+    ///   that are no such message.
+    public func decode() throws -> Request {
+        if let reserved = try DecodedMemory.reserve(for: bytes, of: memory) {
+            reservation.withLock { $0 = reserved }
+        }
+        return try RPCRoute.decode(bytes)
     }
 }

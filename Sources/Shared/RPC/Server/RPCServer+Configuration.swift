@@ -20,6 +20,8 @@ extension RPCServer {
         public var bufferedRequestBytesMax = 16 * 1024 * 1024
         /// Response bytes that one connection may hold for a slow reader; further answers are RESOURCE_EXHAUSTED.
         public var bufferedResponseBytesMax = 16 * 1024 * 1024
+        /// What all connections may hold; shared by all servers and clients of a program.
+        public var memory = MemoryBudget()
         /// A request not complete after so long is given up.
         public var requestTimeout: Duration = .seconds(60)
         /// A connection silent for so long gets a PING.
@@ -29,6 +31,10 @@ extension RPCServer {
 
         /// Calls that run at a time, over all connections; further ones are RESOURCE_EXHAUSTED.
         public var callsMax = 4_096
+        /// Bytes that a peer takes at least of an answer that waits for it, in the time after which a silent peer is given up;
+        /// else the call is cancelled.
+        public var answerBytesMin = 32 * 1024
+
         /// Gives calls their place in a trace, and records those that are sampled; `nil` leaves traces alone.
         public var tracer: SpanTracer?
 

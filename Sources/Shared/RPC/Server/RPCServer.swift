@@ -12,6 +12,9 @@ public final class RPCServer: Sendable {
     /// Source: OpenTelemetry, "Semantic conventions for RPC metrics", `rpc.method`.
     public static let unknownMethod = "_OTHER"
 
+    /// Of a connection that nothing goes over, in bytes: channel, handlers, HPACK tables.
+    static let connectionBytes = 20 * 1024
+
     private let shared: ServerShared
     private let group: MultiThreadedEventLoopGroup
     private let listener = NIOLockedValueBox<(any Channel)?>(nil)
@@ -56,6 +59,14 @@ public final class RPCServer: Sendable {
                         shared.logger.warning("too many connections; one was refused")
                         throw ChannelError.operationUnsupported
                     }
+                    guard
+                        let memory = MemoryReservation(
+                            Self.connectionBytes, .connections, of: shared.configuration.memory)
+                    else {
+                        shared.logger.warning("no memory for more connections; one was refused")
+                        throw ChannelError.operationUnsupported
+                    }
+                    channel.closeFuture.whenComplete { _ in withExtendedLifetime(memory) {} }
                     if let tls = shared.configuration.tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                     }

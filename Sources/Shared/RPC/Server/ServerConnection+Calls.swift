@@ -7,6 +7,8 @@ import Tracing
 extension ServerConnection {
     /// Of a status message on the wire; peers take 8 KiB of trailers, all in all.
     private static let statusMessageBytesMax = 4 * 1024
+    /// What a call takes beside its bytes: stream, metadata, task.
+    private static let callBytes = 1024
 
     func sessionOpensStream() -> HTTP2Stream? {
         // A handler that goes on after its caller left still counts, so that resets can't pile up work.
@@ -22,6 +24,7 @@ extension ServerConnection {
         let stream = unsafeDowncast(stream, to: ServerStream.self)
         if stream.hasHeaders { return }
         stream.checkHeaders()
+        hold(Self.callBytes + stream.headerBytes, stream)
         if !stream.deadline.isNever { timers?.arm(stream.deadline.instant) }
     }
 
@@ -30,6 +33,7 @@ extension ServerConnection {
         guard !stream.isAnswered else { return }
         if stream.objection == nil {
             let before = stream.reader.message.count
+            let heldBefore = stream.reader.heldBytes
             do {
                 try stream.reader.append(data, bytesMax: shared.configuration.messageBytesMax)
             } catch {
@@ -39,6 +43,7 @@ extension ServerConnection {
             if pendingRequestBytes > shared.configuration.bufferedRequestBytesMax {
                 stream.object(.status(Status(.resourceExhausted, "too many request bytes wait on this connection")))
             }
+            hold(stream.reader.heldBytes - heldBefore, stream)
         }
         if let objection = stream.objection { answer(stream, objection) }
     }
@@ -60,9 +65,11 @@ extension ServerConnection {
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let stream = unsafeDowncast(stream, to: ServerStream.self)
         releaseRequestBytes(stream)
-        if stream.endsWithStatusOK { pendingResponseBytes -= stream.outgoing.count }
+        if stream.endsWithStatusOK { pendingResponseBytes -= stream.outgoingCount }
+        responseMemory.give(stream.responseMemory)
+        stream.responseMemory = 0
         if !stream.isAnswered { stream.task?.cancel() }
-        stream.outgoing = []
+        stream.dropOutgoing()
         if case .draining = drainState { transport?.scheduleFlush() }
     }
 
@@ -77,6 +84,21 @@ extension ServerConnection {
     private func releaseRequestBytes(_ stream: ServerStream) {
         pendingRequestBytes -= stream.reader.message.count
         stream.reader = MessageReader()
+        if !stream.isHandled { releaseMemory(stream) }
+    }
+
+    /// Counts what a request takes as it comes. Without room for it the call is answered at once, and its connection goes on.
+    private func hold(_ bytes: Int, _ stream: ServerStream) {
+        if requestMemory.take(bytes) {
+            stream.requestMemory += bytes
+        } else {
+            stream.object(.status(.outOfMemory))
+        }
+    }
+
+    private func releaseMemory(_ stream: ServerStream) {
+        requestMemory.give(stream.requestMemory)
+        stream.requestMemory = 0
     }
 
     private func objection(to failure: MessageReader.Failure, on stream: ServerStream) -> Status {
@@ -104,6 +126,7 @@ extension ServerConnection {
             return
         }
         running += 1
+        stream.isHandled = true
         noteBegin(stream, route, now: now)
         let trace = beginTrace(stream, route)
         let context = RequestContext(
@@ -117,16 +140,17 @@ extension ServerConnection {
         // Runs at once, inside the read, until the handler first waits; after that on this loop again.
         let handle = UncheckedStream(stream)
         let span = stream.span
+        let memory = shared.configuration.memory
         stream.task = Task.immediate(executorPreference: executor) {
             let outcome: Result<FramedMessage, any Error>
             do {
                 if let span {
                     outcome = .success(
                         try await ServiceContext.$current.withValue(span.context) {
-                            try await route.invoke(bytes, context)
+                            try await route.invoke(bytes, context, memory)
                         })
                 } else {
-                    outcome = .success(try await route.invoke(bytes, context))
+                    outcome = .success(try await route.invoke(bytes, context, memory))
                 }
             } catch {
                 outcome = .failure(error)
@@ -140,14 +164,19 @@ extension ServerConnection {
         running -= 1
         if stream.route?.isAlwaysAnswered == false { shared.running.end() }
         stream.task = nil
+        stream.isHandled = false
+        releaseMemory(stream)
         var code = Status.Code.ok
         switch outcome {
         case .success(let message):
-            if let refusal = refusal(of: message) {
+            if !stream.isOpen || stream.isAnswered {
+                // Nobody waits for it any more.
+            } else if let refusal = refusal(of: message) {
                 code = refusal.code
                 answer(stream, .status(refusal))
-            } else if stream.isOpen, !stream.isAnswered {
+            } else {
                 stream.isAnswered = true
+                stream.responseMemory = message.framed.count
                 pendingResponseBytes += message.framed.count
                 session?.submitOK(stream, message: message.framed)
                 transport?.scheduleFlush()
@@ -176,7 +205,8 @@ extension ServerConnection {
         {
             return Status(.resourceExhausted, "too many answers wait to be read on this connection")
         }
-        return nil
+        // Counts it, if there is room; to be given back when the stream closes.
+        return responseMemory.take(message.framed.count) ? nil : .outOfMemory
     }
 
     /// Ends calls whose deadline has passed; answers the next deadline.

@@ -14,12 +14,16 @@ enum DrainState {
 ///
 /// They own the connection until ``cancel()``, which it calls at its end.
 final class ConnectionTimers {
+    /// Often enough to be felt by slow readers when memory gets short.
+    private static let tickMax: Duration = .seconds(5)
+
     private let deadlines: DeadlineTimer
     private let tick: RepeatedTask
 
     init(_ connection: ServerConnection, _ eventLoop: any EventLoop, tick interval: Duration) {
         deadlines = DeadlineTimer(eventLoop)
         deadlines.onFire = { connection.expireCalls(.now()) }
+        let interval = min(interval, Self.tickMax)
         let amount = TimeAmount(interval)
         tick = eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { _ in
             connection.tick(interval)
@@ -39,21 +43,28 @@ final class ConnectionTimers {
 extension ServerConnection {
     fileprivate func tick(_ elapsed: Duration) {
         guard let transport, let session = transport.session, let context = transport.context else { return }
-        guard isGreeted else {
+        guard isGreeted || elapsed * (keepalive.ticks + 1) < shared.configuration.keepaliveTimeout else {
             shared.logger.debug("peer did not finish its handshake", metadata: ["peer": "\(peer)"])
             close()
             return
         }
+        let now = NIODeadline.now()
+        let rate = answerRate()
+        let moved = throughput.moved(written: transport.writtenBytes, now: now, window: rate.window)
+        let waiting = session.streams.count { $0.unsentBytes > 0 }
+        // Where the connection as a whole moves, a stream with an open window waits for its turn, not for the peer.
+        let isMoving = moved >= waiting * rate.bytesMin
         let oldest = keepalive.ticks - Int(shared.configuration.requestTimeout / elapsed)
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: ServerStream.self)
             if !stream.hasPeerEnded, !stream.isAnswered, stream.openedAtTick < oldest {
                 session.submitReset(stream, .cancel)
-            } else if isStalled(stream, elapsed) {
+            } else if isStalled(stream, session, rate, now), !isMoving || session.isBlocked(stream) {
                 shared.logger.debug("peer takes no answer", metadata: ["peer": "\(peer)"])
                 session.submitReset(stream, .cancel)
             }
         }
+        if session.streams.isEmpty { transport.releaseSpareMemory() }
         keepalive.note(transport)
         let action = keepalive.tick(
             elapsed, isWaitingToWrite: !context.channel.isWritable,
@@ -69,14 +80,21 @@ extension ServerConnection {
         transport.flush()
     }
 
-    /// Whether the peer has kept its flow-control window shut for as long as a silent peer may be silent. Frames other
-    /// than DATA pass, so that the connection itself does not look stalled.
-    private func isStalled(_ stream: ServerStream, _ elapsed: Duration) -> Bool {
-        let isMoving = stream.unsentBytes == 0 || stream.outgoingOffset != stream.sentAtTick
-        stream.stalledTicks = isMoving ? 0 : stream.stalledTicks + 1
-        stream.sentAtTick = stream.outgoingOffset
-        let patience = shared.configuration.keepaliveInterval + shared.configuration.keepaliveTimeout
-        return elapsed * stream.stalledTicks >= patience
+    /// Whether the peer takes an answer too slowly, and be it a byte now and then. Frames other than DATA pass, so that the
+    /// connection itself does not look stalled.
+    private func isStalled(
+        _ stream: ServerStream, _ session: HTTP2Session, _ rate: ProgressRate, _ now: NIODeadline
+    ) -> Bool {
+        stream.progress.isLate(bytesLeft: stream.unsentBytes, taken: stream.sentBytes, now: now, rate: rate)
+    }
+
+    /// As long as a silent peer may be silent, and less while memory is short.
+    private func answerRate() -> ProgressRate {
+        let configuration = shared.configuration
+        return ProgressRate(
+            window: TimeAmount(configuration.keepaliveInterval + configuration.keepaliveTimeout),
+            bytesMin: configuration.answerBytesMin
+        ).adapted(to: configuration.memory)
     }
 
     /// Takes no new calls, lets those in flight finish, then closes.

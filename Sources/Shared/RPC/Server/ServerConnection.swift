@@ -20,6 +20,12 @@ final class ServerConnection: @unchecked Sendable {
     var pendingRequestBytes = 0
     /// Bytes of answers that are not sent.
     var pendingResponseBytes = 0
+    /// What its calls hold until they are answered, of the process's budget.
+    var requestMemory: MemoryAccount
+    /// What its answers hold until they are sent.
+    var responseMemory: MemoryAccount
+    /// How much its peer takes of all answers together.
+    var throughput = Throughput()
     var drainState = DrainState.serving
     var keepalive = KeepaliveState()
     /// The peer's first SETTINGS came: the handshakes are over.
@@ -28,6 +34,8 @@ final class ServerConnection: @unchecked Sendable {
 
     private init(_ shared: ServerShared) {
         self.shared = shared
+        requestMemory = MemoryAccount(.requests, of: shared.configuration.memory)
+        responseMemory = MemoryAccount(.responses, of: shared.configuration.memory)
     }
 
     /// The channel handler of a new connection, which owns the connection.

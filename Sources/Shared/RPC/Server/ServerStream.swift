@@ -32,9 +32,13 @@ final class ServerStream: HTTP2Stream {
     let openedAtTick: Int
     /// When the handler began.
     var startedAt: NIODeadline?
-    /// How much of the answer was sent at the last tick, and how many ticks that has not changed.
-    var sentAtTick = 0
-    var stalledTicks = 0
+    /// Whether its handler runs, which holds the request.
+    var isHandled = false
+    /// Bytes of its connection's accounts.
+    var requestMemory = 0
+    var responseMemory = 0
+    /// Whether the peer takes the answer.
+    var progress = ProgressWatch()
     /// What was answered without a message.
     var statusOnWire: Status.Code?
     /// The call's span, when it is recorded.
@@ -52,7 +56,7 @@ final class ServerStream: HTTP2Stream {
 final class ServerRoute: Sendable {
     let pathBytes: [UInt8]
     let path: String
-    let invoke: @Sendable ([UInt8], RequestContext) async throws -> FramedMessage
+    let invoke: RPCRoute.Invoke
     let recorder: (any CallRecorder)?
     let observer: (any CallObserver)?
     /// Whether anybody counts or logs its calls.
@@ -82,7 +86,7 @@ final class ServerRoute: Sendable {
         path = name
         self.name = name
         isTraced = false
-        invoke = { _, _ in throw Status(.unimplemented, "there is no such method") }
+        invoke = { _, _, _ in throw Status(.unimplemented, "there is no such method") }
         isAlwaysAnswered = true
         self.recorder = recorder
         self.observer = observer

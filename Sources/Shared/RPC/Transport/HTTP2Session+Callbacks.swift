@@ -10,11 +10,7 @@ extension HTTP2Session {
                 return ssize_t(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
             }
             let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-            let count = min(length, stream.unsentBytes)
-            stream.outgoing.withUnsafeBufferPointer {
-                if let start = $0.baseAddress { buffer.update(from: start + stream.outgoingOffset, count: count) }
-            }
-            stream.outgoingOffset += count
+            let count = stream.takeOutgoing(buffer, length)
             if stream.unsentBytes == 0 {
                 flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
                 if stream.endsWithStatusOK {

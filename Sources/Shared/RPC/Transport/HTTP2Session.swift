@@ -115,8 +115,7 @@ package final class HTTP2Session {
     ) -> Bool {
         headers.removeAll()
         fill(&headers)
-        stream.outgoing = body
-        stream.outgoingOffset = 0
+        stream.setOutgoing(.array(body), count: body.count)
         var provider = Self.provider(stream)
         let id = Self.withFields(headers) { fields in
             nghttp2_submit_request(
@@ -129,20 +128,18 @@ package final class HTTP2Session {
 
     /// `:status: 200`, one message, `grpc-status: 0`.
     package func submitOK(_ stream: HTTP2Stream, message: [UInt8]) {
-        stream.outgoing = message
-        stream.outgoingOffset = 0
+        stream.setOutgoing(.array(message), count: message.count)
         stream.endsWithStatusOK = true
         var provider = Self.provider(stream)
         let fields = Self.okHeaders.fields
         nghttp2_submit_response(session, stream.id, fields.baseAddress, fields.count, &provider)
     }
 
-    /// Header fields and a body, which ends the stream. Plain HTTP, without trailers.
-    package func submitResponse(_ stream: HTTP2Stream, body: [UInt8], _ fill: (inout HeaderList) -> Void) {
+    /// Header fields and a body, which ends the stream. Plain HTTP, without trailers. The body is not copied.
+    package func submitResponse(_ stream: HTTP2Stream, body: ByteBuffer, _ fill: (inout HeaderList) -> Void) {
         headers.removeAll()
         fill(&headers)
-        stream.outgoing = body
-        stream.outgoingOffset = 0
+        stream.setOutgoing(.buffer(body), count: body.readableBytes)
         var provider = Self.provider(stream)
         _ = Self.withFields(headers) {
             nghttp2_submit_response(session, stream.id, $0.baseAddress, $0.count, &provider)
@@ -187,6 +184,13 @@ package final class HTTP2Session {
     package var canOpenStreams: Bool {
         nghttp2_session_check_request_allowed(session) != 0
     }
+
+    /// Whether the peer has shut this stream's window, or all but. Else what it does not take waits for its turn on the connection.
+    package func isBlocked(_ stream: HTTP2Stream) -> Bool {
+        nghttp2_session_get_stream_remote_window_size(session, stream.id) < Self.openWindowBytes
+    }
+
+    private static let openWindowBytes: Int32 = 16 * 1024
 
     // MARK: Streams
 

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// One HTTP/2 stream as ``HTTP2Session`` keeps it; servers and clients add what they need in subclasses.
 ///
 /// Touched only on the event loop of its connection.
@@ -14,8 +16,9 @@ open class HTTP2Stream {
     /// Where the session keeps it, for removal without a search.
     var slot = -1
     /// Bytes for DATA frames, taken from `outgoingOffset` on.
-    var outgoing: [UInt8] = []
-    var outgoingOffset = 0
+    private(set) var outgoing = OutgoingBytes.array([])
+    private(set) var outgoingCount = 0
+    private(set) var outgoingOffset = 0
     /// Whether trailers with `grpc-status: 0` follow the last DATA frame, or it ends the stream.
     var endsWithStatusOK = false
 
@@ -23,5 +26,44 @@ open class HTTP2Stream {
         self.id = id
     }
 
-    package var unsentBytes: Int { outgoing.count - outgoingOffset }
+    package var unsentBytes: Int { outgoingCount - outgoingOffset }
+
+    /// Bytes that nghttp2 has taken, as far as the peer's windows let it.
+    package var sentBytes: Int { outgoingOffset }
+
+    func setOutgoing(_ bytes: OutgoingBytes, count: Int) {
+        outgoing = bytes
+        outgoingCount = count
+        outgoingOffset = 0
+    }
+
+    /// Lets go of the bytes, sent or not: the stream is over.
+    package func dropOutgoing() {
+        setOutgoing(.array([]), count: 0)
+    }
+
+    /// Moves up to `count` bytes to `target`.
+    func takeOutgoing(_ target: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int {
+        let count = min(count, unsentBytes)
+        let offset = outgoingOffset
+        switch outgoing {
+        case .array(let bytes):
+            bytes.withUnsafeBufferPointer {
+                if let start = $0.baseAddress { target.update(from: start + offset, count: count) }
+            }
+        case .buffer(let buffer):
+            buffer.withUnsafeReadableBytes {
+                UnsafeMutableRawBufferPointer(start: target, count: count)
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]))
+            }
+        }
+        outgoingOffset += count
+        return count
+    }
+}
+
+/// The bytes of a message as whoever made it has them; many streams may share a buffer.
+enum OutgoingBytes {
+    case array([UInt8])
+    case buffer(ByteBuffer)
 }

@@ -36,10 +36,15 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     /// Something was read, something was written, since the flag was last cleared.
     package var hasRead = false
     package var hasWritten = false
+    /// Handed to the channel since the beginning, in bytes.
+    package private(set) var writtenBytes = 0
     /// Nothing more is written; what is read is thrown away.
     package var isClosing = false
 
     private var out = ByteBuffer()
+    /// Whether buffers have grown since they were last let go.
+    private var isSpareHeld = false
+    private static let spareBytesMin = 4 * 1024
     private var answeredEarly: [HTTP2Stream] = []
     private var isReceiving = false
     private var isSending = false
@@ -127,6 +132,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
         let bytes = unwrapInboundIn(data)
         guard let session else { return }
         hasRead = true
+        if bytes.readableBytes > Self.spareBytesMin { isSpareHeld = true }
         isReceiving = true
         let failure = bytes.withUnsafeReadableBytes { bytes -> HTTP2SessionError? in
             do throws(HTTP2SessionError) {
@@ -190,6 +196,8 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
             }
             if out.readableBytes > 0 {
                 hasWritten = true
+                writtenBytes += out.readableBytes
+                if out.readableBytes > Self.spareBytesMin { isSpareHeld = true }
                 context.writeAndFlush(wrapOutboundOut(out), promise: nil)
             }
             // Writing may have found the connection closed.
@@ -219,6 +227,22 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
             return true
         }
         return hasReset && session.wantsWrite
+    }
+
+    /// Bytes that the channel has and the socket does not take yet.
+    package var bufferedBytes: Int {
+        // An unknown option would be an error of NIO's; without it a connection counts as not writing.
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// Lets go of the memory that the last writes needed, which an idle connection would keep.
+    package func releaseSpareMemory() {
+        guard isSpareHeld else { return }
+        isSpareHeld = false
+        out = ByteBuffer()
+        // The buffer that is read into grows with what comes, and goes with its allocator. An option that a channel does not
+        // know is an error of NIO's, and nothing is lost by it.
+        try? context?.channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
     }
 
     /// Ends the connection without ceremony.

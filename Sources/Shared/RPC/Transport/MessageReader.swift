@@ -24,6 +24,9 @@ struct MessageReader {
     /// The message without its prefix, once complete.
     private(set) var message: [UInt8] = []
 
+    /// Memory that the message so far takes.
+    var heldBytes: Int { message.capacity }
+
     var isComplete: Bool {
         if case .complete = state { true } else { false }
     }
@@ -52,6 +55,7 @@ struct MessageReader {
                 piece = piece.dropFirst(missing)
             case .body(let length):
                 let missing = length - message.count
+                grow(by: min(missing, piece.count), length: length)
                 message.append(contentsOf: piece.prefix(missing))
                 piece = piece.dropFirst(missing)
                 if message.count == length { state = .complete }
@@ -69,6 +73,12 @@ struct MessageReader {
         // A peer that announces 4 MiB and sends nothing costs no memory: the array grows with what comes.
         message.reserveCapacity(min(length, 16 * 1024))
         state = length == 0 ? .complete : .body(length: length)
+    }
+
+    /// Doubles, but never beyond what was announced.
+    private mutating func grow(by count: Int, length: Int) {
+        let needed = message.count + count
+        if needed > message.capacity { message.reserveCapacity(min(length, max(needed, 2 * message.capacity))) }
     }
 
     mutating func take() -> [UInt8] {

@@ -80,6 +80,7 @@ public struct AdminResponder: HTTPResponder {
         case .malformed: Self.text(.badRequest, "not an HTTP request\n")
         case .timeout: Self.text(.requestTimeout, "the request took too long\n")
         case .bodyTooLarge: Self.text(.payloadTooLarge, "the body is too large\n")
+        case .outOfMemory: Self.text(.tooManyRequests, "too much memory is in use; try again\n")
         case .headersTooLarge: Self.text(.requestHeaderFieldsTooLarge, "the header is too large\n")
         }
     }
