@@ -33,6 +33,22 @@ struct ConfigurationTests {
         #expect(configuration.tls == TLSFiles())
     }
 
+    @Test("a memory limit is bytes, with a unit or without, and has a least")
+    func memoryLimit() throws {
+        #expect(try service().memoryLimitBytes == nil)
+        let sizes = [
+            "256Mi": 256 << 20, "1GiB": 1 << 30, "65536Ki": 64 << 20, "268435456": 256 << 20, "64MiB": 64 << 20,
+        ]
+        for (text, bytes) in sizes {
+            #expect(try service([], ["MEMORY_LIMIT": text]).memoryLimitBytes == bytes, "\(text)")
+            #expect(try service(["--memory_limit=\(text)"], ["MEMORY_LIMIT": "1Gi"]).memoryLimitBytes == bytes)
+        }
+        for text in ["", "0", "63Mi", "256M", "256 Mi", "-256Mi", "1e9", "9999999999Gi", "99999999999999999999", "Mi"]
+        where !text.isEmpty {
+            #expect(complaint(["--memory_limit=\(text)"]).contains("--memory_limit: '\(text)'"), "\(text)")
+        }
+    }
+
     @Test("a variable is read, and a flag wins over it")
     func flagWins() throws {
         let environment = [

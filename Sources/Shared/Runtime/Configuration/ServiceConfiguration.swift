@@ -18,6 +18,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Event-loop threads.
     public var threads: Int
     public var tls: TLSFiles
+    /// What the process may use, in bytes; `nil` takes the container's limit, or 256 MiB where there is none.
+    public var memoryLimitBytes: Int?
     /// Whether calls are refused where there are too many.
     public var overloadControl = true
 
@@ -70,6 +72,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
         threads =
             try settings.integer(options.threads, "threads", "THREADS", in: Self.threadsRange)
             ?? min(System.coreCount, Self.threadsRange.upperBound)
+        memoryLimitBytes = try settings.bytes(
+            options.memoryLimit, "memory_limit", "MEMORY_LIMIT", min: MemoryBudget.limitBytesMin)
         overloadControl = try settings.toggle(options.overloadControl, "overload_control", "OVERLOAD_CONTROL") ?? true
         tls = try TLSFiles(
             certificate: settings.text(options.tlsCertificate, "tls_cert", "TLS_CERT")?.text,

@@ -66,6 +66,18 @@ public struct Settings: Sendable {
         return number
     }
 
+    /// A number of bytes, such as `268435456`, `256Mi`, `256MiB` or `1Gi`.
+    func bytes(
+        _ flag: String?, _ name: String, _ variable: String, min: Int
+    ) throws(ConfigurationError) -> Int? {
+        guard let (text, source) = text(flag, name, variable) else { return nil }
+        guard let bytes = Int(bytes: text), bytes >= min else {
+            throw ConfigurationError(
+                "\(source): '\(text)' is not a number of bytes from \(min >> 20)Mi upwards; write 256Mi or 1Gi")
+        }
+        return bytes
+    }
+
     /// A switch: the flag when given, else the variable as true/false, yes/no, on/off or 1/0; false when neither is set.
     public func boolean(
         _ flag: Bool, _ variable: String
@@ -107,6 +119,26 @@ public struct Settings: Sendable {
             throw ConfigurationError("\(source): '\(text)' is none of sampled, all and none")
         }
         return mode
+    }
+}
+
+extension Int {
+    /// `nil` when `text` is not a whole number with an optional unit of `Ki`, `Mi` or `Gi`, with or without a `B`.
+    init?(bytes text: String) {
+        let unit = text.utf8.drop { (0x30...0x39).contains($0) }
+        let digits = text.utf8.dropLast(unit.count)
+        let shift: Int
+        switch String(decoding: unit.prefix(4), as: UTF8.self) {
+        case "", "B": shift = 0
+        case "Ki", "KiB": shift = 10
+        case "Mi", "MiB": shift = 20
+        case "Gi", "GiB": shift = 30
+        default: return nil
+        }
+        guard !digits.isEmpty, let number = Int(String(decoding: digits, as: UTF8.self)) else { return nil }
+        let (bytes, isTooLarge) = number.multipliedReportingOverflow(by: 1 << shift)
+        guard !isTooLarge else { return nil }
+        self = bytes
     }
 }
 

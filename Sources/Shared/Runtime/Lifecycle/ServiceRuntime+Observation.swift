@@ -13,6 +13,7 @@ extension ServiceRuntime {
     func registerOwnMetrics() {
         BuildInfo.register(in: metrics, service: name, settings: settings)
         callLog?.register(in: metrics)
+        MemoryMetrics.register(memory, in: metrics)
         let readiness = readiness
         metrics.gauge("shippy_ready", "1 while the program can serve, as /readyz says it.") {
             readiness.report().isReady ? 1 : 0

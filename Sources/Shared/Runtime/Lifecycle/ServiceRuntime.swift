@@ -31,6 +31,8 @@ public final class ServiceRuntime: Sendable {
     /// Whether calls are counted and traced: not with `OTEL_SDK_DISABLED=true`.
     public let isTelemetryEnabled: Bool
     public let readiness = Readiness()
+    /// What all connections of the program may hold.
+    public let memory: MemoryBudget
     /// Gives calls their place in a trace; records those that are sampled, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
     public let tracer: SpanTracer
     /// `nil` where no spans are recorded.
@@ -62,6 +64,8 @@ public final class ServiceRuntime: Sendable {
         self.callLog = callLog
         self.logLevels = logLevels
         self.metrics = metrics
+        memory = MemoryBudget(
+            limitBytes: configuration.memoryLimitBytes ?? MemoryLimit.ofContainer() ?? MemoryBudget.limitBytesDefault)
         rpcMetrics = RPCMetrics(registry: metrics, isEnabled: isTelemetryEnabled)
         clientMetrics = RPCMetrics(registry: metrics, side: .client, isEnabled: isTelemetryEnabled)
         let traces = try TraceSettings(name: name, settings, isDisabled: !isTelemetryEnabled)
@@ -85,6 +89,7 @@ public final class ServiceRuntime: Sendable {
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
         if !self.configuration.overloadControl { serverConfiguration.callsMax = .max }
         serverConfiguration.tracer = tracer
+        serverConfiguration.memory = memory
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
         let server = RPCServer(
@@ -107,6 +112,7 @@ public final class ServiceRuntime: Sendable {
         _ responder: any HTTPResponder, configure: (inout HTTPServer.Configuration) -> Void = { _ in }
     ) -> HTTPServer {
         var serverConfiguration = HTTPServer.Configuration(address: configuration.address, tls: serverTLS)
+        serverConfiguration.memory = memory
         configure(&serverConfiguration)
         let server = HTTPServer(
             configuration: serverConfiguration, group: group, responder: responder, logger: logger)
@@ -123,8 +129,10 @@ public final class ServiceRuntime: Sendable {
     public func client(of service: String) throws(ConfigurationError) -> RPCClient {
         let target = try ServiceAddress.resolve(service, environment: settings.environment)
         let clientMetrics = clientMetrics
+        var clientConfiguration = RPCClient.Configuration(target: target, tls: clientTLS)
+        clientConfiguration.memory = memory
         let client = RPCClient(
-            configuration: RPCClient.Configuration(target: target, tls: clientTLS), group: group, logger: logger,
+            configuration: clientConfiguration, group: group, logger: logger,
             recorder: { service, method in clientMetrics.recorder(service: service, method: method) })
         metrics.gauge(
             "rpc_client_connections", "Connections open to another service.", labels: target.labels

@@ -17,7 +17,7 @@ enum ProcessMetrics {
         registry.gauge("process_resident_memory_bytes", "Memory that is resident.") { residentBytes() ?? .nan }
         registry.gauge("process_virtual_memory_bytes", "Memory that is mapped.") { virtualBytes() ?? .nan }
         registry.gauge("process_threads", "Threads.") { threads() ?? .nan }
-        let limit = memoryLimitBytes()
+        let limit = MemoryLimit.ofContainer().map(Double.init) ?? .infinity
         registry.gauge("process_memory_limit_bytes", "Memory that the container may use; +Inf without a limit.") {
             limit
         }
@@ -44,16 +44,6 @@ enum ProcessMetrics {
         let fields = text.split(separator: " ")
         guard fields.indices.contains(field), let pages = Double(fields[field]) else { return nil }
         return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
-    }
-
-    /// The container's limit, as cgroups version 2 or 1 show it to those inside.
-    static func memoryLimitBytes() -> Double {
-        for path in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
-            guard let text = text(path), let limit = Double(text.prefix { $0.isNumber }) else { continue }
-            // Version 1 writes a number that no machine has for no limit.
-            return limit < 0x1p60 ? limit : .infinity
-        }
-        return .infinity
     }
 
     /// The entries of `/proc/self/task`.

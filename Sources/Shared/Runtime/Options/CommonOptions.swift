@@ -57,6 +57,15 @@ public struct CommonOptions: ParsableArguments, Sendable {
     public var tlsAuthorities: String?
 
     @Option(
+        name: .customLong("memory_limit"),
+        help: ArgumentHelp(
+            """
+            What the process may use; bounds what it holds for its callers. [MEMORY_LIMIT] (default: the container's limit, \
+            else 256Mi)
+            """, valueName: "bytes"))
+    public var memoryLimit: String?
+
+    @Option(
         name: .customLong("overload_control"),
         help: ArgumentHelp(
             "on, or off: no call is refused, however many there are. [OVERLOAD_CONTROL] (default: on)",

@@ -1,0 +1,66 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The memory that the process may use, as its container says it (cgroups(7)).
+enum MemoryLimit {
+    private static let fileBytesMax = 4 * 1024
+
+    /// In bytes; `nil` where there is no limit. The least of the process's own control group and those around it counts.
+    static func ofContainer(root: String = "/sys/fs/cgroup", groups: String = "/proc/self/cgroup") -> Int? {
+        var least: Int?
+        for line in (text(groups) ?? "").split(separator: "\n") {
+            // number:controllers:path
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { continue }
+            if parts[0] == "0", parts[1].isEmpty {
+                least = min(least, walk(root, parts[2], "memory.max"))
+            } else if parts[1].split(separator: ",").contains("memory") {
+                least = min(least, walk("\(root)/memory", parts[2], "memory.limit_in_bytes"))
+            }
+        }
+        // Inside a container the path may be one of the host's, which is not to be seen here; its own group is the root then.
+        return min(
+            least,
+            min(
+                limit("\(root)/memory.max"), limit("\(root)/memory/memory.limit_in_bytes")))
+    }
+
+    private static func walk(_ root: String, _ path: Substring, _ name: String) -> Int? {
+        var least: Int?
+        var parts = path.split(separator: "/")
+        while true {
+            let folder = parts.isEmpty ? root : "\(root)/\(parts.joined(separator: "/"))"
+            least = min(least, limit("\(folder)/\(name)"))
+            if parts.popLast() == nil { return least }
+        }
+    }
+
+    private static func min(_ left: Int?, _ right: Int?) -> Int? {
+        guard let left, let right else { return left ?? right }
+        return Swift.min(left, right)
+    }
+
+    /// `nil` for a file that is not there, for `max`, and for the number that version 1 has for no limit.
+    private static func limit(_ path: String) -> Int? {
+        guard let text = text(path), let bytes = Int(text.prefix { $0.isNumber }), bytes > 0, bytes < 1 << 60 else {
+            return nil
+        }
+        return bytes
+    }
+
+    /// The beginning of a file.
+    private static func text(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: fileBytesMax)
+        let count = read(descriptor, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(decoding: buffer.prefix(count), as: UTF8.self)
+    }
+}
