@@ -49,6 +49,7 @@ struct APIGateway: ServiceProgram {
                 name: $0, address: try ServiceAddress.resolve($0, environment: environment), tls: runtime.clientTLS)
         }
         configuration.http.tls = runtime.serverTLS
+        configuration.http.memory = runtime.memory
         configuration.tracer = runtime.tracer
         configuration.namespace = settings.namespace
         configuration.timeout = settings.upstreamTimeout

@@ -36,7 +36,7 @@ final class Gateway: Sendable {
         var clients: [String: RPCClient] = [:]
         for upstream in configuration.upstreams {
             clients[upstream.name] = RPCClient(
-                configuration: .init(target: upstream.address, tls: upstream.tls), group: group, logger: logger)
+                configuration: configuration.client(of: upstream), group: group, logger: logger)
         }
         let checks = configuration.upstreams.compactMap { upstream in
             upstream.isRequired
@@ -64,6 +64,7 @@ final class Gateway: Sendable {
                 files: files,
                 observer: observer,
                 trace: GatewayTrace(configuration),
+                memory: CallMemory(configuration.http.memory),
                 logger: logger),
             logger: logger)
     }

@@ -50,6 +50,13 @@ struct GatewayConfiguration: Sendable {
         self.http = HTTPServer.Configuration(address: address)
         self.upstreams = upstreams
     }
+
+    /// A client takes its memory from the same budget as the server.
+    func client(of upstream: Upstream) -> RPCClient.Configuration {
+        var client = RPCClient.Configuration(target: upstream.address, tls: upstream.tls)
+        client.memory = http.memory
+        return client
+    }
 }
 
 extension GatewayConfiguration.Upstream {

@@ -22,6 +22,7 @@ final class GatewayResponder: HTTPResponder {
     private let servicesPage: ByteBuffer
     private let ids = RequestIDs()
     private let trace: GatewayTrace
+    private let memory: CallMemory
     private let pauses: RefusalPauses
     private let observer: GatewayObserver
     private let logger: Logger
@@ -29,8 +30,9 @@ final class GatewayResponder: HTTPResponder {
     init(
         namespace: String, timeout: Duration, table: RouteTable, shedder: LoadShedder?, limiter: RateLimiter?,
         pauses: RefusalPauses, readiness: Readiness, files: StaticFiles?, observer: GatewayObserver,
-        trace: GatewayTrace, logger: Logger
+        trace: GatewayTrace, memory: CallMemory, logger: Logger
     ) {
+        self.memory = memory
         self.shedder = shedder
         self.limiter = limiter
         self.pauses = pauses
@@ -212,10 +214,12 @@ final class GatewayResponder: HTTPResponder {
         _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders, _ deadline: Deadline
     ) async -> Result {
         do {
-            let body = try await entry.route.invoke(json, root, passed.metadata, deadline, entry.client)
-            return Result(response: Self.json(body), statusCode: .ok)
+            let answer = try await entry.route.invoke(json, root, passed.metadata, deadline, entry.client, memory)
+            var response = Self.json(answer.body)
+            response.memory = answer.memory
+            return Result(response: response, statusCode: .ok)
         } catch let error as GatewayError {
-            return Result(error: error, statusCode: .invalidArgument)
+            return Result(error: error, statusCode: error.code == 429 ? .resourceExhausted : .invalidArgument)
         } catch {
             let status = Status(error)
             if GatewayError.httpCode(status.code) == 500 {

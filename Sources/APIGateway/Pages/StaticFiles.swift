@@ -105,7 +105,9 @@ extension StaticFiles.File {
             return HTTPResponse(status: .notModified, headers: headers)
         }
         headers.add(name: "content-type", value: contentType)
-        return HTTPResponse(status: .ok, headers: headers, body: body)
+        var response = HTTPResponse(status: .ok, headers: headers, body: body)
+        response.isBodyShared = true
+        return response
     }
 
     /// Whether a list of entity tags has this file's: the comparison is weak, so that `W/` before a tag is left out of it

@@ -18,7 +18,8 @@ struct GatewayRoute: Sendable {
     ///
     /// Throws ``GatewayError`` for a request that does not fit the message, and ``Status`` from the call. The text is
     /// the path of the request in error messages.
-    let invoke: @Sendable (JSONBytes?, _ root: String, Metadata, Deadline, RPCClient) async throws -> ByteBuffer
+    let invoke:
+        @Sendable (JSONBytes?, _ root: String, Metadata, Deadline, RPCClient, CallMemory) async throws -> GatewayAnswer
 
     /// - Parameter interface: another name that the method is offered under.
     init<Request: DescribedMessage, Response: DescribedMessage>(
@@ -30,11 +31,20 @@ struct GatewayRoute: Sendable {
         self.fullName = "\(method.service)/\(method.name)"
         self.request = Request.messageDescription
         self.response = Response.messageDescription
-        self.invoke = { json, root, metadata, deadline, client in
+        self.invoke = { json, root, metadata, deadline, client, memory in
+            let held = try memory.request(json)
+            defer { withExtendedLifetime(held) {} }
             let request = try Self.decode(json, as: Request.self, root: root)
-            let response = try await client.call(method, request, metadata: metadata, deadline: deadline)
+            var taken: MemoryReservation?
+            let response = try await client.call(method, request, metadata: metadata, deadline: deadline) {
+                bytes throws(Status) in
+                guard bytes.count >= AnswerSize.bytesMin else { return }
+                let size = bytes.withUnsafeBytes { AnswerSize.jsonBytes($0, as: Response.messageDescription) }
+                taken = try memory.answer(jsonBytes: size)
+            }
             let answer: JSONBytes = try response.jsonUTF8Bytes(options: Self.encodingOptions)
-            return answer.buffer
+            taken?.shrink(to: answer.count)
+            return GatewayAnswer(body: answer.buffer, memory: taken)
         }
     }
 

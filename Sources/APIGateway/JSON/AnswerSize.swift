@@ -1,0 +1,83 @@
+import Contracts
+
+/// How long a message is as JSON, worked out from its wire bytes before it is encoded: a control character is one byte there
+/// and six here.
+enum AnswerSize {
+    /// Shorter answers are not worked out, in bytes: they are at most some tens of KiB as JSON.
+    static let bytesMin = 4 * 1024
+    /// Quotes, colon and comma around a member, in bytes.
+    private static let memberBytes = 4
+    /// The longest number that is no text, such as an int32, in bytes.
+    private static let numberBytes = 11
+
+    /// An upper bound for what the encoder writes, in bytes. Bytes that are no such message end the walk: they won't be encoded.
+    static func jsonBytes(_ bytes: UnsafeRawBufferPointer, as message: MessageDescription) -> Int {
+        var walk = Walk(bytes: bytes)
+        return walk.message(message, end: bytes.count)
+    }
+
+    private struct Walk {
+        let bytes: UnsafeRawBufferPointer
+        var at = 0
+
+        /// Recursive, as deep as the descriptions are nested.
+        mutating func message(_ description: MessageDescription, end: Int) -> Int {
+            var size = 2
+            while at < end {
+                guard let tag = varint(end) else { break }
+                let index = Int(truncatingIfNeeded: tag >> 3) - 1
+                let field = description.fields.indices.contains(index) ? description.fields[index] : nil
+                if let field { size += field.name.utf8.count + AnswerSize.memberBytes + AnswerSize.numberBytes }
+                switch tag & 7 {
+                case 0: if varint(end) == nil { at = end }
+                case 1: at += 8
+                case 5: at += 4
+                case 2:
+                    guard let length = varint(end), length <= UInt64(max(0, end - at)) else {
+                        at = end
+                        break
+                    }
+                    let next = at + Int(length)
+                    switch field?.kind {
+                    case .message(let inner)?: size += message(inner, end: next)
+                    case nil: break
+                    default: size += AnswerSize.escapedBytes(bytes[at..<next])
+                    }
+                    at = next
+                default: at = end
+                }
+            }
+            at = end
+            return size
+        }
+
+        private mutating func varint(_ end: Int) -> UInt64? {
+            var value: UInt64 = 0
+            var shift: UInt64 = 0
+            while at < end, shift < 64 {
+                let byte = bytes[at]
+                at += 1
+                value |= UInt64(byte & 0x7f) << shift
+                if byte < 0x80 { return value }
+                shift += 7
+            }
+            return nil
+        }
+    }
+
+    /// Of a text between its quotes. Two bytes of U+0080 to U+009F become six, too.
+    private static func escapedBytes(_ text: Slice<UnsafeRawBufferPointer>) -> Int {
+        var size = 0
+        var before: UInt8 = 0
+        for byte in text {
+            switch byte {
+            case 0..<0x20, 0x7f: size += 6
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): size += 2
+            case 0x80..<0xa0 where before == 0xc2: size += 5
+            default: size += 1
+            }
+            before = byte
+        }
+        return size
+    }
+}

@@ -1,0 +1,66 @@
+import Contracts
+import SwiftProtobuf
+import Testing
+
+@testable import APIGateway
+
+@Suite("How long an answer is as JSON")
+struct AnswerSizeTests {
+    private static var options: JSONEncodingOptions {
+        var options = JSONEncodingOptions()
+        options.preserveProtoFieldNames = true
+        return options
+    }
+
+    /// The size that is worked out from the wire, and the one that the encoder's text has.
+    private func sizes<M: DescribedMessage>(_ message: M) throws -> (estimate: Int, exact: Int) {
+        let bytes: [UInt8] = try message.serializedBytes()
+        let text: [UInt8] = try message.jsonUTF8Bytes(options: Self.options)
+        return (bytes.withUnsafeBytes { AnswerSize.jsonBytes($0, as: M.messageDescription) }, text.count)
+    }
+
+    @Test(
+        "is never more than was worked out, and not much less, whatever is in it",
+        arguments: [
+            "", "plain", "\u{1}\u{2}", "\"\\/\n\t", "船", "\u{7f}", "\u{85}\u{9f}é", "👩‍👩‍👧", "a\u{301}\u{323}", "\u{2028}",
+        ])
+    func bound(text: String) throws {
+        let text = String(repeating: text, count: 40)
+        var response = Consignment_Response()
+        response.created = true
+        response.nextPageToken = text
+        for count in [0, 1, 10, 300] {
+            response.consignments = (0..<count).map { number in
+                .with {
+                    $0.id = text
+                    $0.weight = [0, 1, -1, .max, .min][number % 5]
+                    $0.description_p = text
+                    $0.containers = Array(repeating: .with { $0.origin = text }, count: number % 4)
+                }
+            }
+            let sizes = try sizes(response)
+            #expect(sizes.estimate >= sizes.exact)
+            #expect(sizes.estimate <= 3 * sizes.exact + 100)
+        }
+    }
+
+    @Test("a page of control characters is six times its bytes")
+    func controlCharacters() throws {
+        let text = String(repeating: "\u{1}", count: 100_000)
+        let sizes = try sizes(Consignment_Response.with { $0.consignment.description_p = text })
+        #expect(sizes.exact > 600_000)
+        #expect(sizes.estimate >= sizes.exact && sizes.estimate < sizes.exact + 1_000)
+    }
+
+    @Test("bytes that are no message do no harm")
+    func garbage() {
+        for seed in 0..<200 {
+            let bytes = (0..<300).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761 &+ seed &* 40_503) >> 9) }
+            for length in [0, 1, 2, 3, 7, 300] {
+                _ = bytes.prefix(length).withUnsafeBytes {
+                    AnswerSize.jsonBytes($0, as: Consignment_Response.messageDescription)
+                }
+            }
+        }
+    }
+}
