@@ -47,6 +47,39 @@ import Testing
         }
     }
 
+    /// Methods whose requests are taken for other messages: `text` is no UTF-8 where a text is expected.
+    private static func undecodable(_ method: String) -> Method<Vessel_Response, Consignment_Response> {
+        Method(service: "consignment.ConsignmentService", name: method)
+    }
+
+    private static let text: Vessel_Response = .with { $0.vessels = [.with { $0.capacity = 255 }] }
+
+    @Test("a request is decoded only for those with a good token: others hear UNAUTHENTICATED whatever they sent")
+    func decodedLast() async throws {
+        try await ConsignmentFixture.run { fixture in
+            var large = Self.text
+            large.vessels += Array(repeating: .init(), count: 2_000_000)
+            for (token, expected) in [(nil, .unauthenticated), ("forged", .unauthenticated), ("good", .internal)]
+                as [(String?, Status.Code)]
+            {
+                let metadata: Metadata =
+                    token.map { ["token": $0 == "good" ? Upstreams.token("user001") : $0] } ?? [:]
+                for method in ["Create", "Get"] {
+                    for request in [Self.text, large] {
+                        let refused = await status {
+                            try await fixture.client.call(
+                                Self.undecodable(method), request, metadata: metadata, deadline: .after(.seconds(20)))
+                        }
+                        let isLarge = request.vessels.count > 1
+                        #expect(
+                            refused.code == (token == "good" && isLarge ? .resourceExhausted : expected),
+                            "\(method) with \(token ?? "no") token: \(refused)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("whoever is refused does not wait for the vessel service, whose call is cancelled")
     func refusedEarly() async throws {
         try await ConsignmentFixture.run { fixture in

@@ -1,6 +1,7 @@
 import Contracts
 import Idempotency
 import RPC
+import SwiftProtobuf
 
 /// The rules of `user.UserService`.
 struct UserHandlers: Sendable {
@@ -37,7 +38,6 @@ struct UserHandlers: Sendable {
     }
 
     func get(_ request: User_User, _ context: RequestContext) async throws -> User_Response {
-        try await checkCaller(context)
         try UserRules.checkNoNUL(request)
         guard !request.id.isEmpty else { throw UserError.invalid("id must not be empty") }
         guard request.id.utf8.count <= UserRules.idByteCountMax,
@@ -50,7 +50,6 @@ struct UserHandlers: Sendable {
 
     /// A page size above the maximum is taken for the maximum: the caller goes on with the next page as always.
     func getAll(_ request: User_Request, _ context: RequestContext) async throws -> User_Response {
-        try await checkCaller(context)
         guard request.pageSize >= 0 else { throw UserError.invalid("page_size must not be negative") }
         let size = request.pageSize == 0 ? Self.pageSizeStandard : min(Int(request.pageSize), Self.pageSizeMax)
         let after = request.pageToken.isEmpty ? nil : try PageToken.position(request.pageToken)
@@ -71,6 +70,17 @@ struct UserHandlers: Sendable {
         try await tokens.check(context.metadata.bearerToken ?? "")
     }
 
+    /// A method for callers with a good token; the requests of others are not even decoded.
+    private func authenticated<Request: Message, Response: Message>(
+        _ method: Method<Request, Response>, as service: String?,
+        handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
+    ) -> RPCRoute {
+        RPCRoute(encoded: method, as: service) { request, context in
+            try await checkCaller(context)
+            return try await handler(request.decode(), context)
+        }
+    }
+
     /// A user as callers see it: without password, hash or token.
     static func shown(_ user: StoredUser) -> User_User {
         var shown = User_User()
@@ -88,8 +98,8 @@ extension UserHandlers {
         [nil, UserMethods.alias].flatMap { service in
             [
                 RPCRoute(UserMethods.create, as: service, handler: create),
-                RPCRoute(UserMethods.get, as: service, handler: get),
-                RPCRoute(UserMethods.getAll, as: service, handler: getAll),
+                authenticated(UserMethods.get, as: service, handler: get),
+                authenticated(UserMethods.getAll, as: service, handler: getAll),
                 RPCRoute(UserMethods.auth, as: service, handler: auth),
                 RPCRoute(UserMethods.validateToken, as: service, handler: validateToken),
             ]

@@ -2,18 +2,22 @@ import RPC
 import SwiftProtobuf
 
 extension RPCRoute {
-    /// A method whose handler runs only for callers with a good token.
+    /// A method whose handler runs only for callers with a good token, and whose requests are decoded only for them.
     public init<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
         callers: Authenticator,
         handler: @escaping @Sendable (Request, Caller, RequestContext) async throws -> Response
     ) {
-        self.init(method) { request, context in
-            try await handler(request, try await callers.caller(of: context), context)
+        self.init(encoded: method) { request, context in
+            let caller = try await callers.caller(of: context)
+            return try await handler(request.decode(), caller, context)
         }
     }
 
     /// A method that asks somebody else while the token is checked, and saves the wait for one of the two.
+    ///
+    /// For that a small request is decoded before the token is known to be good; a larger one waits. Either way whoever has
+    /// no good token hears of that, and not of what is wrong with the request.
     ///
     /// - Parameters:
     ///   - beside: must change nothing, as it also runs for callers who are then refused; not for those without a token.
@@ -25,8 +29,13 @@ extension RPCRoute {
         handler:
             @escaping @Sendable (Request, Result<Found, any Error>, Caller, RequestContext) async throws -> Response
     ) {
-        self.init(method) { request, context in
+        self.init(encoded: method) { encoded, context in
             try callers.requireToken(context)
+            guard encoded.byteCount <= decodedBesideBytesMax, let request = try? encoded.decode() else {
+                let caller = try await callers.caller(of: context)
+                let request = try encoded.decode()
+                return try await handler(request, Self.outcome { try await beside(request, context) }, caller, context)
+            }
             async let finding = Self.outcome { try await beside(request, context) }
             // Whoever is refused waits for nothing else: leaving cancels what runs beside.
             let caller = try await callers.caller(of: context)
@@ -38,3 +47,6 @@ extension RPCRoute {
         do { return .success(try await body()) } catch { return .failure(error) }
     }
 }
+
+/// Requests up to this size are decoded while their token is being checked, in bytes.
+private let decodedBesideBytesMax = 4 * 1024
