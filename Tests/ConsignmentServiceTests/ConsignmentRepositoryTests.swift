@@ -96,6 +96,18 @@ import Testing
         }
     }
 
+    @Test("a page of many containers ends early, however small they are", arguments: StoreKind.allCases)
+    func manyContainers(kind: StoreKind) async throws {
+        try await withConsignments(kind) { consignments in
+            var empty = consignment(containers: 0)
+            empty.containers = Array(repeating: .init(), count: 1_000)
+            for _ in 0..<5 { _ = try await create(consignments.repository, empty) }
+            let page = try await page(consignments.repository, limit: 10, bytesMax: 1 << 20)
+            #expect(page.consignments.count == 3)
+            #expect(page.hasMore)
+        }
+    }
+
     @Test(
         "a key stores once, whoever comes first, and another request under it is ABORTED", arguments: StoreKind.allCases
     )

@@ -8,8 +8,8 @@ enum ConsignmentRules {
     static let containerTextLengthMax = 200
     static let pageSizeDefault = 100
     static let pageSizeMax = 1_000
-    /// A page of large consignments ends early: the answer is one message, and messages are bounded at 4 MiB.
-    static let pageBytesMax = 2 * 1024 * 1024
+    /// A page of large consignments ends early: the answer is one message of at most 4 MiB, and up to six times that as JSON.
+    static let pageBytesMax = 1024 * 1024
 
     /// `id` and `vessel_id` are not looked at: the service gives both, and callers of old send a vessel along.
     static func check(_ consignment: Consignment_Consignment) throws(ConsignmentError) {

@@ -36,7 +36,13 @@ struct ConsignmentPage: Sendable, Equatable {
     /// Whether there are more behind the last.
     var hasMore = false
 
+    /// Elements that a page may have: somewhat fewer than any message may (``MessageLimits/elementsMax``).
+    static let elementsMax = 18_000
+    private static let elementsPerConsignment = 8
+    private static let elementsPerContainer = 5
+
     private var byteCount = 0
+    private var elementCount = 0
 
     init() {}
 
@@ -45,12 +51,16 @@ struct ConsignmentPage: Sendable, Equatable {
     /// - Parameter bytes: its size.
     /// - Returns: whether there is room for another.
     mutating func take(_ consignment: Consignment_Consignment, bytes: Int, limit: Int, bytesMax: Int) -> Bool {
-        guard consignments.count < limit, consignments.isEmpty || byteCount + bytes <= bytesMax else {
+        // Empty containers are next to nothing as bytes and a hundred times that as objects.
+        let elements = Self.elementsPerConsignment + Self.elementsPerContainer * consignment.containers.count
+        let fits = byteCount + bytes <= bytesMax && elementCount + elements <= Self.elementsMax
+        guard consignments.count < limit, consignments.isEmpty || fits else {
             hasMore = true
             return false
         }
         consignments.append(consignment)
         byteCount += bytes
+        elementCount += elements
         return true
     }
 
