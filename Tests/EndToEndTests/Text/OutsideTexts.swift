@@ -55,26 +55,28 @@ struct TextScale {
     /// A text may cost so many times what a plain one of its length does.
     private static let factor = 5
     /// And so much more, for all that the programs do beside.
-    private static let floor: Duration = .milliseconds(60)
+    private static let floor: Duration = .milliseconds(50)
     /// Measured again where it was too much: others use the machine too.
     private static let tries = 3
-    /// The first kind is sent as long as may be, the others this part of it: the square of it shows all the same, and the
-    /// tests take half the time.
+    /// The first kind is sent as long or as often as may be, the others this part of it: the square of their length shows
+    /// all the same, and the tests take half the time.
     private static let part = 4
 
     /// What is wrong with a place; empty when nothing is.
     func problems(of place: TextPlace) async throws -> [String] {
-        var problems = try await problems(of: place, .marks, bytes: place.bytes)
+        var problems = try await problems(of: place, .marks)
+        var place = place
+        if place.times > 1 { place.times /= Self.part } else { place.bytes /= Self.part }
         // One is enough to know, and the others would take as long.
         for kind in [OutsideTexts.virama, .emoji] where problems.isEmpty {
-            problems = try await self.problems(of: place, kind, bytes: place.bytes / Self.part)
+            problems = try await self.problems(of: place, kind)
         }
         return problems
     }
 
-    private func problems(of place: TextPlace, _ kind: OutsideTexts, bytes: Int) async throws -> [String] {
+    private func problems(of place: TextPlace, _ kind: OutsideTexts) async throws -> [String] {
         var problems: [String] = []
-        let (plainText, text) = (OutsideTexts.plain(bytes), kind.text(bytes))
+        let (plainText, text) = (OutsideTexts.plain(place.bytes), kind.text(place.bytes))
         var plain = try await cost(place, plainText, &problems)
         var cost = try await cost(place, text, &problems)
         for _ in 1..<Self.tries where cost > plain * Self.factor + Self.floor {
@@ -83,7 +85,7 @@ struct TextScale {
         }
         if cost > plain * Self.factor + Self.floor {
             problems.append(
-                "\(place.name): \(place.times) times \(bytes) bytes of \(kind) took \(cost), plain ones \(plain)")
+                "\(place.name): \(place.times) times \(place.bytes) bytes of \(kind) took \(cost), plain ones \(plain)")
         }
         return problems
     }

@@ -8,13 +8,13 @@ import TestSupport
 enum Places {
     /// Of a body: the limit less what is around the text.
     private static let bodyBytes = 1024 * 1024 - 1024
-    /// Of a field that goes on to a service, over HTTP and gRPC: half a body and an eighth of a message. All of it would take
-    /// minutes where the programs are built for tests; the square of this is hours.
-    private static let fieldBytes = 512 * 1024
+    /// Of a field that goes on to a service, over HTTP and gRPC: a quarter of a body. All of it would take minutes where the
+    /// programs are built for tests, and the square of this shows as well.
+    private static let fieldBytes = 256 * 1024
     /// Of a header: the limit of 16 KiB less the other headers.
     private static let headerBytes = 15_000
     /// How often headers are sent: about as many bytes as a body has would take long.
-    private static let headerTimes = 12
+    private static let headerTimes = 8
 
     // MARK: HTTP
 
