@@ -23,15 +23,12 @@ enum WirePeer {
             let peer = try RawPeer(port: port)
             // A server that refuses early may close before all is sent.
             peer.send(bytes)
-            peer.finish()
             var answer: [UInt8] = []
             while !answer.contains(UInt8(ascii: "\n")) {
                 guard let more = peer.receive(patience: patience), !more.isEmpty else { return nil }
                 answer += more
             }
-            let line = String(decoding: answer.prefix { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
-            _ = peer.waitForEnd(patience: patience)
-            return line
+            return String(decoding: answer.prefix { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
         }
     }
 
