@@ -17,6 +17,22 @@ import Testing
         }
     }
 
+    @Test("texts hold a NUL as any other character, in every store", arguments: StoreKind.allCases)
+    func zeroBytes(kind: StoreKind) async throws {
+        try await withVessels(kind) { vessels async throws in
+            var stored = vessel("a\0b", name: "\0name")
+            stored.ownerID = "\0"
+            #expect(try await vessels.repository.create(stored, claim: nil, deadline: .never) == stored)
+            await #expect(throws: VesselError.idTaken("a\0b")) {
+                try await vessels.repository.create(stored, claim: nil, deadline: .never)
+            }
+            let other = vessel("a\0c", capacity: 5)
+            #expect(try await vessels.repository.create(other, claim: nil, deadline: .never) == other)
+            #expect(try await vessels.repository.tightestFit(capacity: 6, weight: 1, deadline: .never) == stored)
+            #expect(try await vessels.repository.tightestFit(capacity: 1, weight: 1, deadline: .never) == other)
+        }
+    }
+
     @Test("a vessel without an id gets one of its own", arguments: StoreKind.allCases)
     func makesIDs(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in

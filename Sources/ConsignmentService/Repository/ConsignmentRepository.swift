@@ -48,7 +48,7 @@ struct ConsignmentPage: Sendable, Equatable {
 
     /// Takes the next one in order.
     ///
-    /// - Parameter bytes: its size.
+    /// - Parameter bytes: its size as it is stored.
     /// - Returns: whether there is room for another.
     mutating func take(_ consignment: Consignment_Consignment, bytes: Int, limit: Int, bytesMax: Int) -> Bool {
         // Empty containers are next to nothing as bytes and a hundred times that as objects.
@@ -58,10 +58,29 @@ struct ConsignmentPage: Sendable, Equatable {
             hasMore = true
             return false
         }
-        consignments.append(consignment)
+        let isLarge = bytes > ConsignmentRules.recordBytesMax || elements > Self.elementsMax
+        consignments.append(isLarge ? Self.listable(consignment) : consignment)
         byteCount += bytes
         elementCount += elements
         return true
+    }
+
+    /// The consignment, or what of it an answer can hold: one that another program stored must not block the way to all those
+    /// behind it.
+    private static func listable(_ consignment: Consignment_Consignment) -> Consignment_Consignment {
+        // What is stored may hold more than the message does, such as fields that we don't know.
+        let isListable = consignment.containers.count <= ConsignmentRules.containersMax
+        if isListable, let bytes: [UInt8] = try? consignment.serializedBytes(),
+            bytes.count <= ConsignmentRules.recordBytesMax
+        {
+            return consignment
+        }
+        var outline = Consignment_Consignment()
+        outline.id = consignment.id
+        outline.weight = consignment.weight
+        outline.vesselID =
+            consignment.vesselID.utf8.count <= ConsignmentRules.descriptionLengthMax ? consignment.vesselID : ""
+        return outline
     }
 
     static func == (left: Self, right: Self) -> Bool {

@@ -214,7 +214,7 @@ extension MongoCollection {
             guard let found else { throw Status(.unavailable, "a call with the same key has just been refused") }
             try claim.checkRepeat(of: found.fingerprint)
             return ClaimRecord(
-                vessel: try Vessel_Vessel(serializedBytes: found.vessel), attempt: found.attempt, isRepeat: true)
+                vessel: try Vessel_Vessel(knownFieldsOf: found.vessel), attempt: found.attempt, isRepeat: true)
         }
     }
 }

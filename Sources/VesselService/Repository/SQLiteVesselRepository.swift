@@ -45,7 +45,7 @@ struct SQLiteVesselRepository: VesselRepository {
     func create(_ vessel: Vessel_Vessel, claim: IdempotencyClaim?, deadline: Deadline) async throws -> Vessel_Vessel {
         try await store.write(deadline: deadline) { connection in
             if let claim, let first = try Self.keys.answer(to: claim, connection) {
-                return try Vessel_Vessel(serializedBytes: first)
+                return try Vessel_Vessel(knownFieldsOf: first)
             }
             var vessel = vessel
             if vessel.id.isEmpty { vessel.id = Identifier.random() }

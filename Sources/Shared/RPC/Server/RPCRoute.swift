@@ -57,7 +57,7 @@ public struct RPCRoute: Sendable {
 
     fileprivate static func decode<Request: Message>(_ bytes: [UInt8]) throws(Status) -> Request {
         do {
-            return try Request(serializedBytes: bytes)
+            return try Request(knownFieldsOf: bytes)
         } catch {
             throw Status(.internal, "the request is not a valid \(Request.protoMessageName)")
         }
