@@ -32,14 +32,15 @@ struct TokensTests {
 
     /// Signs whatever it is told to, by HS256 unless told otherwise.
     private func forge(
-        _ claims: JSON, secret: String = secret, header: JWTHeader = JWTHeader(), digest: DigestAlgorithm = .sha256
+        _ claims: ForgedClaims, secret: String = secret, header: JWTHeader = JWTHeader(),
+        digest: DigestAlgorithm = .sha256
     ) async throws -> String {
         let keys = await JWTKeyCollection().add(hmac: HMACKey(from: secret), digestAlgorithm: digest)
         return try await keys.sign(claims, header: header)
     }
 
-    private func claims(_ changes: (inout JSON) -> Void = { _ in }) -> JSON {
-        var claims = JSON(
+    private func claims(_ changes: (inout ForgedClaims) -> Void = { _ in }) -> ForgedClaims {
+        var claims = ForgedClaims(
             fields: [
                 "iss": .text("shippy.user"), "sub": .text("u1"), "iat": .number(Self.now),
                 "exp": .number(Self.now + 60),
@@ -137,7 +138,7 @@ struct TokensTests {
     @Test("claims that are missing, expired, of another issuer or of another type are refused")
     func wrongClaims() async throws {
         let tokens = await tokens()
-        let wrong: [(inout JSON) -> Void] = [
+        let wrong: [(inout ForgedClaims) -> Void] = [
             { $0.fields["exp"] = nil }, { $0.fields["exp"] = .number(Self.now) },
             { $0.fields["exp"] = .number(Self.now - 1) },
             { $0.fields["exp"] = .number(.min) }, { $0.fields["exp"] = .text("\(Self.now + 60)") },
@@ -222,32 +223,4 @@ struct TokensTests {
         let kept = names.count { known.contains($0, nowSeconds: 0) }
         #expect(kept == 16 * 2_048)
     }
-}
-
-/// A payload with whatever claims a test likes.
-private struct JSON: JWTPayload {
-    enum Value: Codable, Sendable {
-        case text(String)
-        case number(Int64)
-        case user
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.singleValueContainer()
-            switch self {
-            case .text(let text): try container.encode(text)
-            case .number(let number): try container.encode(number)
-            case .user: try container.encode(["id": "u1", "name": "n", "company": "c", "email": "e"])
-            }
-        }
-
-        init(from decoder: any Decoder) throws { self = .user }
-    }
-
-    var fields: [String: Value]
-
-    init(fields: [String: Value]) { self.fields = fields }
-    init(from decoder: any Decoder) throws { fields = [:] }
-
-    func encode(to encoder: any Encoder) throws { try fields.encode(to: encoder) }
-    func verify(using algorithm: some JWTAlgorithm) throws {}
 }

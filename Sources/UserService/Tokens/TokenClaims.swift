@@ -1,8 +1,13 @@
 import JWTKit
 
 /// What a token says, by the names that it has on the wire (RFC 7519, section 4.1).
+///
+/// Tokens of ours have no `nbf` and no `aud`. One that has them was signed with our secret for somebody, and they are
+/// obeyed. `iat` is not compared with the clock: tokens must stay good when the clock is set back.
 struct TokenClaims: JWTPayload {
     static let issuer = "shippy.user"
+    /// Whom a token that names its audience must name: it is this service that checks tokens.
+    static let audience = issuer
     static let lifetimeSeconds: Int64 = 72 * 3600
 
     /// Who the user is, for services that need more than the id. Holds no password.
@@ -17,7 +22,10 @@ struct TokenClaims: JWTPayload {
     var sub: String
     /// Seconds since 1970, as all times here.
     var iat: Int64
+    /// From then on the token is no longer good.
     var exp: Int64
+    /// Before then it is not good yet; `nil` for from the beginning.
+    var nbf: Int64?
     var user: User
 
     init(_ user: StoredUser, issuedAtSeconds: Int64) {
@@ -31,5 +39,50 @@ struct TokenClaims: JWTPayload {
     /// All but the time, which ``Tokens`` checks by its own clock.
     func verify(using algorithm: some JWTAlgorithm) throws {
         guard iss == Self.issuer, !sub.isEmpty else { throw UserError.badToken }
+    }
+}
+
+extension TokenClaims {
+    private enum Names: String, CodingKey {
+        case iss, sub, iat, exp, nbf, user
+        /// Read only.
+        case aud, jti
+    }
+
+    /// - Throws: also for a claim of another type than the standard gives it, and for the audience of somebody else.
+    init(from decoder: any Decoder) throws {
+        let claims = try decoder.container(keyedBy: Names.self)
+        iss = try claims.decode(String.self, forKey: .iss)
+        sub = try claims.decode(String.self, forKey: .sub)
+        iat = try Self.time(claims, .iat, .down)
+        exp = try Self.time(claims, .exp, .down)
+        // A claim that is null is there, and of a wrong type.
+        nbf = claims.contains(.nbf) ? try Self.time(claims, .nbf, .up) : nil
+        user = try claims.decode(User.self, forKey: .user)
+        if claims.contains(.jti) { _ = try claims.decode(String.self, forKey: .jti) }
+        guard claims.contains(.aud) else { return }
+        let one = try? claims.decode(String.self, forKey: .aud)
+        let audiences = if let one { [one] } else { try claims.decode([String].self, forKey: .aud) }
+        guard audiences.contains(Self.audience) else { throw UserError.badToken }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var claims = encoder.container(keyedBy: Names.self)
+        try claims.encode(iss, forKey: .iss)
+        try claims.encode(sub, forKey: .sub)
+        try claims.encode(iat, forKey: .iat)
+        try claims.encode(exp, forKey: .exp)
+        try claims.encodeIfPresent(nbf, forKey: .nbf)
+        try claims.encode(user, forKey: .user)
+    }
+
+    /// A NumericDate, which may have a fraction (RFC 7519, section 2). Rounded so that no token is good for longer than it
+    /// says; times beyond the calendar are the last that there are.
+    private static func time(
+        _ claims: KeyedDecodingContainer<Names>, _ name: Names, _ rounding: FloatingPointRoundingRule
+    ) throws -> Int64 {
+        let seconds = try claims.decode(Double.self, forKey: name).rounded(rounding)
+        if let exact = Int64(exactly: seconds) { return exact }
+        return seconds < 0 ? .min : .max
     }
 }

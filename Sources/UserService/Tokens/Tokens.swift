@@ -41,7 +41,7 @@ final class Tokens: Sendable {
         let now = nowSeconds()
         let name = KnownTokens.name(of: token)
         if known.contains(name, nowSeconds: now) { return }
-        guard let claims = await claims(of: token), claims.exp > now else { throw .badToken }
+        guard let claims = await claims(of: token), claims.exp > now, claims.nbf ?? now <= now else { throw .badToken }
         known.insert(name, expiresAtSeconds: claims.exp)
     }
 
