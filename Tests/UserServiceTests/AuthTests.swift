@@ -47,6 +47,25 @@ struct AuthTests {
         }
     }
 
+    @Test("a password that goes on after the 72 bytes that bcrypt reads is another, found wrong after one hash as any")
+    func longPasswords() async throws {
+        try await withService { service in
+            let longest = String(repeating: "p", count: 72)
+            try await service.signUp("ada@example.com", password: longest)
+            #expect(try await service.call(UserMethods.auth, user("ada@example.com", password: longest)).valid)
+            for more in ["p", "x", String(repeating: "p", count: 400)] {
+                for email in ["ada@example.com", "nobody@example.com"] {
+                    let before = service.handlers.passwords.hasher.runCount
+                    let refused = await status {
+                        try await service.call(UserMethods.auth, user(email, password: longest + more))
+                    }
+                    #expect(refused == UserError.wrongCredentials.status)
+                    #expect(service.handlers.passwords.hasher.runCount == before + 1)
+                }
+            }
+        }
+    }
+
     @Test("a NUL in any field and a password of more than 511 bytes are INVALID_ARGUMENT")
     func validation() async throws {
         try await withService { service in

@@ -5,7 +5,7 @@ enum UserRules {
     static let nameLengthMax = 200
     static let companyLengthMax = 200
     /// bcrypt reads no more than 72.
-    static let passwordByteCounts = 8...72
+    static let passwordByteCounts = 8...BcryptHash.passwordBytesMax
     /// Longer ids belong to nobody; nobody asks the store for them.
     static let idByteCountMax = 64
 

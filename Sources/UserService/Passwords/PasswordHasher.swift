@@ -67,15 +67,17 @@ final class PasswordHasher: Sendable {
     /// It takes as long where there is no user or a malformed hash as it does for a hash of ``BcryptHash/cost``; only a
     /// hash of another cost, which this service never makes, takes another time.
     /// - Parameters:
-    ///   - password: without NUL. Bytes after the 72nd do not count, as everywhere with bcrypt.
+    ///   - password: without NUL. One of more than ``BcryptHash/passwordBytesMax`` bytes matches no hash that this service
+    ///     made, as it takes none; bcrypt alone would let everybody in who knows the first ones.
     ///   - stored: `nil` where there is no user.
     /// - Throws: as ``hash(_:deadline:)``.
     func compare(_ password: String, with stored: String?, deadline: Deadline) async throws -> Verdict {
         let hash = stored.flatMap(BcryptHash.init)
         guard let compared = hash ?? nobody else { return .malformed }
         let matches = try await run(deadline) { $0.matches(password, compared) }
-        if hash == nil { return stored == nil ? .differs : .malformed }
-        return matches ? .matches : .differs
+        guard let hash else { return stored == nil ? .differs : .malformed }
+        let isWhole = password.utf8.count <= BcryptHash.passwordBytesMax || hash.mayBeCut
+        return matches && isWhole ? .matches : .differs
     }
 
     private func run<Value: Sendable>(
