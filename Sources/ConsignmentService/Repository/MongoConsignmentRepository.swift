@@ -13,10 +13,11 @@ struct MongoConsignmentRepository: ConsignmentRepository {
     static let keys = "consignment_keys"
 
     let store: MongoStore
-    private let ids = OrderedIdentifiers()
+    private let ids: OrderedIdentifiers
 
-    init(store: MongoStore) {
+    init(store: MongoStore, ids: OrderedIdentifiers = OrderedIdentifiers()) {
         self.store = store
+        self.ids = ids
     }
 
     /// Makes the indexes; run on each new connection until it succeeded. Pages need none but that of `_id`.
@@ -31,6 +32,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
     ) async throws -> Consignment_Consignment {
         try await store.run(deadline: deadline) { connection in
             var booked = consignment
+            if ids.needsNewest { ids.note(newest: try Self.newest(connection, deadline)) }
             booked.id = ids.next()
             if let claim, let first = try Self.claim(claim, for: booked, userID: userID, connection, deadline) {
                 return try Self.finish(first, connection, deadline)
@@ -82,6 +84,15 @@ extension MongoConsignmentRepository {
                 "weight": .int32(consignment.weight), "containers": .array(containers),
                 "vessel_id": .string(consignment.vesselID), "user_id": .string(userID),
             ], deadline: deadline)
+    }
+
+    /// The largest id of ours; documents of other programs may have others, and of other types.
+    private static func newest(
+        _ connection: MongoConnection, _ deadline: Deadline
+    ) throws(StorageError) -> String? {
+        try connection.collection(consignments).first(
+            ["_id": ["$gte": "0", "$lt": .string(OrderedIdentifiers.end)]], sort: ["_id": -1], deadline: deadline
+        ) { $0.string("_id") }
     }
 
     private static func consignment(_ document: BSONView) -> Consignment_Consignment {
@@ -142,7 +153,7 @@ extension MongoConsignmentRepository {
         }
         guard let found else { return nil }
         try claim.checkRepeat(of: found.fingerprint)
-        return Record(consignment: try Consignment_Consignment(serializedBytes: found.bytes), userID: found.userID)
+        return Record(consignment: try Consignment_Consignment(knownFieldsOf: found.bytes), userID: found.userID)
     }
 
     /// Makes sure that the consignment is stored: the call that stored the key may have ended right after it.

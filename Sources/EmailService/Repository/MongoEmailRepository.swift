@@ -9,13 +9,23 @@ struct MongoEmailRepository: EmailRepository {
     static let emails = "emails"
     private static let pending: BSONValue = .int32(StoredMail.Status.pending.rawValue)
 
+    /// Mails that are moved by one claim; the next one moves the rest.
+    private static let movedMax: Int32 = 1_000
+
     let store: MongoStore
+    /// Looks for mails whose time the clock has gone back behind.
+    private let steps = Pace(every: ClockStep.interval)
+
+    init(store: MongoStore) {
+        self.store = store
+    }
 
     /// Makes the indexes; run on each new connection until it succeeded.
     static func prepare(_ connection: MongoConnection) throws {
         // Pending mails stand together at one end of each, so that a claim costs the same beside a million sent ones.
         try connection.ensureIndex(emails, name: "status_1_due_at_1", keys: ["status": 1, "due_at": 1])
         try connection.ensureIndex(emails, name: "status_1_created_at_1", keys: ["status": 1, "created_at": 1])
+        try connection.ensureIndex(emails, name: "status_1_scheduled_at_1", keys: ["status": 1, "scheduled_at": 1])
     }
 
     func store(_ mail: NewMail, deadline: Deadline) async throws -> (mail: StoredMail, isNew: Bool) {
@@ -29,6 +39,7 @@ struct MongoEmailRepository: EmailRepository {
                         "name": .string(mail.name), "company": .string(mail.company),
                         "subject": .string(mail.subject), "status": Self.pending, "attempts": 0, "last_error": "",
                         "claim": "", "due_at": .date(milliseconds: now.milliseconds),
+                        "scheduled_at": .date(milliseconds: now.milliseconds),
                         "created_at": .date(milliseconds: now.milliseconds),
                         "traceparent": .string(mail.trace?.text ?? ""),
                     ], deadline: deadline)
@@ -50,14 +61,19 @@ struct MongoEmailRepository: EmailRepository {
     }
 
     func claim(lease: Duration, deadline: Deadline) async throws -> ClaimedMail? {
-        try await store.run(deadline: deadline) { connection in
+        let movesBack = steps.isDue()
+        return try await store.run(deadline: deadline) { connection in
             let now = WallTime.now
+            if movesBack { try Self.moveBack(now, connection, deadline) }
             let token = Identifier.random()
             let mail = try connection.collection(Self.emails).findAndUpdate(
                 ["status": Self.pending, "due_at": ["$lte": .date(milliseconds: now.milliseconds)]],
                 sort: ["status": 1, "due_at": 1],
                 [
-                    "$set": ["claim": .string(token), "due_at": .date(milliseconds: (now + lease).milliseconds)],
+                    "$set": [
+                        "claim": .string(token), "due_at": .date(milliseconds: (now + lease).milliseconds),
+                        "scheduled_at": .date(milliseconds: now.milliseconds),
+                    ],
                     "$inc": ["attempts": 1],
                 ], deadline: deadline, Self.mail)
             return mail.map { ClaimedMail(mail: $0, claim: MailClaim(eventID: $0.eventID, token: token)) }
@@ -80,10 +96,13 @@ struct MongoEmailRepository: EmailRepository {
     }
 
     func retry(_ claim: MailClaim, after delay: Duration, error: String, deadline: Deadline) async throws -> Bool {
-        let dueAt = WallTime.now + delay
+        let now = WallTime.now
         return try await update(
             Self.filter(claim),
-            ["claim": "", "due_at": .date(milliseconds: dueAt.milliseconds), "last_error": .string(error)], deadline)
+            [
+                "claim": "", "due_at": .date(milliseconds: (now + delay).milliseconds),
+                "scheduled_at": .date(milliseconds: now.milliseconds), "last_error": .string(error),
+            ], deadline)
     }
 
     func statistics(deadline: Deadline) async throws -> MailStatistics {
@@ -110,6 +129,32 @@ extension MongoEmailRepository {
     private func update(_ filter: BSONFields, _ fields: BSONFields, _ deadline: Deadline) async throws -> Bool {
         try await store.run(deadline: deadline) {
             try $0.collection(Self.emails).update(filter, ["$set": .document(fields.fields)], deadline: deadline)
+        }
+    }
+
+    /// Moves mails that were scheduled in the future; see ``ClockStep``. Each once, whatever other replicas do.
+    private static func moveBack(
+        _ now: WallTime, _ connection: MongoConnection, _ deadline: Deadline
+    ) throws(StorageError) {
+        let emails = connection.collection(Self.emails)
+        let ahead = now + .seconds(ClockStep.secondsMin)
+        var found: [(id: String, dueAt: Int64, scheduledAt: Int64)] = []
+        try emails.find(
+            ["status": pending, "scheduled_at": ["$gt": .date(milliseconds: ahead.milliseconds)]], limit: movedMax,
+            deadline: deadline
+        ) {
+            found.append(($0.string("_id"), $0.date("due_at"), $0.date("scheduled_at")))
+            return true
+        }
+        for mail in found {
+            let dueAt = now.milliseconds + (mail.dueAt - mail.scheduledAt)
+            try emails.update(
+                ["_id": .string(mail.id), "scheduled_at": .date(milliseconds: mail.scheduledAt)],
+                [
+                    "$set": [
+                        "due_at": .date(milliseconds: dueAt), "scheduled_at": .date(milliseconds: now.milliseconds),
+                    ]
+                ], deadline: deadline)
         }
     }
 

@@ -27,19 +27,25 @@ struct SQLiteEmailRepository: EmailRepository {
         CREATE INDEX emails_created_at ON emails (created_at) WHERE status = 0;
         """,
         "ALTER TABLE emails ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''",
+        // When `due_at` was decided; see ``ClockStep``.
+        """
+        ALTER TABLE emails ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX emails_scheduled_at ON emails (scheduled_at) WHERE status = 0;
+        """,
     ]
 
     private static let columns =
         "event_id, user_id, recipient, name, company, subject, status, attempts, last_error, created_at, traceparent"
     private static let insert = SQLiteQuery(
         """
-        INSERT INTO emails (\(columns), claim, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, '', ?7, ?8, '', ?7)
+        INSERT INTO emails (\(columns), claim, due_at, scheduled_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, '', ?7, ?8, '', ?7, ?7)
         ON CONFLICT (event_id) DO NOTHING
         """)
     private static let find = SQLiteQuery("SELECT \(columns) FROM emails WHERE event_id = ?1")
     private static let take = SQLiteQuery(
         """
-        UPDATE emails SET claim = ?1, due_at = ?2, attempts = attempts + 1 WHERE event_id =
+        UPDATE emails SET claim = ?1, due_at = ?2, scheduled_at = ?3, attempts = attempts + 1 WHERE event_id =
         (SELECT event_id FROM emails WHERE status = 0 AND due_at <= ?3 ORDER BY due_at LIMIT 1)
         RETURNING \(columns)
         """)
@@ -49,14 +55,25 @@ struct SQLiteEmailRepository: EmailRepository {
         "UPDATE emails SET status = 2, last_error = ?3 WHERE event_id = ?1 AND claim = ?2 AND status = 0")
     private static let giveBack = SQLiteQuery(
         """
-        UPDATE emails SET claim = '', last_error = ?3, due_at = ?4
+        UPDATE emails SET claim = '', last_error = ?3, due_at = ?4, scheduled_at = ?5
         WHERE event_id = ?1 AND claim = ?2 AND status = 0
+        """)
+    private static let moveBack = SQLiteQuery(
+        """
+        UPDATE emails SET due_at = ?1 + (due_at - scheduled_at), scheduled_at = ?1
+        WHERE status = 0 AND scheduled_at > ?2
         """)
     private static let oldest = SQLiteQuery("SELECT min(created_at) FROM emails WHERE status = 0")
     private static let count = SQLiteQuery(
         "SELECT count(*) FROM (SELECT 1 FROM emails WHERE status = 0 LIMIT \(MailStatistics.countMax))")
 
     let store: SQLiteStore
+    /// Looks for mails whose time the clock has gone back behind.
+    private let steps = Pace(every: ClockStep.interval)
+
+    init(store: SQLiteStore) {
+        self.store = store
+    }
 
     func store(_ mail: NewMail, deadline: Deadline) async throws -> (mail: StoredMail, isNew: Bool) {
         try await store.write(deadline: deadline) { connection in
@@ -78,8 +95,13 @@ struct SQLiteEmailRepository: EmailRepository {
     }
 
     func claim(lease: Duration, deadline: Deadline) async throws -> ClaimedMail? {
-        try await store.write(deadline: deadline) { connection in
+        let movesBack = steps.isDue()
+        return try await store.write(deadline: deadline) { connection in
             let now = WallTime.now
+            if movesBack {
+                let ahead = now + .seconds(ClockStep.secondsMin)
+                try connection.statement(Self.moveBack).bind(1, now.milliseconds).bind(2, ahead.milliseconds).run()
+            }
             let token = Identifier.random()
             let mail = try connection.statement(Self.take)
                 .bind(1, token).bind(2, (now + lease).milliseconds).bind(3, now.milliseconds).first(Self.mail)
@@ -101,8 +123,9 @@ struct SQLiteEmailRepository: EmailRepository {
 
     func retry(_ claim: MailClaim, after delay: Duration, error: String, deadline: Deadline) async throws -> Bool {
         try await store.write(deadline: deadline) {
-            try $0.statement(Self.giveBack).bind(1, claim.eventID).bind(2, claim.token).bind(3, error)
-                .bind(4, (WallTime.now + delay).milliseconds).run() > 0
+            let now = WallTime.now
+            return try $0.statement(Self.giveBack).bind(1, claim.eventID).bind(2, claim.token).bind(3, error)
+                .bind(4, (now + delay).milliseconds).bind(5, now.milliseconds).run() > 0
         }
     }
 

@@ -4,6 +4,9 @@ import RPC
 
 /// Signing up.
 extension UserHandlers {
+    /// A day.
+    private static let tokenAheadSecondsMax: Int64 = 86_400
+
     func create(_ request: User_User, _ context: RequestContext) async throws -> User_Response {
         try UserRules.checkNew(request)
         let claim = try Self.claim(of: request, context)
@@ -13,7 +16,7 @@ extension UserHandlers {
         let passwordHash = try await passwords.hasher.hash(request.password, deadline: context.deadline)
         let user = StoredUser(
             id: Identifier.random(), name: request.name, company: request.company, email: request.email,
-            passwordHash: passwordHash, createdAtMicroseconds: clock.microseconds())
+            passwordHash: passwordHash, createdAtMicroseconds: try await creationTime(context.deadline))
         let event = UserCreatedEvent(
             id: Identifier.random(), userID: user.id, name: user.name, email: user.email, company: user.company,
             occurredAtMicroseconds: user.createdAtMicroseconds, trace: context.trace)
@@ -43,12 +46,14 @@ extension UserHandlers {
         return try await response(user)
     }
 
-    /// The token begins with the user, not now, so that a repeat gets the same one and none need be stored.
+    /// The token begins with the user, not now, so that a repeat gets the same one and none need be stored. A clock that was
+    /// once far ahead must not make tokens that are good for that much longer.
     private func response(_ user: StoredUser) async throws -> User_Response {
         var response = User_Response()
         response.user = Self.shown(user)
+        let begin = user.createdAtMicroseconds / UserClock.microsecondsPerSecond
         response.token.token = try await tokens.sign(
-            user, issuedAtSeconds: user.createdAtMicroseconds / UserClock.microsecondsPerSecond)
+            user, issuedAtSeconds: min(begin, clock.seconds() + Self.tokenAheadSecondsMax))
         response.token.valid = true
         return response
     }

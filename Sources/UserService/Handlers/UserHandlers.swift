@@ -7,13 +7,34 @@ import SwiftProtobuf
 struct UserHandlers: Sendable {
     static let pageSizeStandard = 100
     static let pageSizeMax = 1_000
+    /// A page of long names ends early: the answer is one message, and messages are bounded at 4 MiB.
+    static let pageBytesMax = 2 * 1024 * 1024
 
     let repository: any UserRepository
     let tokens: Tokens
     let passwords: PasswordCheck
     let clock: UserClock
+    /// When users are created, so that a new one comes after all others in pages.
+    private let times: GrowingTime
     /// False with `DISABLE_AUTH=true`.
-    var needsToken = true
+    var needsToken: Bool
+
+    init(
+        repository: any UserRepository, tokens: Tokens, passwords: PasswordCheck, clock: UserClock,
+        needsToken: Bool = true
+    ) {
+        self.repository = repository
+        self.tokens = tokens
+        self.passwords = passwords
+        self.clock = clock
+        self.needsToken = needsToken
+        times = GrowingTime(now: clock.microseconds)
+    }
+
+    func creationTime(_ deadline: Deadline) async throws -> Int64 {
+        if times.needsNewest { times.note(newest: try await repository.newestCreation(deadline: deadline)) }
+        return times.next()
+    }
 
     func auth(_ request: User_User, _ context: RequestContext) async throws -> User_Token {
         try UserRules.checkLogin(request)
@@ -56,13 +77,24 @@ struct UserHandlers: Sendable {
         // One more than asked for tells whether there is another page.
         let users = try await repository.page(after: after, limit: size + 1, deadline: context.deadline)
         var response = User_Response()
-        response.users = users.prefix(size).map(Self.shown)
-        if users.count > size {
-            let last = users[size - 1]
+        let shown = users.prefix(Self.count(of: users, limit: size))
+        response.users = shown.map(Self.shown)
+        if users.count > shown.count, let last = shown.last {
             response.nextPageToken = PageToken.text(
                 UserPosition(createdAtMicroseconds: last.createdAtMicroseconds, id: last.id))
         }
         return response
+    }
+
+    /// How many of `users` a page holds, by number and by bytes; at least one, if there is one.
+    private static func count(of users: [StoredUser], limit: Int) -> Int {
+        var bytes = 0
+        for (index, user) in users.prefix(limit).enumerated() {
+            // A few more go to tags and lengths.
+            bytes += 32 + user.id.utf8.count + user.name.utf8.count + user.company.utf8.count + user.email.utf8.count
+            if bytes > pageBytesMax { return max(1, index) }
+        }
+        return min(limit, users.count)
     }
 
     private func checkCaller(_ context: RequestContext) async throws {

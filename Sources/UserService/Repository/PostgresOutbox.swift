@@ -14,7 +14,8 @@ extension PostgresUserRepository: Outbox {
             ORDER BY due_at, sequence LIMIT $1 FOR UPDATE SKIP LOCKED
         )
         UPDATE outbox SET
-            attempts = attempts + 1, claim_token = $3, due_at = now() + $2::bigint * interval '1 microsecond'
+            attempts = attempts + 1, claim_token = $3, due_at = now() + $2::bigint * interval '1 microsecond',
+            scheduled_at = now()
         FROM due WHERE outbox.sequence = due.sequence
         RETURNING id, user_id, name, email, company, occurred_at, attempts - 1, outbox.sequence, traceparent
         """)
@@ -26,7 +27,8 @@ extension PostgresUserRepository: Outbox {
     private static let setBack = PostgresQuery(
         """
         UPDATE outbox SET
-            due_at = now() + $3::bigint * interval '1 microsecond', last_error = $4, claim_token = NULL
+            due_at = now() + $3::bigint * interval '1 microsecond', scheduled_at = now(), last_error = $4,
+            claim_token = NULL
         WHERE id = $1 AND claim_token = $2 AND state = 'pending'
         """)
     private static let setAside = PostgresQuery(
@@ -37,9 +39,21 @@ extension PostgresUserRepository: Outbox {
     private static let requeue = PostgresQuery(
         """
         WITH requeued AS (
-            UPDATE outbox SET state = 'pending', attempts = 0, due_at = now() WHERE state = 'dead' RETURNING 1
+            UPDATE outbox SET state = 'pending', attempts = 0, due_at = now(), scheduled_at = now()
+            WHERE state = 'dead' RETURNING 1
         )
         SELECT (SELECT count(*) FROM requeued), pg_notify('\(PostgresUserSchema.channel)', '')
+        """)
+    /// Rows that another replica is moving are moved.
+    private static let moveBack = PostgresQuery(
+        """
+        UPDATE outbox SET due_at = now() + (due_at - scheduled_at), scheduled_at = now()
+        FROM (
+            SELECT sequence FROM outbox
+            WHERE state = 'pending' AND scheduled_at > now() + interval '\(ClockStep.secondsMin) seconds'
+            FOR UPDATE SKIP LOCKED
+        ) AS ahead
+        WHERE outbox.sequence = ahead.sequence
         """)
     private static let count = PostgresQuery(
         """
@@ -52,8 +66,10 @@ extension PostgresUserRepository: Outbox {
 
     func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [ClaimedEvent] {
         let token = Identifier.random()
+        let movesBack = steps.isDue()
         let claimed = try await store.run(deadline: deadline) { connection in
-            try connection.all(
+            if movesBack { try connection.run(Self.moveBack) }
+            return try connection.all(
                 Self.claim, .integer(Int64(limit)), .integer(lease.microseconds), .text(token)
             ) { row throws(StorageError) in
                 (sequence: try row.int64(7), event: try Self.event(row, token))

@@ -9,6 +9,8 @@ struct PostgresUserRepository: UserRepository {
     private static let expiredKeysPerCreate: Int64 = 8
 
     let store: PostgresStore
+    /// Looks for events whose time the clock has gone back behind.
+    let steps = Pace(every: ClockStep.interval)
 
     func create(
         _ user: StoredUser, event: UserCreatedEvent, claim: IdempotencyClaim?, deadline: Deadline
@@ -43,6 +45,14 @@ struct PostgresUserRepository: UserRepository {
         }
     }
 
+    func newestCreation(deadline: Deadline) async throws -> Int64? {
+        try await store.run(deadline: deadline) { connection in
+            try connection.first(Self.newest, .time(microseconds: GrowingTime.end)) { row throws(StorageError) in
+                try row.microseconds(0)
+            }
+        }
+    }
+
     func page(after: UserPosition?, limit: Int, deadline: Deadline) async throws -> [StoredUser] {
         let limit = PostgresValue.integer(Int64(limit))
         return try await store.run(deadline: deadline) { connection in
@@ -57,17 +67,24 @@ struct PostgresUserRepository: UserRepository {
 // MARK: - Reading
 
 extension PostgresUserRepository {
-    /// Rows of other programs may have gaps.
+    /// Characters of a text that are read: far more than this service stores.
+    private static let textLengthMax = 1_000
+    /// Rows of other programs may have gaps, and texts of any length: one of them must not outgrow a page.
     private static let columns = """
-        users.id, coalesce(users.name, ''), coalesce(users.company, ''), coalesce(users.email, ''),
-        coalesce(users.password, ''), users.created_at
+        users.id, \(text("name")), \(text("company")), \(text("email")), \(text("password")), users.created_at
         """
+    private static func text(_ column: String) -> String { "left(coalesce(users.\(column), ''), \(textLengthMax))" }
     private static let byID = PostgresQuery("SELECT \(columns) FROM users WHERE id = $1")
     /// Of twins who came from another program, each is found by the own spelling; see ``PostgresUserSchema``.
     private static let byEmail = PostgresQuery(
         """
         SELECT \(columns) FROM users WHERE folded_email IN ($1, $2)
         ORDER BY folded_email = $1 DESC LIMIT 1
+        """)
+    private static let newest = PostgresQuery(
+        """
+        SELECT created_at FROM users WHERE created_at < $1
+        ORDER BY created_at DESC, id COLLATE "C" DESC LIMIT 1
         """)
     private static let order = "ORDER BY created_at, id COLLATE \"C\" LIMIT $1"
     private static let firstPage = PostgresQuery("SELECT \(columns) FROM users \(order)")

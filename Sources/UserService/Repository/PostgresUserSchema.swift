@@ -29,6 +29,12 @@ enum PostgresUserSchema {
         PostgresMigration("outbox and idempotency keys", sql: outbox),
         // Events of before have none.
         PostgresMigration("trace of events", sql: "ALTER TABLE outbox ADD COLUMN traceparent text"),
+        PostgresMigration(
+            "when events were scheduled",
+            sql: """
+                ALTER TABLE outbox ADD COLUMN scheduled_at timestamptz NOT NULL DEFAULT now();
+                CREATE INDEX outbox_scheduled ON outbox (scheduled_at) WHERE state = 'pending';
+                """),
     ]
 
     private static let takeOver = """
@@ -137,7 +143,8 @@ enum PostgresUserSchema {
         """
 
     /// `due_at` is both when an event is to be tried and, once it is claimed, when its lease ends. Delivered events are
-    /// removed: the mail service keeps what became of them, and the table holds no more than waits.
+    /// removed: the mail service keeps what became of them, and the table holds no more than waits. `scheduled_at`, which a
+    /// later migration adds, is when `due_at` was decided; see ``ClockStep``.
     private static let outbox = """
         CREATE TABLE outbox (
             sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -8,7 +8,7 @@ import Traces
 extension SQLiteUserRepository: Outbox {
     private static let claim = SQLiteQuery(
         """
-        UPDATE outbox SET attempts = attempts + 1, claim_token = ?3, due_at = ?4
+        UPDATE outbox SET attempts = attempts + 1, claim_token = ?3, due_at = ?4, scheduled_at = ?2
         WHERE sequence IN (
             SELECT sequence FROM outbox WHERE state = 'pending' AND due_at <= ?2 ORDER BY due_at, sequence LIMIT ?1
         )
@@ -18,7 +18,7 @@ extension SQLiteUserRepository: Outbox {
         "DELETE FROM outbox WHERE id = ?1 AND claim_token = ?2 AND state = 'pending'")
     private static let setBack = SQLiteQuery(
         """
-        UPDATE outbox SET due_at = ?3, last_error = ?4, claim_token = NULL
+        UPDATE outbox SET due_at = ?3, scheduled_at = ?5, last_error = ?4, claim_token = NULL
         WHERE id = ?1 AND claim_token = ?2 AND state = 'pending'
         """)
     private static let setAside = SQLiteQuery(
@@ -27,7 +27,12 @@ extension SQLiteUserRepository: Outbox {
         WHERE id = ?1 AND claim_token = ?2 AND state = 'pending'
         """)
     private static let requeue = SQLiteQuery(
-        "UPDATE outbox SET state = 'pending', attempts = 0, due_at = ?1 WHERE state = 'dead'")
+        "UPDATE outbox SET state = 'pending', attempts = 0, due_at = ?1, scheduled_at = ?1 WHERE state = 'dead'")
+    private static let moveBack = SQLiteQuery(
+        """
+        UPDATE outbox SET due_at = ?1 + (due_at - scheduled_at), scheduled_at = ?1
+        WHERE state = 'pending' AND scheduled_at > ?2
+        """)
     private static let count = SQLiteQuery(
         """
         SELECT
@@ -39,8 +44,13 @@ extension SQLiteUserRepository: Outbox {
 
     func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [ClaimedEvent] {
         let token = Identifier.random()
+        let movesBack = steps.isDue()
         let claimed = try await store.write(deadline: deadline) { connection in
             let now = WallClock.microseconds
+            if movesBack {
+                let ahead = now + ClockStep.secondsMin * UserClock.microsecondsPerSecond
+                try connection.statement(Self.moveBack).bind(1, now).bind(2, ahead).run()
+            }
             return try connection.statement(Self.claim)
                 .bind(1, limit).bind(2, now).bind(3, token).bind(4, now + lease.microseconds)
                 .all { (sequence: $0.int64(7), event: Self.event($0, token)) }
@@ -59,9 +69,10 @@ extension SQLiteUserRepository: Outbox {
 
     func retry(_ claim: EventClaim, after delay: Duration, error: String, deadline: Deadline) async throws {
         try await store.write(deadline: deadline) { connection in
+            let now = WallClock.microseconds
             _ = try connection.statement(Self.setBack)
-                .bind(1, claim.eventID).bind(2, claim.token).bind(3, WallClock.microseconds + delay.microseconds)
-                .bind(4, OutboxBounds.kept(error)).run()
+                .bind(1, claim.eventID).bind(2, claim.token).bind(3, now + delay.microseconds)
+                .bind(4, OutboxBounds.kept(error)).bind(5, now).run()
         }
     }
 

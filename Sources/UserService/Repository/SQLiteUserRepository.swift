@@ -8,7 +8,7 @@ struct SQLiteUserRepository: UserRepository {
     private static let keys = SQLiteIdempotency(answer: "user_id")
 
     /// Times are in microseconds since 1970. `due_at` is both when an event is to be tried and, once it is claimed,
-    /// when its lease ends.
+    /// when its lease ends. `scheduled_at` is when that was decided; see ``ClockStep``.
     static let migrations = [
         """
         CREATE TABLE users (
@@ -39,11 +39,17 @@ struct SQLiteUserRepository: UserRepository {
         \(keys.schema)
         """,
         "ALTER TABLE outbox ADD COLUMN traceparent TEXT",
+        """
+        ALTER TABLE outbox ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX outbox_scheduled ON outbox (scheduled_at) WHERE state = 'pending';
+        """,
     ]
 
     let store: SQLiteStore
     /// Raised when an event was stored. There is one process, so nobody else needs to hear.
     let signal = EventSignal()
+    /// Looks for events whose time the clock has gone back behind.
+    let steps = Pace(every: ClockStep.interval)
 
     func create(
         _ user: StoredUser, event: UserCreatedEvent, claim: IdempotencyClaim?, deadline: Deadline
@@ -75,6 +81,12 @@ struct SQLiteUserRepository: UserRepository {
         }
     }
 
+    func newestCreation(deadline: Deadline) async throws -> Int64? {
+        try await store.read(deadline: deadline) {
+            try $0.statement(Self.newest).bind(1, GrowingTime.end).first { $0.int64(0) }
+        }
+    }
+
     func page(after: UserPosition?, limit: Int, deadline: Deadline) async throws -> [StoredUser] {
         try await store.read(deadline: deadline) { connection in
             guard let after else { return try connection.statement(Self.firstPage).bind(1, limit).all(Self.user) }
@@ -88,6 +100,8 @@ extension SQLiteUserRepository {
     private static let columns = "id, name, company, email, password, created_at"
     private static let byID = SQLiteQuery("SELECT \(columns) FROM users WHERE id = ?1")
     private static let byEmail = SQLiteQuery("SELECT \(columns) FROM users WHERE folded_email = ?1")
+    private static let newest = SQLiteQuery(
+        "SELECT created_at FROM users WHERE created_at < ?1 ORDER BY created_at DESC, id DESC LIMIT 1")
     private static let firstPage = SQLiteQuery("SELECT \(columns) FROM users ORDER BY created_at, id LIMIT ?1")
     private static let nextPage = SQLiteQuery(
         "SELECT \(columns) FROM users WHERE (created_at, id) > (?2, ?3) ORDER BY created_at, id LIMIT ?1")
@@ -98,8 +112,8 @@ extension SQLiteUserRepository {
         """)
     private static let insertEvent = SQLiteQuery(
         """
-        INSERT INTO outbox (id, user_id, name, email, company, occurred_at, due_at, traceparent)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        INSERT INTO outbox (id, user_id, name, email, company, occurred_at, due_at, traceparent, scheduled_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7)
         """)
 
     private static func user(_ row: SQLiteRow) -> StoredUser {

@@ -25,6 +25,10 @@ protocol UserRepository: Sendable {
     /// - Parameter email: compared without case.
     func user(email: String, deadline: Deadline) async throws -> StoredUser?
 
+    /// When the newest user was created, in microseconds since 1970 in UTC, those aside who are said to have been later than
+    /// any clock of ours shows (`GrowingTime.end`); `nil` where there is none.
+    func newestCreation(deadline: Deadline) async throws -> Int64?
+
     /// Users in the order of their creation (`createdAtMicroseconds`, then id).
     ///
     /// - Parameters:

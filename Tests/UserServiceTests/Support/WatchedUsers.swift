@@ -61,6 +61,11 @@ final class WatchedUsers: UserRepository, Outbox {
         return try await base.repository.answer(to: claim, deadline: deadline)
     }
 
+    func newestCreation(deadline: Deadline) async throws -> Int64? {
+        try check()
+        return try await base.repository.newestCreation(deadline: deadline)
+    }
+
     func user(id: String, deadline: Deadline) async throws -> StoredUser? {
         try check()
         return try await base.repository.user(id: id, deadline: deadline)

@@ -1,36 +1,37 @@
-import Synchronization
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 /// Makes ids that grow with time, so that their order is the order of age and new ones go to the end of an index.
 ///
-/// Within a process each is larger than the one before, whatever the clock does; between processes their clocks decide.
+/// Within a process each is larger than the one before, and than the newest that is stored, whatever the clock does; see
+/// ``GrowingTime``. Between processes their clocks decide.
 package final class OrderedIdentifiers: Sendable {
     /// Digits of an id: 16 for microseconds since 1970, 16 of chance.
     package static let length = 32
+    private static let timeDigits = 16
+    /// No id of ours is as large.
+    package static let end = Identifier.hexadecimal(UInt64(GrowingTime.end), 0)
 
-    private let last = Atomic<UInt64>(0)
+    private let times: GrowingTime
 
-    package init() {}
+    /// - Parameter now: microseconds since 1970 in UTC.
+    package init(now: @escaping @Sendable () -> Int64 = { WallClock.microseconds }) {
+        times = GrowingTime(now: now)
+    }
+
+    /// Whether ``note(newest:)`` has to be called before ``next()``.
+    package var needsNewest: Bool { times.needsNewest }
+
+    /// - Parameter newest: the largest id below ``end`` that is stored; `nil` where none is. One that is not ours tells nothing.
+    package func note(newest: String?) {
+        times.note(newest: newest.flatMap(Self.time))
+    }
 
     /// 32 hexadecimal digits.
     package func next() -> String {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        let now = UInt64(max(0, time.tv_sec)) * 1_000_000 + UInt64(max(0, time.tv_nsec)) / 1_000
-        var previous = last.load(ordering: .relaxed)
-        while true {
-            let mine = max(now, previous + 1)
-            let (isMine, current) = last.compareExchange(expected: previous, desired: mine, ordering: .relaxed)
-            if isMine { return Identifier.hexadecimal(mine, .random(in: .min ... .max)) }
-            previous = current
-        }
+        Identifier.hexadecimal(UInt64(times.next()), .random(in: .min ... .max))
+    }
+
+    private static func time(of id: String) -> Int64? {
+        guard isWellFormed(id) else { return nil }
+        return Int64(String(Substring(id.utf8.prefix(timeDigits))), radix: 16)
     }
 
     /// Whether a text could be one of ours.
