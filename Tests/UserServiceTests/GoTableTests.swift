@@ -1,4 +1,6 @@
+import Contracts
 import Foundation
+import RPC
 import TestSupport
 import Testing
 
@@ -139,5 +141,45 @@ import Testing
             try await tasks.waitForAll()
         }
         #expect(try await PostgresServer.sql("SELECT count(*) FROM shippy_migrations", at: uri) == "3")
+    }
+
+    @Test("rows with texts of any length and times without end or beginning block no page")
+    func hugeRows() async throws {
+        let uri = try await database(
+            """
+            CREATE TABLE users (
+                id text PRIMARY KEY, name text, email text, password text, company text, created_at timestamptz
+            );
+            INSERT INTO users SELECT 'a' || number, repeat('ö', 3000000), number || '@example.com', 'x',
+                repeat('c', 100), '2018-01-01' FROM generate_series(1, 3) AS number;
+            INSERT INTO users SELECT 'b' || number, repeat('ö', 1000), repeat('e', 1000) || number, 'x',
+                repeat('c', 1000), '2019-01-01' FROM generate_series(1, 900) AS number;
+            INSERT INTO users VALUES
+                ('first', 'F', 'first@example.com', 'x', '', '-infinity'),
+                ('last', 'L', 'last@example.com', 'x', '', 'infinity'),
+                ('later', 'L', 'later@example.com', 'x', '', 'infinity'),
+                (repeat('i', 500), 'I', 'i@example.com', 'x', '', '2020-01-01');
+            """)
+        try await withUsers(at: uri) { users in
+            try await withService(of: WatchedUsers(users), ServiceWishes(needsToken: false)) { service in
+                for size: Int32 in [1_000, 400, 1] {
+                    var (ids, pages): ([String], Int) = ([], 0)
+                    var request = User_Request.with { $0.pageSize = size }
+                    repeat {
+                        let page = try await service.call(UserMethods.getAll, request)
+                        let bytes: [UInt8] = try page.serializedBytes()
+                        #expect(bytes.count < 3 << 20)
+                        ids += page.users.map(\.id)
+                        request.pageToken = page.nextPageToken
+                        pages += 1
+                        // Of the shortest pages a few tell.
+                    } while !request.pageToken.isEmpty && (size > 1 || pages < 10)
+                    #expect(ids.first == "first")
+                    if size == 1 { continue }
+                    #expect(ids.count == 907 && Set(ids).count == 907 && ids.suffix(2) == ["last", "later"])
+                    #expect(pages >= 2)
+                }
+            }
+        }
     }
 }

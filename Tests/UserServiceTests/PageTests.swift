@@ -85,4 +85,44 @@ struct PageTests {
         let position = UserPosition(createdAtMicroseconds: time, id: "ö-0123")
         #expect(try PageToken.position(PageToken.text(position)) == position)
     }
+
+    private func token(of time: Int64, id: String = "x") -> String {
+        PageToken.text(UserPosition(createdAtMicroseconds: time, id: id))
+    }
+
+    @Test(
+        "a page token of a time that a store can't take is INVALID_ARGUMENT, and any other is answered",
+        arguments: UserStoreKind.allCases)
+    func times(store: UserStoreKind) async throws {
+        try await withService(ServiceWishes(needsToken: false, store: store)) { service in
+            try await fill(service, 4)
+            // PostgreSQL's first moment is the 1st of January of 4713 BC.
+            let first: Int64 = -210_866_803_200_000_000
+            for time: Int64 in [.min + 1, .min / 2, first - 1] {
+                let refused = await status { try await page(service, token: token(of: time)) }
+                #expect(refused == UserError.invalid("page_token must be one that this service gave").status, "\(time)")
+            }
+            for time: Int64 in [.min, first, first + 1, -4] {
+                #expect(try await page(service, token: token(of: time)).users.count == 4, "\(time)")
+            }
+            for time: Int64 in [.max, .max - 1, .max / 2, 5] {
+                #expect(try await page(service, token: token(of: time)).users.isEmpty, "\(time)")
+            }
+            let long = String(repeating: "i", count: 2_704)
+            #expect(try await page(service, token: token(of: -4, id: long)).users.count == 4)
+            #expect(
+                await status { try await page(service, token: token(of: -4, id: long + "i")) }.code == .invalidArgument)
+        }
+    }
+
+    @Test("a page token of marks costs no more than one of plain letters")
+    func hostileTokens() throws {
+        let marks = "1" + String(repeating: "\u{301}\u{323}", count: 100_000)
+        let plain = String(repeating: "1", count: marks.utf8.count)
+        func time(_ token: String) -> Duration {
+            (0..<5).map { _ in ContinuousClock().measure { _ = try? PageToken.position(token) } }.min() ?? .zero
+        }
+        let (ofPlain, ofMarks) = (time(plain), time(marks))
+        #expect(ofMarks < ofPlain * 10 + .milliseconds(20), "\(ofMarks) against \(ofPlain)")
+    }
 }

@@ -2,25 +2,33 @@
 ///
 /// It holds nothing that the page before it did not show, so it is not sealed.
 enum PageToken {
-    /// Changes when the text's form does, so that old ones are refused and not misread.
+    /// Changes when the text's form does, so that old ones are rejected and not misread.
     private static let version = UInt8(ascii: "1")
     private static let timeDigits = 16
+    /// The longest key that PostgreSQL's index of ids holds: a table of another program may have such users.
+    private static let idByteCountMax = 2_704
+    /// What PostgreSQL's timestamps can be, in microseconds since 1970: from 4713 BC on, and as the smallest number
+    /// `-infinity`. Source: PostgreSQL 15, "Date/Time Types".
+    private static let times = -210_866_803_200_000_000...Int64.max
 
     static func text(_ position: UserPosition) -> String {
         let time = UInt64(bitPattern: position.createdAtMicroseconds)
-        return String(Unicode.Scalar(version)) + hex((0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * $0)) })
+        return String(UnicodeScalar(version)) + hex((0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * $0)) })
             + hex(Array(position.id.utf8))
     }
 
-    /// - Throws: ``UserError/invalid(_:)`` for a text that ``text(_:)`` never gave.
+    /// - Throws: ``UserError/invalid(_:)`` for a text that ``text(_:)`` never returned, and for one that no store can take.
     static func position(_ text: String) throws(UserError) -> UserPosition {
         let problem = UserError.invalid("page_token must be one that this service gave")
-        guard text.utf8.count <= 1 + timeDigits + 2 * UserRules.idByteCountMax, text.utf8.first == version,
-            let bytes = bytes(text.utf8.dropFirst()), bytes.count > timeDigits / 2,
+        let text = text.utf8
+        guard text.count <= 1 + timeDigits + 2 * idByteCountMax, text.first == version,
+            let bytes = bytes(text.dropFirst()), bytes.count > timeDigits / 2,
             let id = String(validating: bytes[(timeDigits / 2)...], as: UTF8.self), !id.utf8.contains(0)
         else { throw problem }
-        let time = bytes[..<(timeDigits / 2)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return UserPosition(createdAtMicroseconds: Int64(bitPattern: time), id: id)
+        let bits = bytes[..<(timeDigits / 2)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let time = Int64(bitPattern: bits)
+        guard times.contains(time) || time == .min else { throw problem }
+        return UserPosition(createdAtMicroseconds: time, id: id)
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {

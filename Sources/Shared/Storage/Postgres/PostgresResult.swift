@@ -104,9 +104,10 @@ public struct PostgresRow {
         let value = bytes(at: column)
         if value.isEmpty { return 0 }
         guard PQftype(result, column) == 1184, value.count == 8 else { throw mismatch(column, "a timestamptz") }
-        // `infinity` is the largest number, and stays it.
-        let (sum, overflow) = Int64(bitPattern: bigEndian(value)).addingReportingOverflow(
-            PostgresValue.epochMicroseconds)
+        let microseconds = Int64(bitPattern: bigEndian(value))
+        // `infinity` is the largest number, and stays it; so does `-infinity`, the smallest.
+        if microseconds == .min { return .min }
+        let (sum, overflow) = microseconds.addingReportingOverflow(PostgresValue.epochMicroseconds)
         return overflow ? .max : sum
     }
 

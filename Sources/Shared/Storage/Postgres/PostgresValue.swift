@@ -8,7 +8,8 @@ public enum PostgresValue: Sendable, Equatable {
     case flag(Bool)
     /// `bytea`.
     case bytes([UInt8])
-    /// `timestamptz`, in microseconds since 1970 in UTC.
+    /// `timestamptz`, in microseconds since 1970 in UTC. The smallest and the largest number are `-infinity` and `infinity`;
+    /// others before 4713 BC the server rejects.
     case time(microseconds: Int64)
     /// `text[]`.
     case texts([String])
@@ -39,7 +40,7 @@ public enum PostgresValue: Sendable, Equatable {
         case .time(let microseconds):
             // Dates so far away that they don't fit belong to nobody; they saturate.
             let (value, overflow) = microseconds.subtractingReportingOverflow(Self.epochMicroseconds)
-            buffer.append(bigEndian: overflow ? Int64.min : value)
+            buffer.append(bigEndian: microseconds == .max ? .max : overflow ? Int64.min : value)
         case .texts(let texts): Self.append(texts, to: &buffer)
         case .null: break
         }
