@@ -65,6 +65,7 @@ final class Gateway: Sendable {
                 observer: observer,
                 trace: GatewayTrace(configuration),
                 memory: CallMemory(configuration.http.memory),
+                clients: ClientAddresses(proxies: configuration.trustedProxies),
                 logger: logger),
             logger: logger)
     }

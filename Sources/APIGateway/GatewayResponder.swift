@@ -23,6 +23,7 @@ final class GatewayResponder: HTTPResponder {
     private let ids = RequestIDs()
     private let trace: GatewayTrace
     private let memory: CallMemory
+    private let clients: ClientAddresses
     private let pauses: RefusalPauses
     private let observer: GatewayObserver
     private let logger: Logger
@@ -30,7 +31,7 @@ final class GatewayResponder: HTTPResponder {
     init(
         namespace: String, timeout: Duration, table: RouteTable, shedder: LoadShedder?, limiter: RateLimiter?,
         pauses: RefusalPauses, readiness: Readiness, files: StaticFiles?, observer: GatewayObserver,
-        trace: GatewayTrace, memory: CallMemory, logger: Logger
+        trace: GatewayTrace, memory: CallMemory, clients: ClientAddresses, logger: Logger
     ) {
         self.memory = memory
         self.shedder = shedder
@@ -43,6 +44,7 @@ final class GatewayResponder: HTTPResponder {
         self.readiness = readiness
         self.files = files
         self.trace = trace
+        self.clients = clients
         self.servicesPage = ServicesPage.render(table)
         self.observer = observer
         self.logger = logger
@@ -56,8 +58,10 @@ final class GatewayResponder: HTTPResponder {
         }
         var passed = PassedHeaders(request.headers, ids: ids)
         let note = observer.requestBegan(request)
-        // Only what may become a call is traced: probes and pages would bury the rest.
-        guard request.method == .POST, let span = trace.enter(request, &passed, table) else {
+        // Only what may become a call is traced and tells whom it is from: probes and pages would bury the rest.
+        guard request.method == .POST else { return await respond(to: request, passed, note) }
+        passed.add(clientAddress: clients.text(of: request))
+        guard let span = trace.enter(request, &passed, table) else {
             return await respond(to: request, passed, note)
         }
         let response = await ServiceContext.$current.withValue(span.context) {

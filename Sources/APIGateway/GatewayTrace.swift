@@ -9,11 +9,11 @@ import Tracing
 struct GatewayTrace: Sendable {
     private let tracer: SpanTracer
     private let scheme: String
-    private let proxies: TrustedProxies?
+    private let clients: ClientAddresses
 
     init(_ configuration: GatewayConfiguration) {
         tracer = configuration.tracer
-        proxies = configuration.trustedProxies
+        clients = ClientAddresses(proxies: configuration.trustedProxies)
         scheme = configuration.http.tls == nil ? "http" : "https"
     }
 
@@ -34,7 +34,7 @@ struct GatewayTrace: Sendable {
             span.set("server.address", .string(HostPort(host)?.host ?? host))
             if let port = HostPort(host)?.port { span.set("server.port", .int64(Int64(port))) }
         }
-        span.set("client.address", .string(client(of: request)))
+        span.set("client.address", .string(clients.text(of: request)))
         return span
     }
 
@@ -54,13 +54,6 @@ struct GatewayTrace: Sendable {
         if GatewayPath(exactly: request.path) == .rpc { return GatewayPath.rpc.route }
         let entry = try? table.find(path: request.path)
         return entry == nil ? nil : GatewayPath.method.route
-    }
-
-    /// Whom the request is from, as far as the proxies before the gateway are believed.
-    private func client(of request: HTTPRequest) -> String {
-        let peer = HostPort(request.peer)?.host ?? request.peer
-        guard let proxies, let address = NetworkAddress(request.peer[...]) else { return peer }
-        return proxies.client(peer: address, headers: request.headers).text ?? peer
     }
 }
 

@@ -33,7 +33,7 @@ struct UserService: ServiceProgram {
 
         let clock = UserClock.system
         let passwords = PasswordCheck(
-            hasher: PasswordHasher(logger: logger), guardian: LoginGuard(), logger: logger)
+            hasher: PasswordHasher(logger: logger), throttle: LoginThrottle(), logger: logger)
         var handlers = UserHandlers(
             repository: users.repository, tokens: await Tokens(secrets, nowSeconds: clock.seconds),
             passwords: passwords, clock: clock)

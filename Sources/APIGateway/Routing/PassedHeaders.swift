@@ -44,6 +44,12 @@ struct PassedHeaders {
         metadata.add("x-request-id", requestID)
     }
 
+    /// Tells the services whom the request is from. A header of that name is not among those that are passed on: what the
+    /// gateway says is never taken from the caller.
+    mutating func add(clientAddress: String) {
+        if !clientAddress.isEmpty { metadata.add("x-client-address", clientAddress) }
+    }
+
     private mutating func noteTrace(_ name: String, _ value: String) {
         // text: one of our own names.
         if name == "traceparent" {

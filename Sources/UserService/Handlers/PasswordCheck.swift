@@ -2,54 +2,57 @@ import Logging
 import RPC
 import Runtime
 
-/// Compares passwords with stored hashes, not too often for one account or address. Every comparison goes through here.
+/// Compares passwords with stored hashes, not too often for one account and address. Every comparison goes through here.
 struct PasswordCheck: Sendable {
     let hasher: PasswordHasher
-    let guardian: LoginGuard
+    let throttle: LoginThrottle
     let logger: Logger
 
     /// Looks a user up and compares the password.
     ///
     /// Email and password decide nothing about time or text: where there is no user, a hash of nobody is compared.
     /// - Parameters:
-    ///   - find: answers the user; called once the try is let through.
+    ///   - find: returns the user; called once the login is let through.
     /// - Returns: the user when the password is theirs, else `nil`.
     /// - Throws: ``UserError/tooManyTries(seconds:)``, and what `find` and ``PasswordHasher`` throw.
     func user(
         email: String, password: String, _ context: RequestContext, find: () async throws -> StoredUser?
     ) async throws -> StoredUser? {
-        let attempt = try guardian.begin(email: email, peer: context.peer)
+        let attempt = try await throttle.begin(email: email, from: CallerAddress(context))
         do {
             let user = try await find()
             switch try await hasher.compare(password, with: user?.passwordHash, deadline: context.deadline) {
             case .matches:
-                guardian.succeeded(attempt)
+                throttle.succeeded(attempt)
                 return user
             case .differs:
-                guardian.failed(attempt)
+                throttle.failed(attempt)
                 return nil
             case .malformed:
-                guardian.failed(attempt)
+                throttle.failed(attempt)
                 logger.error(
                     "what is stored as a user's password hash is none; nobody can log in with it",
                     metadata: ["user": "\(user?.id ?? "")"])
                 return nil
             }
         } catch {
-            guardian.withdraw(attempt)
+            throttle.cancel(attempt)
             throw error
         }
     }
 }
 
 extension PasswordCheck {
-    /// How much was hashed, and how many logins were refused for earlier failures.
+    /// How much was hashed, and how many logins were rejected or held back for earlier failures.
     func register(in registry: MetricsRegistry) {
         registry.counter("password_hashes_total", "Times that a password was put through bcrypt.") {
             Double(hasher.runCount)
         }
         registry.counter("login_refusals_total", "Logins refused because too many had failed before.") {
-            Double(guardian.refusalCount)
+            Double(throttle.rejectionCount)
         }
+        registry.counter(
+            "login_delays_total", "Logins held back as many from all addresses had failed for their account."
+        ) { Double(throttle.delayCount) }
     }
 }

@@ -1,24 +1,36 @@
 /// How failed logins slow down the next ones.
 ///
-/// Accounts: the first failures are free, then each doubles the wait, up to half a minute. The cap keeps a stranger who
-/// guesses from shutting a person out for long, and still leaves two guesses a minute.
+/// An account from one address: the first failures are free, then each doubles the wait, up to half a minute. Whoever knows
+/// somebody's email and guesses from elsewhere does not keep them out.
 ///
-/// Addresses: a budget of failures that fills up again. It is wide, because behind the gateway everybody has the
-/// gateway's address (no header tells the client's), and one guesser must not cost all others their logins. It is there
-/// for an address that drives a large machine to its limits; on a small one the queue for hashing is full before.
+/// An account from all addresses together: a wide budget of failures that fills up again. Past it logins are held back for a
+/// moment before they are compared, and no failure of an address is free any more; none is rejected for it, so that the
+/// owner gets in from an address that has not failed, however many others guess.
+///
+/// An address for all accounts: a budget too, as wide as many people behind one address need. It is there for an address that
+/// drives a large machine to its limits; on a small one the queue for hashing is full before.
 struct LoginLimits: Sendable {
-    /// Failures of an account that cost nothing: slips of the finger.
+    /// Failures of an account from one address that cost nothing: slips of the finger.
     var freeFailures = 3
-    /// Logins of one account at the same time while none has failed: programs share accounts. Once one has failed,
-    /// those that are left of the free ones, and then one at a time.
-    var atOnceMax = 64
-    /// The wait after the first failure that is not free, and where too many are under way.
+    /// The wait after the first failure that is not free.
     var waitFirst: Duration = .seconds(1)
     var waitMax: Duration = .seconds(30)
-    /// After so long without a failure, an account's are forgotten.
+    /// After so long without a failure, those of an account from one address are forgotten.
     var forgetAfter: Duration = .seconds(15 * 60)
-    /// Accounts that are remembered, about 64 bytes each. Past it those whose failures are oldest go first.
+    /// Accounts from one address that are remembered, about 64 bytes each. Past it those whose failures are oldest go first.
+    var pairsMax = 32_768
+    /// Logins of one account from one address that wait until the ones before them were compared: programs share accounts.
+    var lineMax = 60
+
+    /// Failures of an account, whatever the addresses, that it may run up.
+    var accountBurst = 100.0
+    /// Failures that an account is forgiven each second: two a minute.
+    var accountRate = 1.0 / 30
     var accountsMax = 32_768
+    /// For so long a login is held back for each failure past the budget.
+    var accountDelayStep: Duration = .milliseconds(50)
+    /// Short against the 5 s that callers wait.
+    var accountDelayMax: Duration = .seconds(1)
 
     /// Failures from one address that it may run up.
     var addressBurst = 1_000.0
@@ -28,16 +40,30 @@ struct LoginLimits: Sendable {
     var addressWait: Duration = .seconds(1)
     var addressesMax = 4_096
 
-    /// Tries of an account that may be under way after so many failures.
-    func atOnce(after failures: Int) -> Int {
-        failures == 0 ? atOnceMax : max(1, freeFailures + 1 - failures)
+    /// Logins of all accounts that wait for others, or are held back, at a time. Past it the first are rejected and the second
+    /// are not held back.
+    var waitingMax = 4_096
+
+    /// Logins of an account from one address that may be compared at a time, after so many failures. Each counts as a failure
+    /// until it is compared.
+    func atOnce(after failures: Int, isOverBudget: Bool) -> Int {
+        max(1, free(isOverBudget) + 1 - failures)
     }
 
-    /// How long an account waits after so many failures.
-    func wait(after failures: Int) -> Duration {
-        let counted = failures - freeFailures
+    /// How long an account waits after so many failures from one address.
+    func wait(after failures: Int, isOverBudget: Bool) -> Duration {
+        let counted = failures - free(isOverBudget)
         guard counted > 0 else { return .zero }
         // Shifted no further than any cap needs, so that nothing overflows.
         return min(waitMax, waitFirst * (1 << min(counted - 1, 20)))
     }
+
+    /// How long a login is held back.
+    ///
+    /// - Parameter excess: failures past the account's budget, this login included.
+    func delay(excess: Double) -> Duration {
+        excess > 0 ? min(accountDelayMax, accountDelayStep * min(excess.rounded(.up), 10_000)) : .zero
+    }
+
+    private func free(_ isOverBudget: Bool) -> Int { isOverBudget ? 0 : freeFailures }
 }

@@ -41,19 +41,22 @@ struct ServiceFixture: Sendable {
 struct ServiceWishes {
     var secrets = TokenSecrets(current: ServiceFixture.secret)
     var limits = LoginLimits()
+    /// How logins are held back.
+    var sleep: @Sendable (Duration) async throws -> Void = { _ in }
     var threads = 1
     var queuedPerThread = PasswordHasher.queuedPerThread
     var needsToken = true
+    var store = UserStoreKind.sqlite
 }
 
 func withService(
     _ wishes: ServiceWishes = ServiceWishes(), _ body: (ServiceFixture) async throws -> Void
 ) async throws {
-    try await withWatchedUsers { try await withService(of: $0, wishes, body) }
+    try await withWatchedUsers(wishes.store) { try await withService(of: $0, wishes, body) }
 }
 
-private func withService(
-    of users: WatchedUsers, _ wishes: ServiceWishes, _ body: (ServiceFixture) async throws -> Void
+func withService(
+    of users: WatchedUsers, _ wishes: ServiceWishes = ServiceWishes(), _ body: (ServiceFixture) async throws -> Void
 ) async throws {
     let (clock, log) = (TestClock(), LogCapture())
     let logger = log.logger()
@@ -62,7 +65,7 @@ private func withService(
     let handlers = UserHandlers(
         repository: users, tokens: await Tokens(wishes.secrets, nowSeconds: clock.wall.seconds),
         passwords: PasswordCheck(
-            hasher: hasher, guardian: LoginGuard(wishes.limits, now: clock.now), logger: logger),
+            hasher: hasher, throttle: LoginThrottle(wishes.limits, now: clock.now, sleep: wishes.sleep), logger: logger),
         clock: clock.wall, needsToken: wishes.needsToken)
     try await withServer(handlers.routes(), logger: logger) { client, port in
         // Until a thread is connected, the queue is all there is.

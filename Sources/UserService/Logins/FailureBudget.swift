@@ -1,0 +1,29 @@
+/// Failures by key, forgiven at a steady rate, in a fixed amount of memory.
+struct FailureBudget: Sendable {
+    /// Failures that are not forgiven yet, as of a moment.
+    private struct Level {
+        var failures: Double
+        var at: ContinuousClock.Instant
+    }
+
+    /// Failures that are forgiven each second.
+    private let rate: Double
+    private var levels: BoundedTable<Level>
+
+    init(rate: Double, capacity: Int) {
+        self.rate = rate
+        levels = BoundedTable(capacity: capacity)
+    }
+
+    func failures(of key: UInt64, now: ContinuousClock.Instant) -> Double {
+        guard let known = levels.record(of: key, now: now) else { return 0 }
+        return max(0, known.failures - (now - known.at) / .seconds(1) * rate)
+    }
+
+    mutating func add(_ count: Double, to key: UInt64, now: ContinuousClock.Instant) {
+        let failures = max(0, failures(of: key, now: now) + count)
+        guard failures > 0 else { return levels.remove(key) }
+        // Once all is forgiven there is nothing to remember.
+        levels.set(Level(failures: failures, at: now), of: key, forgetAt: now + .seconds(failures / rate + 1))
+    }
+}
