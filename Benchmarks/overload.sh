@@ -1,7 +1,7 @@
 # What the whole system carries, and what it does with twice of that. Sourced by run.sh.
 #
-# MINUTES=1 (of twice the capacity), STEP_SECONDS=5 (each step of the search), MIX=signup=1,… (load-generator --help),
-# CONNECTIONS=2000, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search), BURNERS=0 (processes that
+# MINUTES=1 (of twice the capacity), QUIET_SECONDS=60 (before and after it), STEP_SECONDS=5 (each step of the search),
+# MIX=signup=1,… (load-generator --help), CONNECTIONS=2000, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search), BURNERS=0 (processes that
 # never rest, all the while). The programs take their variables from the environment, as always. JSON and plots are left in
 # .build/bench.
 
@@ -11,7 +11,7 @@ out=$root/.build/bench
 mkdir -p "$out"
 
 # Of a tenth of the capacity, before the overload and after it.
-quiet_seconds=60
+quiet_seconds=${QUIET_SECONDS:-60}
 
 # check_minutes CAPACITY: whether one run may hold as many requests (Phases.requestsMax in the load generator).
 check_minutes() {

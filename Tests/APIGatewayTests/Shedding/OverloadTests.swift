@@ -164,6 +164,17 @@ private struct Seen: Sendable {
         }
     }
 
+    @Test("passwords are hashed a few at a time; of other calls dozens are with their service")
+    func bounds() async throws {
+        try await GatewayFixture.run { gateway in
+            let methods = try #require(gateway.gateway.shedder?.methods)
+            let few = methods.filter { $0.bounds.inFlightMax < 64 }
+            #expect(Set(few.map(\.name)) == ["user.UserService/Create", "user.UserService/Auth"])
+            #expect(few.allSatisfy { $0.bounds.inFlightMax == 4 })
+            #expect(Set(methods.map(\.name)).count == methods.count, "a method under two names has one queue")
+        }
+    }
+
     @Test("a gateway that is told to sheds nothing")
     func off() async throws {
         try await GatewayFixture.run(configure: { $0.shedsLoad = false }) { gateway in
