@@ -116,7 +116,7 @@ struct LoginCrowdTests {
         for index in 100..<200 { #expect(await fail(throttle, from: index)) }
         let delays = held.withLock { $0 }
         #expect(delays.count == 100)
-        #expect(delays.first == .milliseconds(50) && delays.last == .seconds(1))
+        #expect(delays.first == .milliseconds(15) && delays.last == .milliseconds(300))
         #expect(delays == delays.sorted())
         // Whoever fails now has no failure free, but those who have failed before don't start anew.
         #expect(await !fail(throttle, from: 199))

@@ -28,9 +28,9 @@ struct LoginLimits: Sendable {
     var accountRate = 1.0 / 30
     var accountsMax = 32_768
     /// For so long a login is held back for each failure past the budget.
-    var accountDelayStep: Duration = .milliseconds(50)
-    /// Short against the 5 s that callers wait.
-    var accountDelayMax: Duration = .seconds(1)
+    var accountDelayStep: Duration = .milliseconds(15)
+    /// Short, as a login that is held back has one of the gateway's few places for logins, which others wait for.
+    var accountDelayMax: Duration = .milliseconds(300)
 
     /// Failures from one address that it may run up.
     var addressBurst = 1_000.0
