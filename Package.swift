@@ -282,7 +282,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "RPC",
+                "CNGHTTP2", "RPC",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -298,6 +298,8 @@ let package = Package(
                 "Contracts", "RPC", "TestSupport", "Traces",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                // A listener that can be told to fail.
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),

@@ -136,6 +136,41 @@ struct FloodTests {
         }
     }
 
+    @Test("a header list that a few bytes blow up is not decoded to its end, and ends the connection")
+    func headerBomb() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try HTTP2Peer(port: server.port)
+                for number in 0..<35 {
+                    let frames = Frame.headerBomb(UInt32(2 * number + 1), Frame.requestFields("/test.Test/Echo"))
+                    for frame in frames where !peer.send(frame) { break }
+                }
+                #expect(peer.wait { !$0.goAways.isEmpty })
+                // ENHANCE_YOUR_CALM
+                #expect(peer.goAways.last?.code == 0xb)
+                #expect(peer.waitForEnd())
+            }
+            try await server.servesAGoodClient()
+        }
+    }
+
+    @Test("trailers of a request are no metadata")
+    func trailers() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try HTTP2Peer(port: server.port)
+                peer.send(
+                    Frame.request(1, "/test.Test/Echo", [("content-length", "5")]),
+                    Frame.message(1, [], endStream: false),
+                    Frame(
+                        .headers, Frame.endHeaders | Frame.endStream, stream: 1,
+                        Frame.block([("authorization", "Bearer x"), ("token", "x"), ("grpc-timeout", "1n")])))
+                // A deadline of a nanosecond would have passed.
+                #expect(peer.answer(1)?["grpc-status"] == "0")
+            }
+        }
+    }
+
     @Test("a reader that takes nothing holds a bounded number of bytes")
     func slowReader() async throws {
         try await withServer({ $0.bufferedResponseBytesMax = 8 * 1024 * 1024 }) { server in

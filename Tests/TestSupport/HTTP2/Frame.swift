@@ -33,6 +33,11 @@ public struct Frame: Equatable, Sendable {
 
     public var bytes: [UInt8] { bytes(length: payload.count) }
 
+    /// The same frame with other flags.
+    public func with(flags: UInt8) -> Frame {
+        Frame(kind: kind, flags: flags, stream: stream, payload: payload)
+    }
+
     /// With a length that need not be the payload's.
     public func bytes(length: Int) -> [UInt8] {
         [
@@ -108,6 +113,28 @@ public struct Frame: Equatable, Sendable {
     ) -> Frame {
         Frame(
             .headers, endHeaders | (endStream ? Self.endStream : 0), stream: stream, block(requestFields(path) + more))
+    }
+
+    /// A request whose header section decodes to about 590 MB: one field of 4,000 bytes, put into the dynamic table, and
+    /// 147,000 references to it of a byte each, as many as a HEADERS and eight CONTINUATION frames hold.
+    public static func headerBomb(_ stream: UInt32, _ fields: [(String, String)]) -> [Frame] {
+        let frameBytes = 16_384
+        // With indexing, so the field is number 62 from then on (RFC 7541 sections 2.3.3 and 6.2.1).
+        let field = [0x40] + string("x") + string(String(repeating: "a", count: 4_000))
+        let start = block(fields) + field
+        let reference: UInt8 = 0x80 | 62
+        var frames = [
+            Frame(
+                .headers, endStream, stream: stream,
+                start + [UInt8](repeating: reference, count: frameBytes - start.count))
+        ]
+        for number in 1...8 {
+            frames.append(
+                Frame(
+                    .continuation, number == 8 ? endHeaders : 0, stream: stream,
+                    [UInt8](repeating: reference, count: frameBytes)))
+        }
+        return frames
     }
 
     /// One gRPC message in one DATA frame that ends the stream.

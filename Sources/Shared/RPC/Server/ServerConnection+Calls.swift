@@ -70,12 +70,12 @@ extension ServerConnection {
         stream.responseMemory = 0
         if !stream.isAnswered { stream.task?.cancel() }
         stream.dropOutgoing()
-        if case .draining = drainState { transport?.scheduleFlush() }
+        if case .draining? = transport?.drainState { transport?.scheduleFlush() }
     }
 
     func session(received frame: HTTP2ControlFrame) {
         switch frame {
-        case .pingAcknowledged: if case .noticed = drainState { sendGoAway() }
+        case .pingAcknowledged(let payload): transport?.receivedPing(payload: payload)
         case .settings: isGreeted = true
         case .goAway, .reset: break
         }

@@ -1,15 +1,5 @@
 import NIOCore
 
-/// How far a connection's farewell is (RFC 9113 section 6.8).
-enum DrainState {
-    /// -> `noticed`
-    case serving
-    /// A first GOAWAY, with the largest stream id, and a PING went out. -> `draining` when the PING comes back, or after a second.
-    case noticed
-    /// The second GOAWAY with the last stream taken went out; closes when the last call ends.
-    case draining
-}
-
 /// The two timers of a server's connection: deadlines, and the tick for keepalive and requests that never end.
 ///
 /// They own the connection until ``cancel()``, which it calls at its end.
@@ -95,24 +85,5 @@ extension ServerConnection {
             window: TimeAmount(configuration.keepaliveInterval + configuration.keepaliveTimeout),
             bytesMin: configuration.answerBytesMin
         ).adapted(to: configuration.memory)
-    }
-
-    /// Takes no new calls, lets those in flight finish, then closes.
-    func beginDrain() {
-        guard case .serving = drainState, let session, let context = transport?.context else { return }
-        drainState = .noticed
-        session.submitShutdownNotice()
-        session.submitPing()
-        transport?.flush()
-        context.eventLoop.scheduleTask(in: .seconds(1)) {
-            if case .noticed = self.drainState { self.sendGoAway() }
-        }
-    }
-
-    func sendGoAway() {
-        drainState = .draining
-        session?.submitGoAway(.noError)
-        // May run inside a read, which flushes by itself; else this does.
-        transport?.scheduleFlush()
     }
 }

@@ -26,7 +26,6 @@ final class ServerConnection: @unchecked Sendable {
     var responseMemory: MemoryAccount
     /// How much its peer takes of all answers together.
     var throughput = Throughput()
-    var drainState = DrainState.serving
     var keepalive = KeepaliveState()
     /// The peer's first SETTINGS came: the handshakes are over.
     var isGreeted = false
@@ -70,7 +69,7 @@ extension ServerConnection: HTTP2TransportOwner {
         timers = ConnectionTimers(self, context.eventLoop, tick: shared.configuration.keepaliveTimeout)
         switch shared.connections.add(self) {
         case .serving: break
-        case .draining: beginDrain()
+        case .draining: transport?.beginDrain()
         case .over: close()
         }
     }

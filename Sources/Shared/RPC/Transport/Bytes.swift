@@ -1,6 +1,6 @@
 /// Comparisons of raw bytes with literals, so that header fields are recognised without making strings.
 extension UnsafeRawBufferPointer {
-    func equals(_ literal: StaticString) -> Bool {
+    package func equals(_ literal: StaticString) -> Bool {
         guard count == literal.utf8CodeUnitCount else { return false }
         return starts(literal)
     }

@@ -67,6 +67,7 @@ extension HTTP2Session {
     }
 
     static let okHeaders = StaticFields([(":status", "200"), ("content-type", "application/grpc")])
+    static let continueHeaders = StaticFields([(":status", "100")])
     static let okTrailers = StaticFields([("grpc-status", "0")])
 
     /// nghttp2's table of callbacks.
@@ -86,12 +87,11 @@ extension HTTP2Session {
             nghttp2_session_callbacks_set_on_header_callback(table) {
                 _, frame, name, nameLength, value, valueLength, _, user in
                 guard let frame, let user else { return 0 }
-                Unmanaged<HTTP2Session>.fromOpaque(user)._withUnsafeGuaranteedRef {
+                return Unmanaged<HTTP2Session>.fromOpaque(user)._withUnsafeGuaranteedRef {
                     $0.header(
                         frame.pointee.hd.stream_id, UnsafeRawBufferPointer(start: name, count: nameLength),
                         UnsafeRawBufferPointer(start: value, count: valueLength))
                 }
-                return 0
             }
             nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table) { _, _, id, data, length, user in
                 guard let user else { return 0 }

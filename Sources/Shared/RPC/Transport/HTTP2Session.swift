@@ -24,6 +24,13 @@ package final class HTTP2Session {
 
     /// Answers to pings and settings that may wait for a peer that does not read; more is a flood.
     private static let outboundAcknowledgementsMax = 256
+    /// CONTINUATION frames of one header section; more end the connection (CVE-2024-28182).
+    private static let continuationsMax = 8
+    /// Decoded header bytes beyond what sections may have, all in all, after which the connection ends. A byte of HPACK
+    /// can stand for 4 KiB, so what is too large must not be decoded to its end.
+    static let excessHeaderBytesMax = 256 * 1024
+    /// What a field counts beside its name and value (RFC 9113 section 6.5.2).
+    package static let fieldOverheadBytes = 32
 
     private let session: OpaquePointer
     /// Unsafe, as a counted reference would cost two atomic operations for each header field: the connection owns the
@@ -33,15 +40,22 @@ package final class HTTP2Session {
     package private(set) var streams: [HTTP2Stream] = []
     /// Reused by each submit.
     var headers = HeaderList()
+    private let headerListBytesMax: Int
+    /// Decoded bytes of the header section that is being read.
+    private var sectionBytes = 0
+    /// Decoded bytes beyond the bound of all sections so far.
+    private var excessHeaderBytes = 0
 
     package init(_ role: Role, _ settings: Settings, delegate: any HTTP2SessionDelegate) throws(HTTP2SessionError) {
         self.delegate = delegate
+        headerListBytesMax = Int(settings.headerListBytesMax)
         var option: OpaquePointer?
         guard nghttp2_option_new(&option) == 0 else { throw .outOfMemory }
         defer { nghttp2_option_del(option) }
         nghttp2_option_set_max_outbound_ack(option, Self.outboundAcknowledgementsMax)
         nghttp2_option_set_stream_reset_rate_limit(option, settings.resetBurst, settings.resetsPerSecond)
         nghttp2_option_set_no_closed_streams(option, 1)
+        nghttp2_option_set_max_continuations(option, Self.continuationsMax)
         if role == .client { nghttp2_option_set_peer_max_concurrent_streams(option, 100) }
 
         var created: OpaquePointer?
@@ -81,6 +95,8 @@ package final class HTTP2Session {
         let taken = nghttp2_session_mem_recv(session, start, bytes.count)
         guard taken < 0 else { return }
         switch Int32(taken) {
+        case Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) where excessHeaderBytes > Self.excessHeaderBytesMax:
+            throw .headersTooLarge
         case Int32(NGHTTP2_ERR_BAD_CLIENT_MAGIC.rawValue): throw .notHTTP2
         case Int32(NGHTTP2_ERR_FLOODED.rawValue): throw .flooded
         case Int32(NGHTTP2_ERR_NOMEM.rawValue): throw .outOfMemory
@@ -155,12 +171,23 @@ package final class HTTP2Session {
         }
     }
 
+    /// Tells a peer that waits for it to send its body (RFC 9110 section 10.1.1).
+    package func submitContinue(_ stream: HTTP2Stream) {
+        let fields = Self.continueHeaders.fields
+        nghttp2_submit_headers(
+            session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, nil, fields.baseAddress, fields.count, nil)
+    }
+
     package func submitReset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
     }
 
-    package func submitPing() {
-        nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
+    /// - Parameter payload: comes back with the acknowledgement.
+    package func submitPing(payload: UInt64 = 0) {
+        withUnsafeBytes(of: payload) { bytes in
+            _ = nghttp2_submit_ping(
+                session, UInt8(NGHTTP2_FLAG_NONE.rawValue), bytes.bindMemory(to: UInt8.self).baseAddress)
+        }
     }
 
     /// Announces that a GOAWAY will follow, so that requests on their way are still taken (RFC 9113 section 6.8).
@@ -219,6 +246,7 @@ package final class HTTP2Session {
     // MARK: What nghttp2 calls
 
     func beginHeaders(_ frame: nghttp2_headers) -> Int32 {
+        sectionBytes = 0
         guard frame.cat == NGHTTP2_HCAT_REQUEST else { return 0 }
         guard let stream = delegate.sessionOpensStream() else {
             nghttp2_submit_rst_stream(
@@ -231,9 +259,20 @@ package final class HTTP2Session {
         return 0
     }
 
-    func header(_ id: Int32, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-        guard let stream = stream(id) else { return }
-        delegate.session(received: name, value, on: stream)
+    /// Fails when the peer has made us decode too much for nothing: whatever else it says, the connection is over.
+    func header(_ id: Int32, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Int32 {
+        let fieldBytes = name.count + value.count + Self.fieldOverheadBytes
+        sectionBytes += fieldBytes
+        if sectionBytes > headerListBytesMax {
+            excessHeaderBytes += min(fieldBytes, sectionBytes - headerListBytesMax)
+            if excessHeaderBytes > Self.excessHeaderBytesMax {
+                nghttp2_session_terminate_session(session, HTTP2ErrorCode.enhanceYourCalm.rawValue)
+                return Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            }
+        }
+        // A stream that was refused has no object; its fields were counted.
+        if let stream = stream(id) { delegate.session(received: name, value, on: stream) }
+        return 0
     }
 
     func data(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
@@ -246,15 +285,16 @@ package final class HTTP2Session {
         switch UInt32(head.type) {
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
             guard let stream = stream(head.stream_id) else { return }
+            let isEnd = UInt32(head.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
+            if isEnd { stream.hasPeerEnded = true }
             if UInt32(head.type) == NGHTTP2_HEADERS.rawValue { delegate.sessionReceivedHeaders(on: stream) }
-            if UInt32(head.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
-                stream.hasPeerEnded = true
-                delegate.sessionReceivedEnd(on: stream)
-            }
+            if isEnd { delegate.sessionReceivedEnd(on: stream) }
         case NGHTTP2_SETTINGS.rawValue:
             if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue == 0 { delegate.session(received: .settings) }
         case NGHTTP2_PING.rawValue:
-            if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue != 0 { delegate.session(received: .pingAcknowledged) }
+            guard UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue != 0 else { return }
+            let payload = withUnsafeBytes(of: frame.pointee.ping.opaque_data) { $0.loadUnaligned(as: UInt64.self) }
+            delegate.session(received: .pingAcknowledged(payload: payload))
         case NGHTTP2_GOAWAY.rawValue:
             delegate.session(received: .goAway(HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code)))
         case NGHTTP2_RST_STREAM.rawValue:

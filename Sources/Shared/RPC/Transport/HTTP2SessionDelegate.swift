@@ -5,7 +5,7 @@ package protocol HTTP2SessionDelegate: AnyObject {
     func sessionOpensStream() -> HTTP2Stream?
     /// One field of a header section or of trailers. The bytes live as long as the call.
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream)
-    /// A header section or the trailers are complete.
+    /// A header section or the trailers are complete. When they end the stream, ``HTTP2Stream/hasPeerEnded`` says so already.
     func sessionReceivedHeaders(on stream: HTTP2Stream)
     /// A piece of a DATA frame. The bytes live as long as the call.
     func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream)
@@ -19,7 +19,8 @@ package protocol HTTP2SessionDelegate: AnyObject {
 /// Frames that concern the whole connection.
 package enum HTTP2ControlFrame {
     case settings
-    case pingAcknowledged
+    /// With the bytes of our PING.
+    case pingAcknowledged(payload: UInt64)
     case goAway(HTTP2ErrorCode)
     /// The peer gave up a stream (RST_STREAM); it closes right after.
     case reset
@@ -47,6 +48,8 @@ package enum HTTP2SessionError: Error, Equatable {
     case notHTTP2
     /// The peer makes us queue answers faster than it reads them, or resets streams too fast.
     case flooded
+    /// The peer makes us decode far longer header sections than are allowed.
+    case headersTooLarge
     /// Any other fatal code of nghttp2.
     case fatal(Int32)
 }

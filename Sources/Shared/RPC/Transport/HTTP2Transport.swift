@@ -50,6 +50,8 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     private var isSending = false
     private var isFlushScheduled = false
     private var isReadWaiting = false
+    /// How far a server's graceful shutdown of this connection is.
+    package internal(set) var drainState = DrainState.serving
 
     package init(_ role: HTTP2Session.Role, _ settings: HTTP2Session.Settings, owner: any HTTP2TransportOwner) {
         self.role = role
@@ -130,7 +132,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        guard let session else { return }
+        guard let session, !isClosing else { return }
         hasRead = true
         if bytes.readableBytes > Self.spareBytesMin { isSpareHeld = true }
         isReceiving = true
@@ -146,7 +148,13 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
         if let failure {
             // The session may still say why, in a GOAWAY.
             flush()
-            fail(failure)
+            if failure == .headersTooLarge {
+                // Closing while more comes in would reset the connection, and the GOAWAY would be lost.
+                owner?.transportFailed(failure)
+                if !isClosing { owner?.transportFinished(context) }
+            } else {
+                fail(failure)
+            }
         }
     }
 
