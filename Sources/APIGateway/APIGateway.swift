@@ -26,7 +26,10 @@ struct APIGateway: ServiceProgram {
     @Option(
         name: .customLong("rate_limit"),
         help: ArgumentHelp(
-            "Requests that one address may make in a second, twice as many at once. [RATE_LIMIT] (default: any number)",
+            """
+            Requests that one address may make in a second, twice as many at once; as many connections may it have open. \
+            [RATE_LIMIT] (default: any number)
+            """,
             valueName: "count"))
     var rateLimit: String?
 
@@ -50,6 +53,7 @@ struct APIGateway: ServiceProgram {
         }
         configuration.http.tls = runtime.serverTLS
         configuration.http.memory = runtime.memory
+        configuration.http.connectionsMax = ProcessLimits.connections(configuration.http.connectionsMax)
         configuration.tracer = runtime.tracer
         configuration.namespace = settings.namespace
         configuration.timeout = settings.upstreamTimeout

@@ -50,8 +50,12 @@ final class Gateway: Sendable {
         limiter = configuration.rateLimit.map { RateLimiter(rate: $0, proxies: configuration.trustedProxies) }
         self.readiness = Readiness(
             checks: checks, timeout: configuration.readinessTimeout, lifetime: configuration.readinessLifetime)
+        var http = configuration.http
+        if let rate = configuration.rateLimit {
+            http.addressLimit = RateLimiter.connectionLimit(rate: rate, proxies: configuration.trustedProxies)
+        }
         self.server = HTTPServer(
-            configuration: configuration.http,
+            configuration: http,
             group: group,
             responder: GatewayResponder(
                 namespace: configuration.namespace,

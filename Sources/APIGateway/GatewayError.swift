@@ -22,6 +22,8 @@ struct GatewayError: Error, Equatable {
     var allow: String?
     /// Seconds to wait before the next try.
     var retryAfter: String?
+    /// The content codings that are taken, for 415.
+    var acceptEncoding: String?
 
     init(_ code: Int, _ detail: String, origin: Origin = .gateway, allow: String? = nil) {
         self.origin = origin
@@ -59,6 +61,7 @@ struct GatewayError: Error, Equatable {
             self.init(429, "the gateway holds as many bytes for its callers as it may; try again in 1 s")
             retryAfter = "1"
         case .headersTooLarge: self.init(431, "the header is larger than is allowed")
+        case .notImplemented: self.init(501, "the method or the transfer coding is not known")
         }
     }
 
@@ -108,6 +111,8 @@ struct GatewayError: Error, Equatable {
         body.writeStaticString("}\n")
         var headers: HTTPHeaders = ["content-type": "application/json"]
         if let allow { headers.add(name: "allow", value: allow) }
+        // RFC 9110 section 15.5.16.
+        if let acceptEncoding { headers.add(name: "accept-encoding", value: acceptEncoding) }
         if let retryAfter { headers.add(name: "retry-after", value: retryAfter) }
         // RFC 9110 section 15.5.2: a 401 says how to authenticate.
         if code == 401 { headers.add(name: "www-authenticate", value: "Bearer") }

@@ -96,6 +96,7 @@ struct ErrorTests {
         "the server's own refusals have the same shape",
         arguments: [
             (HTTPRefusal.malformed, 400, "the request is not valid HTTP"),
+            (.notImplemented, 501, "the method or the transfer coding is not known"),
             (.timeout, 408, "the request took too long to send"),
             (.bodyTooLarge, 413, "the body is larger than is allowed"),
             (.headersTooLarge, 431, "the header is larger than is allowed"),

@@ -140,6 +140,76 @@ struct RequestTests {
         }
     }
 
+    @Test(
+        "hosts have many forms",
+        arguments: [
+            "", "shippy.example", "SHIPPY.example.:8080", "h:", "h:0", "h:65535", "h:00080", "127.0.0.1:80", "[::1]",
+            "[2001:db8::1]:8080", "[::ffff:1.2.3.4]", "[v1.fe80::a+en1]", "a_b~c", "h%C3%A9", "a!$&'()*+,;=b",
+        ])
+    func hosts(host: String) async throws {
+        try await withServer(.echo()) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("GET /a HTTP/1.1\r\nhost: \(host)\r\n\r\n")
+            #expect(try await client.responses(1).hasSuffix("GET /a - "))
+            if !host.isEmpty {
+                try await client.send("GET HTTP://\(host)/b?c HTTP/1.1\r\nhost: \(host)\r\n\r\n")
+                #expect(try await client.responses(2).hasSuffix("GET /b c "))
+            }
+        }
+    }
+
+    @Test("space around a value is no part of it")
+    func space() async throws {
+        try await withServer(.echo()) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("POST /a HTTP/1.1\r\nhost: \t x \t\r\ncontent-length: 2  \r\n\r\nok")
+            #expect(try await client.responses(1).hasSuffix("POST /a - ok"))
+            try await client.send(
+                "POST /b HTTP/1.1\r\nhost: x \r\ntransfer-encoding: \tchunked \r\n\r\n2\r\nok\r\n0\r\n\r\n")
+            #expect(try await client.responses(2).hasSuffix("POST /b - ok"))
+            try await client.send("POST /c HTTP/1.1\r\nhost: x\r\nexpect: 100-continue \r\ncontent-length: 2\r\n\r\n")
+            try await eventually("100") { client.received.hasSuffix("HTTP/1.1 100 Continue\r\n\r\n") }
+        }
+    }
+
+    @Test("the host of an absolute target takes Host's place")
+    func absoluteHost() async throws {
+        let responder = ClosureResponder { request in
+            HTTPResponse(status: .ok, body: ByteBuffer(string: request.headers["host"].joined(separator: "|")))
+        }
+        try await withServer(responder) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("GET http://real.example:81/ HTTP/1.1\r\nHost: other.example\r\n\r\n")
+            #expect(try await client.responses(1).hasSuffix("\r\n\r\nreal.example:81"))
+        }
+    }
+
+    @Test(
+        "characters that need no encoding mean the same encoded, others do not",
+        arguments: [
+            ("/%72pc", "/rpc"), ("/%72%70%63?%72", "/rpc"), ("/%7euser%2D%2e%5F", "/~user-._"),
+            ("/a%2Fb%2fc", "/a%2Fb%2fc"),
+            ("/%41%5a%30", "/AZ0"), ("/%2572pc", "/%2572pc"), ("/%", "/%"), ("/%7", "/%7"), ("/%zz", "/%zz"),
+            ("/a%20b%3F%23%00", "/a%20b%3F%23%00"), ("/%C3%A9", "/%C3%A9"),
+        ])
+    func unreserved(target: String, path: String) async throws {
+        try await withServer(.echo()) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("GET \(target) HTTP/1.1\r\nhost: x\r\n\r\n")
+            #expect(try await client.responses(1).contains("GET \(path) "))
+        }
+    }
+
+    @Test("many small headers are no large ones")
+    func manyHeaders() async throws {
+        try await withServer(.echo()) { _, address in
+            let client = try await RawClient.connect(address)
+            let many = (0..<300).map { "x\($0): y\r\n" }.joined()
+            try await client.send("GET / HTTP/1.1\r\nhost: x\r\n\(many)\r\n")
+            #expect(try await client.responses(1).hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
     @Test("a request to upgrade is answered in HTTP/1.1 and is the last")
     func upgrade() async throws {
         try await withServer(.echo()) { _, address in

@@ -31,6 +31,7 @@ final class ClosureResponder: HTTPResponder {
             case .bodyTooLarge: .payloadTooLarge
             case .outOfMemory: .tooManyRequests
             case .headersTooLarge: .requestHeaderFieldsTooLarge
+            case .notImplemented: .notImplemented
             }
         return HTTPResponse(status: status, body: ByteBuffer(string: "refused: \(refusal)"))
     }

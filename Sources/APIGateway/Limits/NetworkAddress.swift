@@ -11,10 +11,12 @@ struct NetworkAddress: Hashable, Sendable {
 
     private static let mappedPrefix: UInt64 = 0xffff_0000_0000
 
-    /// `nil` for what is no IP address. Takes a port along with it, as peers and some proxies write it.
+    /// `nil` for what is no IP address. Takes brackets around IPv6, and a port along with it, as peers and some proxies
+    /// write it.
     init?(_ text: Substring) {
         guard text.utf8.count <= Self.textBytesMax,
-            let address = Self.parse(text) ?? HostPort(String(text)).flatMap({ Self.parse($0.host[...]) })
+            let address = Self.parse(text) ?? Self.parseBracketed(text)
+                ?? HostPort(String(text)).flatMap({ Self.parse($0.host[...]) })
         else {
             return nil
         }
@@ -27,18 +29,32 @@ struct NetworkAddress: Hashable, Sendable {
     }
 
     fileprivate static func parse(_ text: Substring) -> NetworkAddress? {
-        switch try? SocketAddress(ipAddress: String(text), port: 0) {
+        (try? SocketAddress(ipAddress: String(text), port: 0)).flatMap(NetworkAddress.init)
+    }
+
+    /// `nil` for what is no IP address.
+    init?(_ address: SocketAddress) {
+        switch address {
         case .v4(let address):
-            NetworkAddress(
-                high: 0, low: mappedPrefix | UInt64(UInt32(bigEndian: address.address.sin_addr.s_addr)))
+            self.init(
+                high: 0, low: Self.mappedPrefix | UInt64(UInt32(bigEndian: address.address.sin_addr.s_addr)))
         case .v6(let address):
-            withUnsafeBytes(of: address.address.sin6_addr) { bytes in
+            self = withUnsafeBytes(of: address.address.sin6_addr) { bytes in
                 NetworkAddress(
                     high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
                     low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
             }
-        default: nil
+        default: return nil
         }
+    }
+
+    /// `[2001:db8::1]`, without a port.
+    private static func parseBracketed(_ text: Substring) -> NetworkAddress? {
+        let bytes = text.utf8
+        guard bytes.first == UInt8(ascii: "["), bytes.last == UInt8(ascii: "]"), bytes.count > 2,
+            bytes.contains(UInt8(ascii: ":"))
+        else { return nil }
+        return parse(Substring(bytes.dropFirst().dropLast()))
     }
 
     var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }

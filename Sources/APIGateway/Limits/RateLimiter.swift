@@ -8,6 +8,8 @@ final class RateLimiter: Sendable {
     /// A burst is what an address may do in so many seconds.
     static let burstSeconds = 2
     static let rateRange = 1...1_000_000
+    /// Connections that an address may have at least: browsers open six.
+    static let connectionsMin = 16
 
     private static let shardCount = 16
     private static let addressesPerShard = 4_096
@@ -30,6 +32,23 @@ final class RateLimiter: Sendable {
         }
     }
 
+    /// Bounds the connections that an address may have open by the burst that it may make: more it could not use.
+    ///
+    /// Proxies that are believed about others bring the connections of many, and are not counted.
+    static func connectionLimit(rate: Int, proxies: TrustedProxies?) -> AddressLimit {
+        AddressLimit(connectionsMax: max(connectionsMin, rate * burstSeconds)) { address in
+            guard let address = NetworkAddress(address), proxies?.isProxy(address) != true else { return nil }
+            return key(of: address)
+        }
+    }
+
+    /// Addresses of one caller have one key.
+    private static func key(of address: NetworkAddress?) -> UInt64 {
+        var hasher = Hasher()
+        hasher.combine(address?.caller)
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+
     /// Requests that were refused, for a metric.
     var refusalCount: Int { refused.load(ordering: .relaxed) }
 
@@ -40,9 +59,7 @@ final class RateLimiter: Sendable {
         // Who has no address at all shares one budget.
         let peer = NetworkAddress(request.peer[...])
         let client = peer.map { proxies?.client(peer: $0, headers: request.headers) ?? $0 }
-        var hasher = Hasher()
-        hasher.combine(client?.caller)
-        let key = UInt64(bitPattern: Int64(hasher.finalize()))
+        let key = Self.key(of: client)
         // The low bits choose the place within a shard.
         let shard = shards[Int(key >> 60)]
         let instant = Int64(now.uptimeNanoseconds)

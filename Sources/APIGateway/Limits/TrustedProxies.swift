@@ -49,6 +49,11 @@ enum TrustedProxies: Hashable, Sendable {
         return client
     }
 
+    /// Whether a peer with this address is a proxy. Where only their number is known, every peer is one.
+    func isProxy(_ peer: NetworkAddress) -> Bool {
+        isTrusted(peer, hops: 0)
+    }
+
     private func isTrusted(_ address: NetworkAddress, hops: Int) -> Bool {
         switch self {
         case .count(let count): hops < count

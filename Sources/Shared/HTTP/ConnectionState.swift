@@ -112,7 +112,12 @@ struct ConnectionState {
         case .open, .started: break
         case .receiving, .ended, .ignored: return
         }
-        guard let draft = RequestDraft(head: head, peer: peer) else { return refuse(.malformed) }
+        let draft: RequestDraft
+        do throws(HTTPRefusal) {
+            draft = try RequestDraft(head: head, peer: peer)
+        } catch {
+            return refuse(error)
+        }
         // Refused before the body is sent, for the sake of those that ask first with `Expect: 100-continue`.
         guard draft.declaredBytes ?? 0 <= bodyBytesMax else { return refuse(.bodyTooLarge) }
         input = .receiving(draft)

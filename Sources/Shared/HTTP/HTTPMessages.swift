@@ -5,7 +5,8 @@ import RPC
 /// A request as a responder sees it: whole, within the server's limits.
 public struct HTTPRequest: Sendable {
     public var method: HTTPMethod
-    /// The request target's path as sent, without the query; starts with `/`, or is `*` with OPTIONS.
+    /// The request target's path without the query; starts with `/`, or is `*` with OPTIONS. Unreserved characters are
+    /// decoded (RFC 3986 section 6.2.2.2), all others are as sent.
     public var path: String
     /// The text after `?`, if any.
     public var query: String?
@@ -51,7 +52,7 @@ public struct HTTPResponse: Sendable {
 }
 
 /// What the server itself refuses before a responder sees a request.
-public enum HTTPRefusal: Sendable, Equatable {
+public enum HTTPRefusal: Error, Equatable {
     /// Not HTTP, or against RFC 9112: 400.
     case malformed
     /// The request was not finished in time: 408.
@@ -62,6 +63,8 @@ public enum HTTPRefusal: Sendable, Equatable {
     case headersTooLarge
     /// The process holds as many bytes for its peers as it may: 429.
     case outOfMemory
+    /// A method or a transfer coding that the server does not know: 501.
+    case notImplemented
 }
 
 /// Answers requests. Called on the connection's event loop, as a task that stays there; it must not block.

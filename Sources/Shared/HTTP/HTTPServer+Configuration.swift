@@ -10,10 +10,9 @@ extension HTTPServer {
         public var tls: NIOSSLContext?
         /// The largest body, in bytes; a larger one is refused with 413.
         public var bodyBytesMax = 1024 * 1024
-        /// The largest request line and header section, in bytes; a larger one is refused with 431.
+        /// The largest request line and header section, in bytes; a larger one is refused with 431. Over HTTP/2 each field
+        /// counts 32 bytes more than its name and value (RFC 9113 section 6.5.2).
         public var headerBytesMax = 16 * 1024
-        /// Header fields in one request, trailers included; more are refused with 431.
-        public var headerFieldsMax = 100
         /// How long a peer may take to send one request, from its first byte; then it is refused with 408.
         public var requestTimeout: Duration = .seconds(10)
         /// How long a connection may stay open between requests.
@@ -34,8 +33,12 @@ extension HTTPServer {
         public var pipelinedRequestsMax = 4096
         /// Response bytes of one connection that wait for a slow reader before it is answered and read no further.
         public var bufferedResponseBytesMax = 64 * 1024
-        /// Connections at a time; further ones are closed at once.
+        /// Connections at a time. A further one takes the place of one that is idle; where none is, it is closed at once.
         public var connectionsMax = 10_000
+        /// How long a connection is no idle one for others to take its place: its first request may be on its way.
+        public var newcomerGrace: Duration = .milliseconds(250)
+        /// What one address may have of them; `nil` for any number.
+        public var addressLimit: AddressLimit?
 
         public init(address: HostPort, tls: NIOSSLContext? = nil) {
             self.address = address
@@ -49,6 +52,10 @@ extension HTTPServer.Configuration {
     var answerRate: ProgressRate {
         ProgressRate(window: TimeAmount(writeTimeout), bytesMin: answerBytesMin).adapted(to: memory)
     }
+
+    /// Header fields in one request over HTTP/1, trailers included; more are refused with 431. As many as could be in a
+    /// section over HTTP/2: what bounds them is memory, not what browsers send.
+    var headerFieldsMax: Int { headerBytesMax / HTTP2Session.fieldOverheadBytes }
 
     /// How often connections are looked over for lapsed timeouts: an eighth of the shortest, so that none is
     /// overrun by much, and at most every half second.

@@ -29,6 +29,8 @@ public final class HTTPServer: Sendable {
     private let loops: [ObjectIdentifier: LoopContext]
     private let openConnections: OpenConnections
     private let logger: Logger
+    /// How often it is said that there are too many connections.
+    private let fullLog = LogGap()
     private let lifecycle = Mutex(Lifecycle.new)
 
     /// - Parameters:
@@ -47,6 +49,7 @@ public final class HTTPServer: Sendable {
                 eventLoop: loop, configuration: configuration, responder: responder,
                 openConnections: openConnections, logger: logger)
         }
+        openConnections.setLoops(Array(loops.values))
         self.configuration = configuration
         self.group = group
         self.loops = loops
@@ -101,6 +104,12 @@ public final class HTTPServer: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptPause(logger: self.logger) { self.freeDescriptors() })
+                }
+            }
             // Small answers leave at once; they are written in one piece anyway.
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // A peer that has sent its last request may still read the answer.
@@ -122,11 +131,27 @@ public final class HTTPServer: Sendable {
         return try await bootstrap.bind(to: configuration.address)
     }
 
-    private func configure(_ channel: any Channel) throws {
-        guard let loop = loops[ObjectIdentifier(channel.eventLoop)], openConnections.add() else {
-            channel.close(promise: nil)
-            return
+    /// The system has no descriptor for the next connection: idle ones give theirs.
+    private func freeDescriptors() {
+        for loop in loops.values {
+            loop.eventLoop.execute {
+                for _ in 0..<Self.evictionsPerShortage where !loop.evictIdle() { return }
+            }
         }
+    }
+
+    /// Idle connections that each loop closes when there is no descriptor left.
+    private static let evictionsPerShortage = 8
+
+    private func configure(_ channel: any Channel) throws {
+        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { return channel.close(promise: nil) }
+        let admission = openConnections.add { loop.evictIdle() }
+        if admission != .fits, fullLog.admits() {
+            logger.warning(
+                "there are as many connections as may be; idle ones make room for new ones",
+                metadata: ["connections": "\(connectionCount)"])
+        }
+        guard admission != .noMemory else { return channel.close(promise: nil) }
         let pipeline = channel.pipeline.syncOperations
         do {
             if let tls = configuration.tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
@@ -136,6 +161,7 @@ public final class HTTPServer: Sendable {
         }
         // From here on the connection counts itself out.
         try pipeline.addHandler(VersionDetector(loop: loop))
+        if admission == .beyond { loop.makeRoom(for: channel) }
     }
 }
 

@@ -17,13 +17,14 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     typealias OutboundOut = ByteBuffer
 
     let loop: LoopContext
+    let keeper: ReadKeeper
     var state: ConnectionState
     var context: ChannelHandlerContext?
     /// Closing here passes by TLS, which would wait for the peer's farewell.
     private var socketContext: ChannelHandlerContext?
-    private var peer = ""
+    private(set) var peer = ""
     /// Whether the read in progress completed any part of a request.
-    private var sawPart = false
+    private(set) var sawPart = false
     /// The channel wanted to read when the queue was not empty.
     private var isReadHeld = false
     private var isPumping = false
@@ -49,9 +50,11 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     var isSpareHeld = false
     var requestMemory: MemoryAccount
     var responseMemory: MemoryAccount
+    private(set) var use: UInt64 = 0
 
-    init(loop: LoopContext) {
+    init(loop: LoopContext, keeper: ReadKeeper) {
         self.loop = loop
+        self.keeper = keeper
         requestMemory = MemoryAccount(.requests, of: loop.configuration.memory)
         responseMemory = MemoryAccount(.responses, of: loop.configuration.memory)
         self.state = ConnectionState(
@@ -66,8 +69,10 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             // Without the handler that the server has put there, there is nothing to pass by.
             socketContext = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
         }
+        use = loop.nextUse()
         if context.channel.isActive { connected(context) }
-        loop.add(self)
+        // It may have been told before it had a channel.
+        if state.isDraining { pump() }
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -126,41 +131,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         if !isTurnScheduled { answersThisTurn = 0 }
         holdRequests()
         pump()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case HTTPParserError.headerOverflow:
-            state.refuse(.headersTooLarge)
-            pump()
-        case is HTTPParserError:
-            state.refuse(.malformed)
-            pump()
-        case is ByteToMessageDecoderError:
-            // More bytes after a parser error: they are thrown away until the connection closes.
-            break
-        case NIOSSLError.uncleanShutdown:
-            // The peer ended without saying so; the end of input follows as an event. A request that was cut off by
-            // it is incomplete by its own length.
-            break
-        default:
-            loop.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
-            abort()
-        }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        case ChannelEvent.inputClosed:
-            state.inputEnded()
-            if isLingering {
-                context.close(promise: nil)
-            } else {
-                pump()
-            }
-        default:
-            context.fireUserInboundEventTriggered(event)
-        }
     }
 
     /// The channel asks before each read. While requests wait for their turn, or answers for a slow reader, it has to
@@ -245,6 +215,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     private func write(_ response: HTTPResponse, toHead: Bool, isHTTP10: Bool) {
         // The connection may have ended while the responder worked.
         guard let context else { return }
+        use = loop.nextUse()
         let response = affordable(response)
         let persistence: ResponseWriter.Persistence =
             state.answered() ? (isHTTP10 ? .keepAlive : .implied) : .close

@@ -11,6 +11,10 @@ protocol ServedConnection: AnyObject {
     /// Closes now, whatever is in progress.
     func abort()
     func checkTimeouts(now: NIODeadline)
+    /// ``LoopContext/nextUse()`` when it was last used; `nil` while it is busy.
+    var idleOrder: UInt64? { get }
+    /// Closes an idle connection, as another needs its place.
+    func evict()
 }
 
 /// What the connections of one event loop share: the executor of their tasks, the date, the timer, and their list.
@@ -26,7 +30,8 @@ final class LoopContext: @unchecked Sendable {
     let logger: Logger
     private let openConnections: OpenConnections
 
-    private var connections: [ObjectIdentifier: any ServedConnection] = [:]
+    private var connections = ConnectionList()
+    private var uses: UInt64 = 0
     private var date = HTTPDate()
     private var spareBuffer = ByteBuffer()
     private var tick: Scheduled<Void>?
@@ -74,7 +79,7 @@ final class LoopContext: @unchecked Sendable {
 
     func add(_ connection: any ServedConnection) {
         eventLoop.assertInEventLoop()
-        connections[ObjectIdentifier(connection)] = connection
+        connections.add(connection)
         if drained != nil {
             connection.drain()
         } else if tick == nil {
@@ -84,15 +89,50 @@ final class LoopContext: @unchecked Sendable {
 
     func remove(_ connection: any ServedConnection) {
         eventLoop.assertInEventLoop()
-        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        let (isKnown, address) = connections.remove(connection)
+        guard isKnown else { return }
         openConnections.remove()
+        if let address { openConnections.remove(from: address) }
         if connections.isEmpty { drained?.succeed() }
     }
 
-    /// `detector` has found its successor, which was added before: the connection goes on as that.
-    func replace(_ detector: VersionDetector) {
+    /// `detector` has found its successor: the connection goes on as that.
+    func replace(_ detector: VersionDetector, by successor: any ServedConnection) {
         eventLoop.assertInEventLoop()
-        connections[ObjectIdentifier(detector)] = nil
+        connections.replace(detector, by: successor)
+        if drained != nil { successor.drain() }
+    }
+
+    /// Counts a connection towards its address's. An address that has as many as it may loses the one that has been idle
+    /// for about the longest; where none is idle, it loses this one.
+    func setAddress(_ address: SocketAddress?, of detector: VersionDetector, _ channel: any Channel) {
+        eventLoop.assertInEventLoop()
+        guard let limit = configuration.addressLimit, let key = address.flatMap(limit.key) else { return }
+        if openConnections.add(from: key) > limit.connectionsMax { makeRoom(for: channel, from: key) }
+        connections.setAddress(key, of: detector)
+    }
+
+    /// Closes an idle connection for the sake of a newcomer, and the newcomer if none is idle.
+    ///
+    /// - Parameter address: only connections of this one; `nil` for any.
+    func makeRoom(for newcomer: any Channel, from address: UInt64? = nil) {
+        eventLoop.assertInEventLoop()
+        if !evictIdle(from: address) { openConnections.makeRoom(for: newcomer, from: address, besides: self) }
+    }
+
+    /// Closes a connection that is idle. False when none is.
+    func evictIdle(from address: UInt64? = nil) -> Bool {
+        eventLoop.assertInEventLoop()
+        guard let victim = connections.longIdle(from: address) else { return false }
+        victim.evict()
+        return true
+    }
+
+    /// A number that grows with each use of a connection: what has the smallest has been idle for the longest.
+    func nextUse() -> UInt64 {
+        eventLoop.assertInEventLoop()
+        uses += 1
+        return uses
     }
 
     /// Ends idle connections, lets the others finish their requests until `timeout`, and then closes what is left.
@@ -101,12 +141,12 @@ final class LoopContext: @unchecked Sendable {
             if let drained = self.drained { return drained.futureResult }
             let drained = self.eventLoop.makePromise(of: Void.self)
             self.drained = drained
-            for connection in Array(self.connections.values) { connection.drain() }
+            for connection in self.connections.all { connection.drain() }
             if self.connections.isEmpty {
                 drained.succeed()
             } else {
                 let force = self.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
-                    for connection in Array(self.connections.values) { connection.abort() }
+                    for connection in self.connections.all { connection.abort() }
                 }
                 drained.futureResult.whenComplete { _ in force.cancel() }
             }
@@ -121,38 +161,8 @@ final class LoopContext: @unchecked Sendable {
         tick = eventLoop.scheduleTask(in: TimeAmount(configuration.tickInterval)) {
             self.tick = nil
             let now = NIODeadline.now()
-            for connection in Array(self.connections.values) { connection.checkTimeouts(now: now) }
+            for connection in self.connections.all { connection.checkTimeouts(now: now) }
             if !self.connections.isEmpty { self.scheduleTick() }
         }
-    }
-}
-
-/// The number of connections of a server, over all its loops.
-final class OpenConnections: Sendable {
-    /// Of a connection that nothing goes over, in bytes: channel, handlers, the buffer that it is read into.
-    static let connectionBytes = 6 * 1024
-
-    private let counter = Atomic<Int>(0)
-    private let max: Int
-    private let memory: MemoryBudget
-
-    init(max: Int, memory: MemoryBudget = MemoryBudget()) {
-        self.max = max
-        self.memory = memory
-    }
-
-    var count: Int { counter.load(ordering: .relaxed) }
-
-    /// Counts one more, unless there are enough or there is no memory for it.
-    func add() -> Bool {
-        let (before, _) = counter.add(1, ordering: .relaxed)
-        if before < max, memory.take(Self.connectionBytes, .connections) { return true }
-        counter.subtract(1, ordering: .relaxed)
-        return false
-    }
-
-    func remove() {
-        memory.give(Self.connectionBytes, .connections)
-        counter.subtract(1, ordering: .relaxed)
     }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import RPC
 
 /// A request whose body is still arriving, and what its head said about the connection.
 struct RequestDraft {
@@ -11,43 +12,78 @@ struct RequestDraft {
     let declaredBytes: Int?
     private var expectsContinue = false
 
-    /// `nil` for what RFC 9112 forbids and the parser lets pass.
-    init?(head: HTTPRequestHead, peer: String) {
+    /// Rejects what RFC 9112 forbids and the parser lets pass, and what this server does not implement.
+    init(head: HTTPRequestHead, peer: String) throws(HTTPRefusal) {
+        let isHTTP10 = head.version == .http1_0
+        // Tunnels are a proxy's work.
+        guard head.method != .CONNECT else { throw .notImplemented }
         var hosts = 0
         var declaredBytes: Int?
         var expectsContinue = false
-        var asksUpgrade = head.method == .CONNECT
+        var asksUpgrade = false
+        var transferEncodings = 0
+        var isChunkedAlone = true
         for (name, value) in head.headers {
             // By length first: most names are none of these.
             switch name.utf8.count {
             case 4 where name.isSameFieldName(as: "host"):
                 hosts += 1
+                // Empty where the target has no authority to name (RFC 9112 section 3.2).
+                let host = value.trimmedOfBlanks
+                guard host.isEmpty || Authority.isValid(host.utf8) else { throw .malformed }
             case 6 where name.isSameFieldName(as: "expect"):
-                expectsContinue = value.isSameFieldName(as: "100-continue")
+                expectsContinue = value.trimmedOfBlanks.hasSameBytes(asAnyCaseOf: "100-continue")
             case 7 where name.isSameFieldName(as: "upgrade"):
                 // NIO's parser reads nothing after a request that asks for an upgrade, so it is the last.
                 asksUpgrade = true
             case 14 where name.isSameFieldName(as: "content-length"):
-                guard let bytes = Int(value), bytes >= 0, declaredBytes == nil else { return nil }
+                guard let bytes = Int(value.trimmedOfBlanks), bytes >= 0, declaredBytes == nil else { throw .malformed }
                 declaredBytes = bytes
             case 17 where name.isSameFieldName(as: "transfer-encoding"):
-                // Only plain chunked, and not from HTTP/1.0: everything else is how requests are smuggled past a
-                // proxy that reads it differently (RFC 9112 sections 6.1 and 11.2).
-                guard value.isSameFieldName(as: "chunked"), head.version == .http1_1 else { return nil }
+                transferEncodings += 1
+                if !value.trimmedOfBlanks.hasSameBytes(asAnyCaseOf: "chunked") { isChunkedAlone = false }
             default:
                 break
             }
         }
-        let isHTTP10 = head.version == .http1_0
+        if transferEncodings > 0 {
+            // From HTTP/1.0 it is how requests are smuggled past a proxy that reads it differently (RFC 9112 sections 6.1
+            // and 11.2).
+            guard !isHTTP10 else { throw .malformed }
+            if transferEncodings > 1 || !isChunkedAlone {
+                throw Self.refusal(ofTransferCodings: head.headers["transfer-encoding"])
+            }
+        }
         // RFC 9112 section 3.2: exactly one Host in HTTP/1.1.
-        guard hosts == 1 || (hosts == 0 && isHTTP10) else { return nil }
-        guard let (path, query) = Self.split(target: head.uri, method: head.method) else { return nil }
-        self.request = HTTPRequest(method: head.method, path: path, query: query, headers: head.headers, peer: peer)
+        guard hosts == 1 || (hosts == 0 && isHTTP10) else { throw .malformed }
+        guard let target = RequestTarget(head.uri, method: head.method) else { throw .malformed }
+        self.request = HTTPRequest(
+            method: head.method, path: target.path, query: target.query, headers: head.headers, peer: peer)
+        // The absolute form counts, whatever Host says (RFC 9112 section 3.2.2).
+        if let authority = target.authority {
+            request.headers.replaceOrAdd(name: "host", value: String(authority))
+        }
         self.isPersistent = head.isKeepAlive && !asksUpgrade
         self.isHTTP10 = isHTTP10
         self.declaredBytes = declaredBytes
         // RFC 9110 section 10.1.1: a 1.0 client does not know what 100 means.
         self.expectsContinue = expectsContinue && !isHTTP10
+    }
+
+    /// What is wrong with transfer codings that are not chunked alone: one that isn't known before it is 501; everything
+    /// else leaves the body's end open to interpretation (RFC 9112 sections 6.1 and 6.3).
+    static func refusal(ofTransferCodings values: [String]) -> HTTPRefusal {
+        var codings: [Substring] = []
+        for value in values {
+            for coding in value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+                codings.append(Substring(coding).trimmedOfBlanks)
+            }
+        }
+        func isChunked(_ coding: Substring) -> Bool { coding.hasSameBytes(asAnyCaseOf: "chunked") }
+        guard let last = codings.popLast(), isChunked(last),
+            codings.allSatisfy({ !$0.isEmpty && !isChunked($0) })
+        else { return .malformed }
+        return .notImplemented
     }
 
     mutating func append(_ body: inout ByteBuffer) {
@@ -66,30 +102,6 @@ struct RequestDraft {
         guard expectsContinue else { return false }
         expectsContinue = false
         return true
-    }
-
-    /// Path and query of a request target: origin form, absolute form, or `*` (RFC 9112 section 3.2).
-    static func split(target: String, method: HTTPMethod) -> (path: String, query: String?)? {
-        var rest = target[...]
-        if rest.utf8.first != UInt8(ascii: "/") {
-            if target == "*" { return method == .OPTIONS ? ("*", nil) : nil }
-            guard let scheme = Self.schemeLength(of: target) else { return nil }
-            rest = rest.dropFirst(scheme)
-            // "http://host" and "http://host?query" mean the path "/".
-            rest = rest.drop { $0 != "/" && $0 != "?" }
-            guard rest.utf8.first == UInt8(ascii: "/") else {
-                return ("/", rest.isEmpty ? nil : String(rest.dropFirst()))
-            }
-        }
-        guard let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (String(rest), nil) }
-        return (String(rest[..<mark]), String(rest[rest.utf8.index(after: mark)...]))
-    }
-
-    private static func schemeLength(of target: String) -> Int? {
-        for scheme in ["http://", "https://"] where target.utf8.count > scheme.utf8.count {
-            if target.prefix(scheme.utf8.count).lowercased() == scheme { return scheme.utf8.count }
-        }
-        return nil
     }
 }
 

@@ -23,6 +23,8 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
     private var held = ByteBuffer()
     private var isHandshaking = false
     private var watch = StallWatch()
+    private var use: UInt64 = 0
+    private let openedAt = NIODeadline.now()
 
     init(loop: LoopContext) {
         self.loop = loop
@@ -31,7 +33,19 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         isHandshaking = loop.configuration.tls != nil
+        use = loop.nextUse()
         loop.add(self)
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    /// The peer's address is known from here on.
+    private func begin(_ context: ChannelHandlerContext) {
+        loop.setAddress(context.remoteAddress, of: self, context.channel)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -76,22 +90,30 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
 
     private func makeWay(_ context: ChannelHandlerContext, isHTTP2: Bool) {
         let pipeline = context.pipeline.syncOperations
+        var successor: any ServedConnection = self
         do {
             if isHTTP2 {
-                try pipeline.addHandler(try HTTP2ServerConnection.make(loop))
+                let (connection, transport) = try HTTP2ServerConnection.make(loop)
+                loop.replace(self, by: connection)
+                successor = connection
+                try pipeline.addHandler(transport)
             } else {
+                let keeper = ReadKeeper()
+                let connection = HTTPServerConnection(loop: loop, keeper: keeper)
+                loop.replace(self, by: connection)
+                successor = connection
                 var limits = NIOHTTPDecoderLimitConfiguration()
                 limits.maxHeaderListSize = loop.configuration.headerBytesMax
                 limits.maxHeaderFieldSize = loop.configuration.headerBytesMax
                 limits.maxHeaderFieldCount = loop.configuration.headerFieldsMax
+                try pipeline.addHandler(keeper)
                 try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
-                try pipeline.addHandler(HTTPServerConnection(loop: loop))
+                try pipeline.addHandler(connection)
             }
         } catch {
-            loop.remove(self)
+            loop.remove(successor)
             return context.close(promise: nil)
         }
-        loop.replace(self)
         // The end of this read is still to come, and finds the successor.
         if held.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(held)) }
         pipeline.removeHandler(self, promise: nil)
@@ -106,6 +128,18 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
 
     func abort() {
         context?.close(promise: nil)
+    }
+
+    func evict() {
+        abort()
+    }
+
+    var idleOrder: UInt64? {
+        // One that is not active yet is the newcomer that others make room for.
+        guard held.readableBytes == 0, !isHandshaking, context?.channel.isActive == true,
+            .now() - openedAt >= TimeAmount(loop.configuration.newcomerGrace)
+        else { return nil }
+        return use
     }
 
     func checkTimeouts(now: NIODeadline) {

@@ -17,6 +17,7 @@ import Testing
         "addresses with and without ports, of both kinds",
         arguments: [
             ("192.0.2.7", "192.0.2.7:80"), ("2001:db8::1", "[2001:db8::1]:443"), ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8::1", "[2001:db8::1]"),
         ])
     func parses(_ one: String, _ other: String) {
         #expect(NetworkAddress(one[...]) != nil)
@@ -30,7 +31,10 @@ import Testing
 
     @Test(
         "what is no address",
-        arguments: ["", "unknown", "_hidden", "300.1.1.1", "1.2.3.4.5", "example.com:80", "::1::2"])
+        arguments: [
+            "", "unknown", "_hidden", "300.1.1.1", "1.2.3.4.5", "example.com:80", "::1::2", "[192.0.2.7]", "[]", "[::1",
+            "::1]", "[[::1]]",
+        ])
     func refuses(_ text: String) {
         #expect(NetworkAddress(text[...]) == nil)
     }
@@ -42,6 +46,8 @@ import Testing
         #expect(try client("1", peer: "10.0.0.1:5") == NetworkAddress("10.0.0.1"))
         #expect(try client("1", peer: "10.0.0.1:5", "6.6.6.6, nonsense") == NetworkAddress("10.0.0.1"))
         #expect(try client("1", peer: "10.0.0.1:5", "") == NetworkAddress("10.0.0.1"))
+        // Some proxies put IPv6 into brackets, with a port or without.
+        #expect(try client("1", peer: "10.0.0.1:5", "[2001:db8::1]") == NetworkAddress("2001:db8::1"))
     }
 
     @Test("with two in a row, the last entry but one")

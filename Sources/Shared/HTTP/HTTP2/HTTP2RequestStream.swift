@@ -7,13 +7,23 @@ final class HTTP2RequestStream: HTTP2Stream {
     private var method: HTTPMethod?
     private var target: String?
     private var authority: String?
+    private var isHTTPS = false
     private var headers = HTTPHeaders()
     private(set) var headerBytes = 0
+    private var declaredBytes = 0
     private(set) var body = ByteBuffer()
 
     let openedAt = NIODeadline.now()
+    /// The header section is complete; fields that follow are trailers.
+    private(set) var hasHeaders = false
+    /// The peer sends no body before it is told to (RFC 9110 section 10.1.1).
+    private(set) var expectsContinue = false
+    /// The request without its body, once the header section is complete and good.
+    private var request: HTTPRequest?
     var refusal: HTTPRefusal?
     var isAnswered = false
+    /// When it was answered, where the peer had not sent all of its request.
+    var answeredAt: NIODeadline?
     var task: Task<Void, Never>?
     /// Whether the responder has the request, and with it the body.
     var isRunning = false
@@ -32,19 +42,80 @@ final class HTTP2RequestStream: HTTP2Stream {
     var isHead: Bool { method == .HEAD }
 
     func receive(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ limits: HTTPServer.Configuration) {
-        headerBytes += name.count + value.count + 4
-        guard headerBytes <= limits.headerBytesMax, headers.count < limits.headerFieldsMax else {
+        headerBytes += name.count + value.count + HTTP2Session.fieldOverheadBytes
+        guard headerBytes <= limits.headerBytesMax else {
             refusal = .headersTooLarge
+            headers = HTTPHeaders()
             return
         }
+        // Trailers come after whoever checks a header has looked: they must not be taken for one (RFC 9110 section 6.5.1).
+        guard !hasHeaders else { return }
         let text = String(decoding: value, as: UTF8.self)
-        switch String(decoding: name, as: UTF8.self) {
-        case ":method": method = HTTPMethod(rawValue: text)
-        case ":path": target = text
-        case ":authority": authority = text
-        case ":scheme": break
-        case let name: headers.add(name: name, value: text)
+        guard name.first == UInt8(ascii: ":") else {
+            let name = String(decoding: name, as: UTF8.self)
+            note(name, text)
+            headers.add(name: name, value: text)
+            return
         }
+        if name.equals(":method") {
+            method = HTTPMethod(rawValue: text)
+        } else if name.equals(":path") {
+            target = text
+        } else if name.equals(":authority") {
+            authority = text
+        } else if name.equals(":scheme") {
+            isHTTPS = text.isSameFieldName(as: "https")
+        }
+    }
+
+    /// What the server itself wants to know of a field.
+    private func note(_ name: String, _ value: String) {
+        switch name.utf8.count {
+        case 6 where name.isSameFieldName(as: "expect"):
+            expectsContinue = value.isSameFieldName(as: "100-continue")
+        case 14 where name.isSameFieldName(as: "content-length"):
+            // nghttp2 lets only one through, and only digits; of too many digits it is too large in any case.
+            declaredBytes = Int(value) ?? .max
+        default:
+            break
+        }
+    }
+
+    /// The header section is complete: whatever is wrong with it is known before the body comes.
+    func receivedHeaders(peer: String, _ limits: HTTPServer.Configuration) {
+        guard !hasHeaders else { return }
+        hasHeaders = true
+        guard refusal == nil else { return }
+        do throws(HTTPRefusal) {
+            request = try head(peer: peer)
+            if declaredBytes > limits.bodyBytesMax { refusal = .bodyTooLarge }
+        } catch {
+            refusal = error
+        }
+        headers = HTTPHeaders()
+    }
+
+    /// The request so far; rejects what nghttp2 lets pass and HTTP does not mean.
+    private func head(peer: String) throws(HTTPRefusal) -> HTTPRequest {
+        guard let method, method != .CONNECT else { throw .notImplemented }
+        guard let text = target, let target = RequestTarget(text, method: method, allowsAbsoluteForm: false) else {
+            throw .malformed
+        }
+        let host = headers.first(name: "host")
+        if let authority {
+            guard Authority.isValid(authority[...].utf8) else { throw .malformed }
+            // RFC 9113 section 8.3.1: two names that differ are no request.
+            if let host {
+                let isSame = Authority.isSame(
+                    host[...].utf8, authority[...].utf8, portStandard: isHTTPS ? "443" : "80")
+                guard isSame else { throw .malformed }
+            } else {
+                headers.add(name: "host", value: authority)
+            }
+        } else if let host, !host.isEmpty {
+            guard Authority.isValid(host[...].utf8) else { throw .malformed }
+        }
+        return HTTPRequest(method: method, path: target.path, query: target.query, headers: headers, peer: peer)
     }
 
     func receive(_ data: UnsafeRawBufferPointer, _ limits: HTTPServer.Configuration) {
@@ -61,12 +132,10 @@ final class HTTP2RequestStream: HTTP2Stream {
         body = ByteBuffer()
     }
 
-    /// The whole request; `nil` for what nghttp2 lets pass and HTTP does not mean.
-    func request(peer: String) -> HTTPRequest? {
-        guard let method, let target, method != .CONNECT,
-            let (path, query) = RequestDraft.split(target: target, method: method)
-        else { return nil }
-        if let authority, !headers.contains(name: "host") { headers.add(name: "host", value: authority) }
-        return HTTPRequest(method: method, path: path, query: query, headers: headers, body: body, peer: peer)
+    /// The whole request.
+    func takeRequest() -> HTTPRequest? {
+        defer { request = nil }
+        request?.body = body
+        return request
     }
 }

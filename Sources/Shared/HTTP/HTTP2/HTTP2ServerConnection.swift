@@ -25,6 +25,8 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     private var peer = ""
     private var running = 0
     private var pendingBytes = 0
+    private var isDraining = false
+    private var use: UInt64 = 0
     private var watch = StallWatch()
     /// Held with the connection.
     private var sessionMemory: MemoryReservation?
@@ -45,7 +47,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     /// The channel handler of a new connection, which owns the connection.
     ///
     /// - Throws: ``HTTP2SessionError/outOfMemory`` where there is none left for it.
-    static func make(_ loop: LoopContext) throws -> HTTP2Transport {
+    static func make(_ loop: LoopContext) throws -> (HTTP2ServerConnection, HTTP2Transport) {
         guard let memory = MemoryReservation(sessionBytes, .connections, of: loop.configuration.memory) else {
             throw HTTP2SessionError.outOfMemory
         }
@@ -56,19 +58,30 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         let transport = HTTP2Transport(.server, settings, owner: connection)
         connection.transport = transport
         connection.sessionMemory = memory
-        loop.add(connection)
-        return transport
+        return (connection, transport)
     }
 
     // MARK: As the loop sees it
 
     func drain() {
-        transport?.session?.submitGoAway(.noError)
-        transport?.scheduleFlush()
+        isDraining = true
+        transport?.beginDrain()
     }
 
     func abort() {
         transport?.close()
+    }
+
+    func evict() {
+        // Not two steps: whatever is on its way, the peer learns that it was not processed.
+        transport?.session?.submitGoAway(.noError)
+        transport?.flush()
+        abort()
+    }
+
+    var idleOrder: UInt64? {
+        guard !isDraining, let session = transport?.session, session.streams.isEmpty else { return nil }
+        return use
     }
 
     func checkTimeouts(now: NIODeadline) {
@@ -89,6 +102,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
                 session.submitReset(stream, .cancel)
                 transport.scheduleFlush()
             }
+            decline(stream, now: now, transport)
             let isLate = now - stream.openedAt >= TimeAmount(loop.configuration.requestTimeout)
             if !stream.hasPeerEnded, !stream.isAnswered, isLate { refuse(stream, .timeout) }
         }
@@ -101,10 +115,22 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         if elapsed >= TimeAmount(loop.configuration.idleTimeout) { drain() }
     }
 
+    /// Asks a peer that was answered before it had sent everything to stop, if it has not by itself: some clients take a
+    /// reset that comes together with the answer for a failure.
+    private func decline(_ stream: HTTP2RequestStream, now: NIODeadline, _ transport: HTTP2Transport) {
+        guard let answeredAt = stream.answeredAt, now - answeredAt >= TimeAmount(loop.configuration.lingerTimeout)
+        else {
+            return
+        }
+        stream.answeredAt = nil
+        transport.resetOnceAnswered(stream)
+        transport.scheduleFlush()
+    }
+
     // MARK: Requests and answers
 
     private func run(_ stream: HTTP2RequestStream) {
-        guard let request = stream.request(peer: peer) else { return refuse(stream, .malformed) }
+        guard let request = stream.takeRequest() else { return refuse(stream, .malformed) }
         running += 1
         stream.isRunning = true
         let responder = loop.responder
@@ -163,6 +189,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         stream.isAnswered = true
         progress += 1
         let response = affordable(response, stream)
+        use = loop.nextUse()
         let hasBody = !stream.isHead && response.body.readableBytes > 0
         let date = loop.dateText
         let fill = { (fields: inout HeaderList) in
@@ -184,7 +211,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         } else {
             session.submitHeadersOnly(stream, fill)
         }
-        transport.resetOnceAnswered(stream)
+        if !stream.hasPeerEnded { stream.answeredAt = .now() }
         transport.scheduleFlush()
     }
 
@@ -213,8 +240,16 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
 
     func sessionReceivedHeaders(on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
-        guard !stream.isAnswered, stream.requestMemory == 0 else { return }
-        if !hold(Self.requestBytes + stream.headerBytes, stream) { refuse(stream, .outOfMemory) }
+        let isFirst = !stream.hasHeaders
+        stream.receivedHeaders(peer: peer, loop.configuration)
+        guard !stream.isAnswered else { return }
+        if let refusal = stream.refusal {
+            refuse(stream, refusal)
+        } else if isFirst, !hold(Self.requestBytes + stream.headerBytes, stream) {
+            refuse(stream, .outOfMemory)
+        } else if isFirst, stream.expectsContinue, !stream.hasPeerEnded {
+            transport?.session?.submitContinue(stream)
+        }
     }
 
     func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
@@ -248,10 +283,14 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
         transport?.scheduleFlush()
     }
 
-    func session(received frame: HTTP2ControlFrame) {}
+    func session(received frame: HTTP2ControlFrame) {
+        if case .pingAcknowledged(let payload) = frame { transport?.receivedPing(payload: payload) }
+    }
 
     func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
         peer = context.peerText
+        use = loop.nextUse()
+        if isDraining { transport?.beginDrain() }
     }
 
     func transportFinished(_ context: ChannelHandlerContext) {

@@ -52,11 +52,16 @@ public final class RPCServer: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: shared.logger))
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard shared.connections.count < shared.configuration.connectionsMax else {
-                        shared.logger.warning("too many connections; one was refused")
+                        if shared.fullLog.admits() { shared.logger.warning("too many connections; some are refused") }
                         throw ChannelError.operationUnsupported
                     }
                     guard
@@ -84,7 +89,7 @@ public final class RPCServer: Sendable {
     public func drain(timeout: Duration) async {
         if let channel = listener.withLockedValue({ $0 }) { try? await channel.close() }
         for connection in shared.connections.enter(.draining) {
-            connection.executor?.eventLoop.execute { connection.beginDrain() }
+            connection.executor?.eventLoop.execute { connection.transport?.beginDrain() }
         }
         let timer = group.next().scheduleTask(in: TimeAmount(timeout)) { [shared] in
             for connection in shared.connections.enter(.over) {

@@ -9,6 +9,8 @@ final class ServerShared: Sendable {
     let configuration: RPCServer.Configuration
     let logger: Logger
     let running: RunningCalls
+    /// How often it is said that there are too many connections.
+    let fullLog = LogGap()
     let connections = ConnectionSet()
 
     init(

@@ -82,6 +82,7 @@ public struct AdminResponder: HTTPResponder {
         case .bodyTooLarge: Self.text(.payloadTooLarge, "the body is too large\n")
         case .outOfMemory: Self.text(.tooManyRequests, "too much memory is in use; try again\n")
         case .headersTooLarge: Self.text(.requestHeaderFieldsTooLarge, "the header is too large\n")
+        case .notImplemented: Self.text(.notImplemented, "the method or the transfer coding is not known\n")
         }
     }
 

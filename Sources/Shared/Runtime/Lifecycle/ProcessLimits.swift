@@ -9,7 +9,7 @@ import Darwin
 #endif
 
 /// What a server changes about its process before it starts.
-enum ProcessLimits {
+public enum ProcessLimits {
     /// Enough for every connection that a server allows; more would only make closing them at exec slow.
     static let openFilesMax: UInt = 65_536
 
@@ -40,6 +40,16 @@ enum ProcessLimits {
         var limit = rlimit()
         guard getrlimit(openFilesResource, &limit) == 0 else { return 0 }
         return UInt(limit.rlim_cur)
+    }
+
+    /// File descriptors that a server's own work needs: its store, other services, event loops, logs.
+    static let descriptorsReserved = 64
+
+    /// So many connections from outside, or fewer where the limit on open files would not leave enough for the rest.
+    public static func connections(_ wanted: Int) -> Int {
+        let open = openFiles()
+        guard open > 0 else { return wanted }
+        return min(wanted, max(Int(clamping: open) - descriptorsReserved, 1))
     }
 
     /// Large blocks, such as the bodies of requests, go back to the system when they are freed.

@@ -87,6 +87,7 @@ public final class ServiceRuntime: Sendable {
     ) -> RPCServer {
         let health = HealthRoute.make(readiness: readiness, services: Set(routes.map(\.service)))
         var serverConfiguration = RPCServer.Configuration(address: configuration.address, tls: serverTLS)
+        serverConfiguration.connectionsMax = ProcessLimits.connections(serverConfiguration.connectionsMax)
         if !self.configuration.overloadControl { serverConfiguration.callsMax = .max }
         serverConfiguration.tracer = tracer
         serverConfiguration.memory = memory

@@ -1,0 +1,156 @@
+import NIOCore
+
+/// Checks the authority of an http URI: `host` or `host:port`, without userinfo (RFC 9110 sections 4.2 and 7.2, RFC 3986
+/// section 3.2). `Host`, HTTP/2's `:authority` and absolute request targets carry one. Looks at bytes only.
+enum Authority {
+    static let portMax = 65_535
+    /// The longest text of an IPv6 address, in bytes.
+    private static let addressBytesMax = 45
+
+    static func isValid(_ text: Substring.UTF8View) -> Bool {
+        guard let first = text.first else { return false }
+        if first == UInt8(ascii: "[") {
+            guard let end = text.firstIndex(of: UInt8(ascii: "]")) else { return false }
+            return isAddressLiteral(text[..<end].dropFirst()) && isPortSuffix(text[end...].dropFirst())
+        }
+        let end = text.firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex
+        return end > text.startIndex && isRegisteredName(text[..<end]) && isPortSuffix(text[end...])
+    }
+
+    /// Whether two valid authorities name the same host and port. Hosts have no case.
+    ///
+    /// - Parameter portStandard: the port that need not be said.
+    static func isSame(_ one: Substring.UTF8View, _ other: Substring.UTF8View, portStandard: StaticString) -> Bool {
+        let one = withoutPort(portStandard, one)
+        let other = withoutPort(portStandard, other)
+        return one.count == other.count && zip(one, other).allSatisfy { lowercased($0) == lowercased($1) }
+    }
+
+    /// Drops an empty port, and the standard one.
+    private static func withoutPort(_ standard: StaticString, _ text: Substring.UTF8View) -> Substring.UTF8View {
+        guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else { return text }
+        let port = text[colon...].dropFirst()
+        let isStandard = standard.withUTF8Buffer { port.elementsEqual($0) }
+        // Within brackets it is part of the address, which ends with its bracket.
+        return port.isEmpty || isStandard ? text[..<colon] : text
+    }
+
+    /// Nothing, or a colon and a number; RFC 3986 lets the number be empty.
+    private static func isPortSuffix(_ text: Substring.UTF8View) -> Bool {
+        guard let first = text.first else { return true }
+        guard first == UInt8(ascii: ":") else { return false }
+        var port = 0
+        for byte in text.dropFirst() {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return false }
+            port = port * 10 + Int(byte - UInt8(ascii: "0"))
+            guard port <= portMax else { return false }
+        }
+        return true
+    }
+
+    /// `IPv6address` or `IPvFuture`, without the brackets. Zones are for one machine and have no place in a request.
+    private static func isAddressLiteral(_ text: Substring.UTF8View) -> Bool {
+        guard let first = text.first else { return false }
+        if lowercased(first) == UInt8(ascii: "v") {
+            let parts = text.dropFirst().split(
+                separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let version = parts.first, let address = parts.last else { return false }
+            return !version.isEmpty && version.allSatisfy { PercentCoding.hexValue($0) != nil }
+                && !address.isEmpty
+                && address.allSatisfy {
+                    PercentCoding.isUnreserved($0) || isSubDelimiter($0) || $0 == UInt8(ascii: ":")
+                }
+        }
+        guard text.count <= addressBytesMax else { return false }
+        if case .v6 = try? SocketAddress(ipAddress: String(Substring(text)), port: 0) { return true }
+        return false
+    }
+
+    private static func isRegisteredName(_ text: Substring.UTF8View) -> Bool {
+        var rest = text
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%") {
+                guard let high = rest.popFirst(), let low = rest.popFirst(), PercentCoding.hexValue(high) != nil,
+                    PercentCoding.hexValue(low) != nil
+                else { return false }
+            } else {
+                guard PercentCoding.isUnreserved(byte) || isSubDelimiter(byte) else { return false }
+            }
+        }
+        return true
+    }
+
+    private static func isSubDelimiter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ","), UInt8(ascii: ";"),
+            UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+}
+
+/// Percent-encoding of URIs (RFC 3986 section 2.1).
+package enum PercentCoding {
+    /// Bytes that mean the same with and without encoding (RFC 3986 section 2.3).
+    static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+
+    static func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    /// Every encoded byte decoded; `nil` if one is encoded wrongly.
+    package static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count)
+        var rest = text[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
+    /// The path with unreserved bytes decoded, so that `/%72pc` is `/rpc` (RFC 3986 section 6.2.2.2). Everything else stays
+    /// encoded: `%2F` is no separator.
+    static func normalized(_ path: Substring) -> String {
+        guard path.utf8.contains(UInt8(ascii: "%")) else { return String(path) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(path.utf8.count)
+        var rest = path.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(hexValue),
+                let low = rest.dropFirst().first.flatMap(hexValue), isUnreserved(high << 4 | low)
+            {
+                bytes.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,56 @@
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// What ends a connection, or its input.
+extension HTTPServerConnection {
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case HTTPParserError.headerOverflow:
+            state.refuse(.headersTooLarge)
+            pump()
+        case HTTPParserError.invalidMethod, HTTPParserError.invalidConstant:
+            // The parser knows a few methods that are none of HTTP's, and stops at the protocol that they do not go with.
+            state.refuse(keeper.hasUnknownMethod(isFirst: !sawPart) ? .notImplemented : .malformed)
+            pump()
+        case is HTTPParserError:
+            state.refuse(.malformed)
+            pump()
+        case is ByteToMessageDecoderError:
+            // More bytes after a parser error: they are thrown away until the connection closes.
+            break
+        case NIOSSLError.uncleanShutdown:
+            // The peer ended without saying so; the end of input follows as an event. A request that was cut off by
+            // it is incomplete by its own length.
+            break
+        default:
+            loop.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
+            abort()
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed:
+            state.inputEnded()
+            if isLingering {
+                context.close(promise: nil)
+            } else {
+                pump()
+            }
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func evict() {
+        abort()
+    }
+
+    var idleOrder: UInt64? {
+        guard state.isIdle, let context,
+            (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 == 0
+        else { return nil }
+        return use
+    }
+}

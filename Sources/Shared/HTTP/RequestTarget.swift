@@ -1,0 +1,52 @@
+import NIOHTTP1
+
+/// A request target, taken apart: origin form, absolute form, or `*` (RFC 9112 section 3.2).
+struct RequestTarget {
+    /// Unreserved characters decoded, everything else as sent; starts with `/`, or is `*`.
+    let path: String
+    let query: String?
+    /// What the absolute form says; it takes the place of `Host`.
+    private(set) var authority: Substring?
+
+    /// `nil` for what is none of the forms, names no valid host, or has a fragment.
+    ///
+    /// - Parameter allowsAbsoluteForm: HTTP/2 has pseudo-header fields for what it says.
+    init?(_ target: String, method: HTTPMethod, allowsAbsoluteForm: Bool = true) {
+        var rest = target[...]
+        if rest.utf8.first != UInt8(ascii: "/") {
+            if rest.utf8.elementsEqual(CollectionOfOne(UInt8(ascii: "*"))) {
+                guard method == .OPTIONS else { return nil }
+                path = "*"
+                query = nil
+                return
+            }
+            guard allowsAbsoluteForm, let scheme = Self.schemeLength(of: target) else { return nil }
+            rest = Substring(rest.utf8.dropFirst(scheme))
+            let end = rest.utf8.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.endIndex
+            let authority = rest[..<end]
+            guard Authority.isValid(authority.utf8) else { return nil }
+            self.authority = authority
+            rest = rest[end...]
+        }
+        guard !rest.utf8.contains(UInt8(ascii: "#")) else { return nil }
+        let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
+        let path = rest[..<(mark ?? rest.endIndex)]
+        // "http://host" and "http://host?query" mean the path "/".
+        self.path = path.isEmpty ? "/" : PercentCoding.normalized(path)
+        query = mark.map { String(rest[rest.utf8.index(after: $0)...]) }
+    }
+
+    private static func schemeLength(of target: String) -> Int? {
+        for scheme in ["http://", "https://"] as [StaticString] {
+            let length = scheme.utf8CodeUnitCount
+            let isSame = scheme.withUTF8Buffer { expected in
+                target.utf8.count > length
+                    && zip(target.utf8, expected).allSatisfy { byte, expected in
+                        (byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte) == expected
+                    }
+            }
+            if isSame { return length }
+        }
+        return nil
+    }
+}

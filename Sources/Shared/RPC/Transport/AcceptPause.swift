@@ -1,0 +1,73 @@
+import Logging
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Rests a listener when the system has no file descriptor or no memory for another connection.
+///
+/// The connection stays in the system's queue, which tells the event loop at once that it could be accepted: without a
+/// pause the loop would try, fail and log as fast as it can. The first handler of the listening channel.
+package final class AcceptPause: ChannelDuplexHandler {
+    package typealias InboundIn = any Channel
+    package typealias InboundOut = any Channel
+    package typealias OutboundIn = Never
+
+    /// How long nobody is accepted after a failure.
+    static let pause = TimeAmount.milliseconds(200)
+    /// Failures less than so far apart are one shortage, which is logged once.
+    static let shortageGap = TimeAmount.seconds(60)
+
+    private let logger: Logger
+    private let onShortage: @Sendable () -> Void
+    private var lastFailure: NIODeadline?
+    private var isPaused = false
+    private var isReadWaiting = false
+
+    /// - Parameter onShortage: is called at each failure, on the listener's event loop, and may free descriptors.
+    package init(logger: Logger, onShortage: @escaping @Sendable () -> Void = {}) {
+        self.logger = logger
+        self.onShortage = onShortage
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if isPaused { isReadWaiting = true } else { context.read() }
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let failure = error as? IOError, Self.isShortage(failure.errnoCode) else {
+            // ECONNABORTED among them: the peer has left before it was accepted.
+            logger.debug("a connection could not be accepted", metadata: ["error": "\(error)"])
+            return
+        }
+        let now = context.eventLoop.now
+        if lastFailure.map({ now - $0 > Self.shortageGap }) ?? true {
+            logger.warning("no connections are accepted for now", metadata: ["error": "\(failure)"])
+        }
+        lastFailure = now
+        onShortage()
+        guard !isPaused else { return }
+        isPaused = true
+        let listener = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.pause) {
+            let (handler, context) = listener.value
+            handler.resume(context)
+        }
+    }
+
+    private func resume(_ context: ChannelHandlerContext) {
+        isPaused = false
+        guard isReadWaiting else { return }
+        isReadWaiting = false
+        context.read()
+    }
+
+    private static func isShortage(_ code: CInt) -> Bool {
+        [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code)
+    }
+}

@@ -1,0 +1,156 @@
+import HTTP
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TestSupport
+import Testing
+
+@Suite("How many connections there may be")
+struct ConnectionLimitTests {
+    private static let request = "GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+    private func connect(_ count: Int, _ address: SocketAddress) async throws -> [RawClient] {
+        var clients: [RawClient] = []
+        for _ in 0..<count { clients.append(try await RawClient.connect(address)) }
+        return clients
+    }
+
+    @Test("more connections than allowed are closed at once, and the busy ones live")
+    func busy() async throws {
+        let gate = Gate()
+        let responder = ClosureResponder { _ in
+            await gate.pass()
+            return HTTPResponse(status: .ok)
+        }
+        let count = 2 * System.coreCount
+        try await withServer(responder, configure: { $0.connectionsMax = count }) { server, address in
+            let busy = try await connect(count, address)
+            for client in busy { try await client.send(Self.request) }
+            try await eventually("requests") { responder.beganCount == count }
+            let further = try await RawClient.connect(address)
+            #expect(try await further.end() == "")
+            gate.open()
+            for client in busy { #expect(try await client.responses(1).hasPrefix("HTTP/1.1 200")) }
+        }
+    }
+
+    @Test("a newcomer takes the place of a connection that is idle", arguments: ["", "answered"])
+    func idle(kind: String) async throws {
+        let count = 4 * System.coreCount
+        try await withServer(
+            .echo(),
+            configure: {
+                $0.connectionsMax = count
+                $0.newcomerGrace = .zero
+            }
+        ) { server, address in
+            let idle = try await connect(count, address)
+            try await eventually("all") { server.connectionCount == count }
+            if !kind.isEmpty {
+                for client in idle {
+                    try await client.send(Self.request)
+                    _ = try await client.responses(1)
+                }
+            }
+            for _ in 0..<(3 * count) {
+                let newcomer = try await RawClient.connect(address)
+                try await newcomer.send(Self.request)
+                #expect(try await newcomer.responses(1).hasPrefix("HTTP/1.1 200"))
+                // It stays, idle, as others will.
+                withExtendedLifetime(newcomer) {}
+            }
+            // Of whichever loop: the longest idle one of the newcomer's loop goes.
+            try await eventually("some to go") { idle.contains { $0.hasEnded } }
+            try await eventually("no more than allowed") { server.connectionCount <= count }
+        }
+    }
+
+    @Test("a connection that was made a moment ago is not idle yet")
+    func grace() async throws {
+        try await withServer(
+            .echo(),
+            configure: {
+                $0.connectionsMax = 1
+                $0.newcomerGrace = .seconds(60)
+            }
+        ) { server, address in
+            let first = try await RawClient.connect(address)
+            try await eventually("the first") { server.connectionCount == 1 }
+            #expect(try await RawClient.connect(address).end() == "")
+            try await first.send(Self.request)
+            #expect(try await first.responses(1).hasPrefix("HTTP/1.1 200"))
+            // It has had its request.
+            let second = try await RawClient.connect(address)
+            try await second.send(Self.request)
+            #expect(try await second.responses(1).hasPrefix("HTTP/1.1 200"))
+            #expect(try await first.end().occurrences(of: "HTTP/1.1 ") == 1)
+        }
+    }
+
+    @Test("an idle HTTP/2 connection that makes room says that it goes")
+    func goAway() async throws {
+        try await withServer(.echo(), configure: { $0.connectionsMax = 1 }) { server, address in
+            let port = try #require(address.port)
+            let peers = try await onThread {
+                let peer = try HTTP2Peer(port: port)
+                peer.send(.http("GET", "/", stream: 1, endStream: true))
+                #expect(peer.answer(1)?.status == "200")
+                let newcomer = try RawPeer(port: port)
+                newcomer.send(Array(Self.request.utf8))
+                #expect(newcomer.receive()?.isEmpty == false)
+                #expect(peer.waitForEnd())
+                return peer.goAways.map(\.code)
+            }
+            #expect(peers == [0])
+        }
+    }
+
+    @Test("an address that has as many as it may loses its longest idle one, others lose none")
+    func address() async throws {
+        let loops = System.coreCount
+        let limit = AddressLimit(connectionsMax: 10 * loops) { $0.port.map { _ in 1 } }
+        try await withServer(
+            .echo(),
+            configure: {
+                $0.addressLimit = limit
+                $0.newcomerGrace = .zero
+            }
+        ) { server, address in
+            let idle = try await connect(10 * loops, address)
+            try await eventually("all") { server.connectionCount == 10 * loops }
+            for _ in 0..<(5 * loops) {
+                let client = try await RawClient.connect(address)
+                try await client.send(Self.request)
+                #expect(try await client.responses(1).hasPrefix("HTTP/1.1 200"))
+            }
+            try await eventually("no more than allowed") { server.connectionCount <= 10 * loops }
+            try await eventually("some to go") { idle.contains { $0.hasEnded } }
+        }
+        let others = AddressLimit(connectionsMax: 1) { _ in nil }
+        try await withServer(.echo(), configure: { $0.addressLimit = others }) { server, address in
+            let clients = try await connect(20 * loops, address)
+            try await eventually("all") { server.connectionCount == 20 * loops }
+            #expect(!clients.contains { $0.hasEnded })
+        }
+    }
+
+    @Test("an address whose connections are all busy gets no more")
+    func busyAddress() async throws {
+        let gate = Gate()
+        let responder = ClosureResponder { _ in
+            await gate.pass()
+            return HTTPResponse(status: .ok)
+        }
+        let loops = System.coreCount
+        let limit = AddressLimit(connectionsMax: 8 * loops) { _ in 1 }
+        try await withServer(responder, configure: { $0.addressLimit = limit }) { server, address in
+            let busy = try await connect(8 * loops, address)
+            for client in busy { try await client.send(Self.request) }
+            try await eventually("requests") { responder.beganCount == 8 * loops }
+            let further = try await RawClient.connect(address)
+            #expect(try await further.end() == "")
+            gate.open()
+            for client in busy { #expect(try await client.responses(1).hasPrefix("HTTP/1.1 200")) }
+        }
+    }
+}
