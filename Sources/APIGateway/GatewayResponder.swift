@@ -121,11 +121,11 @@ final class GatewayResponder: HTTPResponder {
     private func answer(
         _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
     ) async throws -> HTTPResponse {
-        if request.method == .OPTIONS { return CORS.preflight() }
+        if request.method == .OPTIONS { return CORS.preflight(allow: allow(at: request.path)) }
         switch GatewayPath(exactly: request.path) {
         case .rpc:
             note.path = .rpc
-            try requirePost(request)
+            try require(request, at: .rpc)
             let envelope =
                 switch try MediaType(of: request) {
                 case .json: try Envelope(json: request.body)
@@ -135,11 +135,11 @@ final class GatewayResponder: HTTPResponder {
             return try await call(entry, envelope.request, root: "request", passed, &note)
         case .healthz:
             note.path = .healthz
-            try requireGet(request)
+            try require(request, at: .healthz)
             return Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n"))
         case .readyz:
             note.path = .readyz
-            try requireGet(request)
+            try require(request, at: .readyz)
             let outcome = await readiness.outcome()
             let isDraining = readiness.isDraining
             return Self.json(
@@ -147,7 +147,7 @@ final class GatewayResponder: HTTPResponder {
                 status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
         case .services:
             note.path = .services
-            try requireGet(request)
+            try require(request, at: .services)
             return Self.json(servicesPage)
         case .method, .file, nil:
             return try await answerOther(request, passed, &note)
@@ -160,14 +160,14 @@ final class GatewayResponder: HTTPResponder {
     ) async throws -> HTTPResponse {
         if let file = files?.file(at: request.path) {
             note.path = .file
-            try requireGet(request)
-            return file.response(to: request)
+            try require(request, at: .file)
+            return try file.response(to: request)
         }
         guard let entry = try table.find(path: request.path) else {
             throw GatewayError.notFound("path \"\(request.path.shortened())\" is not known")
         }
         note.path = .method
-        try requirePost(request)
+        try require(request, at: .method)
         guard case .json = try MediaType(of: request) else {
             throw GatewayError(415, "this path takes application/json only")
         }
@@ -175,14 +175,23 @@ final class GatewayResponder: HTTPResponder {
         return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed, &note)
     }
 
-    private func requirePost(_ request: HTTPRequest) throws(GatewayError) {
-        guard request.method == .POST else { throw .methodNotAllowed(request.method, allow: "POST, OPTIONS") }
+    /// Calls are POST, everything else is read.
+    private func require(_ request: HTTPRequest, at path: GatewayPath) throws(GatewayError) {
+        let isAllowed =
+            switch path {
+            case .rpc, .method: request.method == .POST
+            case .services, .healthz, .readyz, .file: request.method == .GET || request.method == .HEAD
+            }
+        guard isAllowed else { throw .methodNotAllowed(request.method, allow: path.allow) }
     }
 
-    private func requireGet(_ request: HTTPRequest) throws(GatewayError) {
-        guard request.method == .GET || request.method == .HEAD else {
-            throw .methodNotAllowed(request.method, allow: "GET, HEAD, OPTIONS")
-        }
+    /// The methods that a path knows.
+    private func allow(at path: String) -> String {
+        if let known = GatewayPath(exactly: path) { return known.allow }
+        if files?.file(at: path) != nil { return GatewayPath.file.allow }
+        if (try? table.find(path: path)) != nil { return GatewayPath.method.allow }
+        // `*` is the server as a whole (RFC 9110 section 9.3.7); at a path that leads nowhere there is nothing else.
+        return path.hasSameBytes(as: "*") ? "GET, HEAD, POST, OPTIONS" : "OPTIONS"
     }
 
     // MARK: Calls
@@ -192,6 +201,10 @@ final class GatewayResponder: HTTPResponder {
         _ note: inout RequestNote
     ) async throws -> HTTPResponse {
         note.entry = entry
+        // Here rather than by the service, which could only say that its resources are exhausted.
+        guard passed.metadata.headerListBytes <= Metadata.headerListBytesMax else {
+            throw GatewayError(431, "the headers that are passed on are larger than is allowed")
+        }
         // What a call waits here is part of the time that its caller waits.
         let deadline = Deadline.after(timeout)
         let loop = shedder?.current

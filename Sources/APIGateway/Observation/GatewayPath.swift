@@ -25,6 +25,14 @@ enum GatewayPath: Int, CaseIterable {
         return nil
     }
 
+    /// The methods that it knows, as `Allow` has them. The same for OPTIONS and for 405.
+    var allow: String {
+        switch self {
+        case .rpc, .method: "POST, OPTIONS"
+        case .services, .healthz, .readyz, .file: "GET, HEAD, OPTIONS"
+        }
+    }
+
     /// Whether those who ask are probes, whose questions are no news.
     var isProbe: Bool { self == .healthz || self == .readyz }
 }

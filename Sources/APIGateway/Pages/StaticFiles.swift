@@ -79,44 +79,32 @@ struct StaticFiles: Sendable {
         return "\"\(String(digest, radix: 16))-\(String(body.readableBytes, radix: 16))\""
     }
 
+    /// `nil` where a decoded byte would be a separator, which nobody who looked at the path before has seen as one.
     private static func percentDecoded(_ path: String) -> String? {
-        var bytes: [UInt8] = []
-        var rest = path.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(Substring(rest.prefix(2)), radix: 16) else { return nil }
-            rest = rest.dropFirst(2)
-            bytes.append(value)
-        }
+        guard let bytes = PercentCoding.decoded(path.utf8) else { return nil }
+        let isSeparator: (UInt8) -> Bool = { $0 == UInt8(ascii: "/") }
+        guard bytes.count(where: isSeparator) == path.utf8.count(where: isSeparator) else { return nil }
         return String(validating: bytes, as: UTF8.self)
     }
 }
 
 extension StaticFiles.File {
-    /// The file, or 304 if the caller has this version (RFC 9110 section 13.1.2).
-    func response(to request: HTTPRequest) -> HTTPResponse {
+    /// The file; 304 if the caller has this version, 412 if he asked for another (RFC 9110 section 13.2.2).
+    ///
+    /// Files have no date here, so that conditions on one are ignored (sections 13.1.3 and 13.1.4).
+    func response(to request: HTTPRequest) throws(GatewayError) -> HTTPResponse {
+        if let isMatched = EntityTags.match(request.headers["if-match"], etag, by: .strong), !isMatched {
+            throw GatewayError(412, "the file is another version")
+        }
         // Kept by browsers, but asked for each time: a new version shows at once.
         var headers: HTTPHeaders = ["etag": etag, "cache-control": "no-cache"]
         headers.add(contentsOf: PagePolicy.headers)
-        if request.headers["if-none-match"].contains(where: isNamed(in:)) {
+        if EntityTags.match(request.headers["if-none-match"], etag, by: .weak) == true {
             return HTTPResponse(status: .notModified, headers: headers)
         }
         headers.add(name: "content-type", value: contentType)
         var response = HTTPResponse(status: .ok, headers: headers, body: body)
         response.isBodyShared = true
         return response
-    }
-
-    /// Whether a list of entity tags has this file's: the comparison is weak, so that `W/` before a tag is left out of it
-    /// (RFC 9110 section 8.8.3.2).
-    private func isNamed(in tags: String) -> Bool {
-        tags.utf8.split(separator: UInt8(ascii: ",")).contains { item in
-            var tag = Substring(item).trimmedOfBlanks
-            if tag.startsWithBytes("W/") { tag = Substring(tag.utf8.dropFirst(2)) }
-            return tag.hasSameBytes(as: "*") || tag.hasSameBytes(as: etag)
-        }
     }
 }

@@ -10,11 +10,13 @@ enum CORS {
     ]
 
     /// The answer to `OPTIONS`, whether or not it is a preflight.
-    static func preflight() -> HTTPResponse {
+    ///
+    /// - Parameter allow: the methods that the path knows.
+    static func preflight(allow: String) -> HTTPResponse {
         HTTPResponse(
             status: .noContent,
             headers: [
-                "allow": "GET, HEAD, POST, OPTIONS",
+                "allow": allow,
                 "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
                 "access-control-allow-headers":
                     "authorization, content-type, idempotency-key, token, traceparent, tracestate, x-request-id",

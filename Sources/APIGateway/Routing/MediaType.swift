@@ -8,34 +8,66 @@ enum MediaType {
     case form
 
     /// Throws 415 for anything else, an encoding, or a character set that is not UTF-8. No `content-type` means JSON.
+    ///
+    /// Both headers may come in lists or more than once. An empty list of encodings is none (RFC 9110 section 5.6.1.2); of
+    /// types there is one, and those that are said must agree (section 8.3).
     init(of request: HTTPRequest) throws(GatewayError) {
-        if let encoding = request.headers.first(name: "content-encoding"),
-            !encoding.hasSameBytes(asAnyCaseOf: "identity")
-        {
-            throw GatewayError(415, "content-encoding \(encoding.shortened()) is not supported")
+        var type: MediaType?
+        for (name, value) in request.headers {
+            // By length first: most headers are neither.
+            switch name.utf8.count {
+            case 12 where name.hasSameBytes(asAnyCaseOf: "content-type"):
+                // The common case, without taking the value apart.
+                if type == nil, value.hasSameBytes(as: "application/json") {
+                    type = .json
+                    continue
+                }
+                let elements = Self.elements(of: value)
+                guard !elements.isEmpty else { throw GatewayError(415, "content-type is empty") }
+                for element in elements {
+                    let next = try Self.type(element)
+                    guard type == nil || type == next else { throw GatewayError(415, "content-type says two things") }
+                    type = next
+                }
+            case 16 where name.hasSameBytes(asAnyCaseOf: "content-encoding"):
+                for coding in Self.elements(of: value) where !coding.hasSameBytes(asAnyCaseOf: "identity") {
+                    var error = GatewayError(415, "content-encoding \(coding.shortened()) is not supported")
+                    error.acceptEncoding = "identity"
+                    throw error
+                }
+            default: break
+            }
         }
-        guard let value = request.headers.first(name: "content-type") else {
-            self = .json
-            return
+        self = type ?? .json
+    }
+
+    /// The elements of a list that are not empty. A comma between quotes separates nothing.
+    private static func elements(of value: String) -> [Substring] {
+        var isQuoted = false
+        let elements = value.utf8.split { byte in
+            if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+            return byte == UInt8(ascii: ",") && !isQuoted
         }
-        // The common case, without taking the value apart.
-        if value.hasSameBytes(as: "application/json") {
-            self = .json
-            return
-        }
+        return elements.map { Substring($0).trimmedOfBlanks }.filter { !$0.isEmpty }
+    }
+
+    /// One media type with its parameters.
+    private static func type(_ value: Substring) throws(GatewayError) -> MediaType {
         let parts = value.utf8.split(separator: UInt8(ascii: ";")).map { Substring($0).trimmedOfBlanks }
-        let type = parts.first ?? ""
-        if type.hasSameBytes(asAnyCaseOf: "application/json") {
-            self = .json
-        } else if type.hasSameBytes(asAnyCaseOf: "application/x-www-form-urlencoded") {
-            self = .form
+        let name = parts.first ?? ""
+        let type: MediaType
+        if name.hasSameBytes(asAnyCaseOf: "application/json") {
+            type = .json
+        } else if name.hasSameBytes(asAnyCaseOf: "application/x-www-form-urlencoded") {
+            type = .form
         } else {
             throw GatewayError(415, "content-type \(value.shortened()) is not supported")
         }
         for part in parts.dropFirst() {
-            guard let charset = Self.charset(part), !Self.isUTF8(charset) else { continue }
+            guard let charset = charset(part), !isUTF8(charset) else { continue }
             throw GatewayError(415, "charset \(charset.shortened()) is not supported, only utf-8")
         }
+        return type
     }
 
     /// What a parameter says of the character set, without the quotes around it; `nil` for other parameters.
