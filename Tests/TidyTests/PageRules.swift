@@ -58,6 +58,18 @@ struct PageRules {
         #expect(files.subtracting(named).filter { $0.hasSuffix(".js") || $0.hasSuffix(".css") }.isEmpty)
     }
 
+    @Test("the page's proxy says whom a request is from, and hands on no claim of the caller's")
+    func forwardedFor() throws {
+        let locations = try Repository.text("deployments/nginx.conf").components(separatedBy: "location ").dropFirst()
+        let proxies = locations.filter { $0.contains("proxy_pass") }
+        #expect(!proxies.isEmpty)
+        for location in proxies {
+            #expect(location.contains("proxy_set_header X-Forwarded-For $remote_addr;"), "\(location)")
+            #expect(location.contains("proxy_set_header Forwarded \"\";"), "\(location)")
+            #expect(!location.contains("$proxy_add_x_forwarded_for") && !location.contains("$http_"), "\(location)")
+        }
+    }
+
     /// Every file below `ui/`, from the repository's root.
     private static func files() throws -> [String] {
         let walk = FileManager.default.enumerator(atPath: Repository.root + "/ui")
