@@ -10,7 +10,7 @@ import Testing
 @Suite("House rules for text from outside")
 struct TextRules {
     private static let folders = [
-        "Sources/APIGateway", "Sources/Shared/RPC", "Sources/Shared/Traces",
+        "Sources/APIGateway", "Sources/Shared/HTTP", "Sources/Shared/RPC", "Sources/Shared/Traces",
         "Sources/Shared/Contracts", "Sources/Shared/Runtime/Authentication", "Sources/Shared/Runtime/Health",
         "Sources/Shared/Runtime/Logging", "Sources/Shared/Storage/Idempotency", "Sources/ConsignmentService",
         "Sources/EmailService", "Sources/UserService", "Sources/VesselService",
@@ -32,6 +32,9 @@ struct TextRules {
         "Sources/EmailService/Mail/QuotedPrintable.swift": "our own text with names that are bounded",
         "Sources/EmailService/Mail/WelcomeMail.swift": "scalars, and bounded",
         "Sources/Shared/Contracts/Descriptions/MessageDescription.swift": "our fields' names, at the start",
+        "Sources/Shared/HTTP/HTTP2/HTTP2ServerConnection.swift": "our own headers",
+        "Sources/Shared/HTTP/SharedHeaders.swift": "our own headers",
+        "Sources/Shared/HTTP/VersionDetector.swift": "what ALPN agreed on is one of our own protocols",
         "Sources/Shared/RPC/Client/ClientRecorders.swift": "our methods' paths",
         "Sources/Shared/RPC/Client/ResponseReader.swift": "raw bytes, not strings",
         "Sources/Shared/RPC/Server/ServerStream+Headers.swift": "raw bytes, not strings",
