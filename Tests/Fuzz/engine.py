@@ -37,7 +37,12 @@ class Engine:
         session = Session(part)
         seen, recent, index = collections.Counter(), collections.deque(maxlen=RECENT), first
         try:
-            session.open()
+            try:
+                session.open()
+            except Finding as finding:
+                self.findings += 1
+                self.say(f"FOUND in {part.name}, at its start: {finding.kind}: {finding.detail[:1_500]}")
+                return
             began = time.monotonic()
             deadline = began + seconds
             corpus = self._corpus(part) if first == 0 and last is None else []
@@ -59,6 +64,7 @@ class Engine:
             self._report(session, index - first, time.monotonic() - began)
             try:
                 session.check()
+                session.check_descriptors()
                 part.finish()
                 if part.stops:
                     self._check_stop(part)

@@ -26,17 +26,22 @@ def answers(*expected):
 class HTTP1Part(Part):
     name = "http1"
 
-    def open(self):
+    def prepare(self):
         self.lingering = []
+
+    def open(self):
         self.fleet = Fleet()
         self.fleet.add("vessel", ["--seed"])
         self.fleet.add("gateway", ["--services=vessel"], VESSEL_ADDRESS=self.fleet.address("vessel"))
         self.fleet.start()
 
-    def close(self):
+    def reset(self):
         for _, client, _ in self.lingering:
             client.close()
         self.lingering = []
+
+    def close(self):
+        self.reset()
         super().close()
 
     def probes(self):

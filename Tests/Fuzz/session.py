@@ -16,6 +16,9 @@ LIVE_SECONDS_MAX = 5
 PROBE_PAUSE_SECONDS = 0.2
 # How often memory and logs are looked at, in seconds.
 CHECK_SECONDS = 1.0
+# File descriptors that a program may have more at the end than at the beginning, some seconds after everybody has left.
+DESCRIPTORS_MORE_MAX = 40
+LEAVE_SECONDS_MAX = 15
 
 
 class Part:
@@ -107,10 +110,11 @@ class Session:
     def __init__(self, part):
         self.part, self.prober = part, None
         self.most_cpu, self.most_memory, self.slowest = 0.0, 0.0, 0.0
-        self._checked = 0.0
+        self._checked, self._descriptors = 0.0, {}
 
     def open(self):
         self.part.open()
+        self._descriptors = {name: program.descriptors() for name, program in self.part.fleet.programs.items()}
         self.prober = Prober(self.part)
 
     def close(self):
@@ -151,3 +155,13 @@ class Session:
         for program in self.part.fleet.programs.values():
             self.most_memory = max(self.most_memory, program.resident_mib())
         self.part.fleet.check(self.part.memory_mib, self.part.allow_errors)
+
+    def check_descriptors(self):
+        """Nobody is connected any more but for the prober: neither do the programs hold connections."""
+        self.part.reset()
+        deadline = time.monotonic() + LEAVE_SECONDS_MAX
+        for name, program in self.part.fleet.programs.items():
+            while program.descriptors() > self._descriptors[name] + DESCRIPTORS_MORE_MAX:
+                if time.monotonic() > deadline:
+                    raise Finding("descriptors left open", f"{name}: {program.descriptors()} instead of {self._descriptors[name]}")
+                time.sleep(0.1)

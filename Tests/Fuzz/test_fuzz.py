@@ -35,7 +35,7 @@ class PlantedPart(RPCPart):
     def __init__(self, fault):
         super().__init__()
         self.fault = fault
-        self.timeout_seconds = 2 if fault == "hang" else 15
+        self.timeout_seconds = 2 if fault == "hang" else 30
 
     def open(self):
         self.client, self.ledger = None, Ledger(self)
