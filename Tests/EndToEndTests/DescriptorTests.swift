@@ -42,7 +42,7 @@ struct DescriptorTests {
         let (program, run) = try await start()
         try await onThread {
             // Unfinished requests, which end after 10 s.
-            let busy = try (0..<100).map { _ in
+            let busy = try (0..<70).map { _ in
                 let peer = try RawPeer(port: program.port)
                 peer.send(Array("GET /healthz HTTP/1.1\r\n".utf8))
                 return peer
