@@ -70,6 +70,7 @@ enum HeadersInSources {
         let patterns = [
             #/(?:headers|metadata|self|fields)(?:\.first\(name: |\[|\[canonicalForm: )"([a-z-]+)"\]?/#,
             #/isSameFieldName\(as: "([a-z-]+)"\)/#, #/name\.equals\("([a-z:-]+)"\)/#,
+            #/name\.hasSameBytes\(asAnyCaseOf: "([a-z-]+)"\)/#,
             #/case \d+: passed = "([a-z-]+)"/#,
             #/static let (?:header|attempts) = "([a-z-]+)"/#,
         ]
