@@ -1,5 +1,6 @@
 import Contracts
 import RPC
+import Storage
 import Synchronization
 import TestSupport
 import Testing
@@ -38,7 +39,7 @@ struct LoginCrowdTests {
     @Test("programs that share an account all get in when they log in at once")
     func programs() async throws {
         let throttle = LoginThrottle(now: clock.now, sleep: { _ in })
-        let atOnce = Mutex((now: 0, most: 0))
+        let atOnce = Monitor((now: 0, most: 0))
         let passed = await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<64 {
                 group.addTask {
