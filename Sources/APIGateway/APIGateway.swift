@@ -57,6 +57,7 @@ struct APIGateway: ServiceProgram {
         configuration.tracer = runtime.tracer
         configuration.namespace = settings.namespace
         configuration.timeout = settings.upstreamTimeout
+        configuration.connectWait = runtime.configuration.connectWait
         configuration.staticDirectory = staticDirectory ?? runtime.settings.variable("STATIC_DIR")
         configuration.shedsLoad = runtime.configuration.overloadControl
         configuration.rateLimit = try runtime.settings.integer(

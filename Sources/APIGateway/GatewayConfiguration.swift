@@ -31,6 +31,8 @@ struct GatewayConfiguration: Sendable {
     var namespace = "shippy"
     /// How long a service has for its answer.
     var timeout: Duration = .seconds(5)
+    /// How long a call waits for a connection to a service that has none at the moment, within ``timeout``.
+    var connectWait: Duration = .seconds(2)
     /// Whether calls queue, and are refused with 429 where they have waited for too long.
     var shedsLoad = true
     /// Requests that one address may make in a second; `nil` for any number.
@@ -55,6 +57,7 @@ struct GatewayConfiguration: Sendable {
     func client(of upstream: Upstream) -> RPCClient.Configuration {
         var client = RPCClient.Configuration(target: upstream.address, tls: upstream.tls)
         client.memory = http.memory
+        client.connectWait = connectWait
         return client
     }
 }

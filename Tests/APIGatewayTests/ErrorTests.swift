@@ -55,7 +55,8 @@ struct ErrorTests {
     @Test("a service that is not there is 503 without its address, one that is too slow 504")
     func upstream() async throws {
         try await GatewayFixture.run(configure: {
-            $0.timeout = .milliseconds(300)
+            $0.timeout = .milliseconds(1_500)
+            $0.connectWait = .milliseconds(100)
             // Nothing listens on port 1.
             $0.upstreams[1].address = HostPort(host: "127.0.0.1", port: 1)
         }) { fixture in

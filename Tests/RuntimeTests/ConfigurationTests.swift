@@ -28,6 +28,7 @@ struct ConfigurationTests {
         #expect(configuration.adminAddress == HostPort(host: "", port: 9090))
         #expect(configuration.logLevel == .info)
         #expect(configuration.drainTimeout == .seconds(20))
+        #expect(configuration.connectWait == .seconds(2))
         #expect(configuration.storeTimeout == nil)
         #expect(configuration.threads >= 1)
         #expect(configuration.tls == TLSFiles())
@@ -53,24 +54,26 @@ struct ConfigurationTests {
     func flagWins() throws {
         let environment = [
             "MICRO_SERVER_ADDRESS": ":50051", "MICRO_SELECTOR": "static", "ADMIN_ADDRESS": "127.0.0.1:9051",
-            "LOG_LEVEL": "WARNING", "DRAIN_TIMEOUT": "1500ms", "STORE_TIMEOUT": "30",
+            "LOG_LEVEL": "WARNING", "DRAIN_TIMEOUT": "1500ms", "STORE_TIMEOUT": "30", "CONNECT_WAIT": "750ms",
         ]
         let fromVariables = try service([], environment)
         #expect(fromVariables.address.port == 50051)
         #expect(fromVariables.adminAddress == HostPort(host: "127.0.0.1", port: 9051))
         #expect(fromVariables.logLevel == .warning)
         #expect(fromVariables.drainTimeout == .milliseconds(1_500))
+        #expect(fromVariables.connectWait == .milliseconds(750))
         #expect(fromVariables.storeTimeout == .seconds(30))
 
         let flags = [
             "--server_address=:1", "--selector=static", "--admin_address", ":2", "--log_level=debug",
-            "--drain_timeout=2m", "--store_timeout=0.5", "--threads=3",
+            "--drain_timeout=2m", "--connect_wait=4", "--store_timeout=0.5", "--threads=3",
         ]
         let fromFlags = try service(flags, environment)
         #expect(fromFlags.address.port == 1)
         #expect(fromFlags.adminAddress.port == 2)
         #expect(fromFlags.logLevel == .debug)
         #expect(fromFlags.drainTimeout == .seconds(120))
+        #expect(fromFlags.connectWait == .seconds(4))
         #expect(fromFlags.storeTimeout == .milliseconds(500))
         #expect(fromFlags.threads == 3)
     }
@@ -92,6 +95,8 @@ struct ConfigurationTests {
         for bad in ["0", "-1", "abc", "1e9", "inf", "nan", "5d", "90000"] {
             #expect(
                 complaint(["--drain_timeout=\(bad)"]).hasPrefix("--drain_timeout: '\(bad)' is not a time"), "\(bad)")
+            #expect(
+                complaint(["--connect_wait=\(bad)"]).hasPrefix("--connect_wait: '\(bad)' is not a time"), "\(bad)")
         }
         #expect(!complaint(["--server_address=a\nb"]).contains("no complaint"))
     }

@@ -58,7 +58,7 @@ struct ServiceProgramTests {
         #expect(try await process.status() == 0)
         let flags = [
             "--server_address", "--selector", "--admin_address", "--log_level", "--drain_timeout", "--store_timeout",
-            "--threads", "--tls_cert", "--tls_key", "--tls_ca",
+            "--connect_wait", "--threads", "--tls_cert", "--tls_key", "--tls_ca",
         ]
         for flag in flags { #expect(process.output.contains(flag), "\(flag)") }
         for variable in ["MICRO_SERVER_ADDRESS", "MICRO_SELECTOR", "ADMIN_ADDRESS", "STORE_TIMEOUT"] {

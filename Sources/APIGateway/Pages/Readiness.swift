@@ -3,7 +3,8 @@ import NIOCore
 import RPC
 import Synchronization
 
-/// Whether the services behind the gateway answer, as `GET /readyz` tells it.
+/// Whether the services behind the gateway answer, as `GET /readyz` tells it: every event loop asks, as each has
+/// connections of its own.
 ///
 /// One check serves every probe that comes while it runs and for a moment afterwards, so that probes can't add up to
 /// a load on the services.
@@ -78,9 +79,9 @@ final class Readiness: Sendable {
 
     private static func problem(_ check: Check, deadline: Deadline) async -> String? {
         do {
-            let answer = try await check.client.call(
+            let answers = try await check.client.callOnEveryLoop(
                 HealthMethods.check, Grpc_Health_V1_HealthCheckRequest(), deadline: deadline)
-            return answer.status == .serving ? nil : "the service says that it is not serving"
+            return answers.allSatisfy { $0.status == .serving } ? nil : "the service says that it is not serving"
         } catch {
             // Only the kind: the text may say where the service lives.
             return switch Status(error).code {

@@ -10,14 +10,23 @@ import Testing
 /// What a client does while there is no good connection.
 @Suite("A client without a good connection", .turns)
 struct ConnectionTests {
-    @Test("nothing listens: UNAVAILABLE, long before the deadline")
+    @Test("nothing listens: UNAVAILABLE after the wait for a connection, long before the deadline; a probe's at once")
     func nothingListens() async throws {
         let port = try Ports.free()
-        try await withClient(port) { client in
+        try await withClient(port, { $0.connectWait = .milliseconds(700) }) { client in
+            for method in [TestMethods.echo, TestMethods.idempotentEcho] {
+                let began = NIODeadline.now()
+                let status = await client.status(of: method)
+                let waited = NIODeadline.now() - began
+                #expect(status.code == .unavailable)
+                #expect(!status.message.contains("127.0.0.1"))
+                // Once, not for each attempt.
+                #expect(waited >= .milliseconds(650) && waited < .seconds(6), "\(waited)")
+            }
+        }
+        try await withClient(port, { $0.connectWait = .seconds(30) }) { client in
             let began = NIODeadline.now()
-            let status = await client.status(of: TestMethods.echo)
-            #expect(status.code == .unavailable)
-            #expect(!status.message.contains("127.0.0.1"))
+            #expect(await client.status(of: TestMethods.probe).code == .unavailable)
             #expect(NIODeadline.now() - began < .seconds(5))
         }
     }
@@ -31,18 +40,29 @@ struct ConnectionTests {
                 guard known.withLockedValue({ $0 }) else { throw SocketFailure("no such name") }
                 return [address]
             }
-            try await withClient(addresses: lookUp, { $0.resolveInterval = .milliseconds(100) }) { client in
-                #expect(await client.status(of: TestMethods.echo).code == .unavailable)
+            let adjust: (inout RPCClient.Configuration) -> Void = {
+                // Only that a call waits makes the client look again in time.
+                $0.resolveInterval = .seconds(600)
+                $0.connectWait = .seconds(15)
+            }
+            try await withClient(addresses: lookUp, adjust) { client in
+                #expect(await client.status(of: TestMethods.probe).code == .unavailable)
+                let waiting = Task { await client.status(of: TestMethods.echo) }
+                try await Task.sleep(for: .milliseconds(700))
                 known.withLockedValue { $0 = true }
-                try await eventually("an answer") { await client.status(of: TestMethods.echo) == .ok }
+                #expect(await waiting.value == .ok)
             }
         }
     }
 
-    @Test("a server that accepts and says nothing: UNAVAILABLE after the connect timeout")
+    @Test("a server that accepts and says nothing: UNAVAILABLE after the wait for a connection")
     func silentServer() async throws {
         let server = try FakeServer { _, peer in _ = peer.waitForEnd() }
-        try await withClient(server.port, { $0.connectTimeout = .milliseconds(200) }) { client in
+        let adjust: (inout RPCClient.Configuration) -> Void = {
+            $0.connectTimeout = .milliseconds(200)
+            $0.connectWait = .milliseconds(500)
+        }
+        try await withClient(server.port, adjust) { client in
             let began = NIODeadline.now()
             #expect(await client.status(of: TestMethods.echo).code == .unavailable)
             #expect(NIODeadline.now() - began < .seconds(8))
@@ -78,6 +98,7 @@ struct ConnectionTests {
         var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: server.port))
         configuration.waitingCallsMax = 10
         configuration.connectTimeout = .seconds(30)
+        configuration.connectWait = .seconds(60)
         let client = RPCClient(configuration: configuration, group: group, logger: quiet)
         // The oldest waits on, so that those behind it that give up stay in the queue.
         let oldest = Task { await client.status(of: TestMethods.echo).code }
@@ -93,7 +114,8 @@ struct ConnectionTests {
             }
             return codes
         }
-        let (refused, good) = (outcomes.count { $0 == .resourceExhausted }, outcomes.count { $0 == .ok })
+        // Not RESOURCE_EXHAUSTED: there is no load to speak of, only no connection.
+        let (refused, good) = (outcomes.count { $0 == .unavailable }, outcomes.count { $0 == .ok })
         #expect(refused == 21)
         #expect(good == 9)
         #expect(await oldest.value == .ok)

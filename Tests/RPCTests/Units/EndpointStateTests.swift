@@ -6,7 +6,7 @@ import Testing
 struct EndpointStateTests {
     private func ready() -> EndpointState {
         var state = EndpointState(backoff: Backoff())
-        _ = state.want()
+        _ = state.connectIfIdle()
         state.connected()
         return state
     }
@@ -14,25 +14,25 @@ struct EndpointStateTests {
     @Test("it is connected to when it is first wanted, and only once")
     func want() {
         var state = EndpointState(backoff: Backoff())
-        let actions = [state.want(), state.want()]
+        let actions = [state.connectIfIdle(), state.connectIfIdle()]
         #expect(actions == [.connect, .nothing])
         state.connected()
         #expect(state.state == .ready)
-        let action = state.want()
+        let action = state.connectIfIdle()
         #expect(action == .nothing)
     }
 
     @Test("failed attempts wait longer and longer, and a connection that lived makes up for them")
     func failures() {
         var state = EndpointState(backoff: Backoff())
-        _ = state.want()
+        _ = state.connectIfIdle()
         let first = state.failed(random: 0.5)
         let again = state.retry()
         let second = state.failed(random: 0.5)
         #expect([first, again, second] == [.wait(.milliseconds(100)), .connect, .wait(.milliseconds(160))])
         _ = state.retry()
         state.connected()
-        let lost = state.ended(lived: .seconds(1), random: 0.5)
+        let lost = state.ended(lived: .seconds(1), hasAnswered: false, random: 0.5)
         let third = state.failed(random: 0.5)
         #expect([lost, third] == [.connect, .wait(.milliseconds(160))])
     }
@@ -42,26 +42,61 @@ struct EndpointStateTests {
         var state = ready()
         var waits: [EndpointState.Action] = []
         for _ in 0..<3 {
-            waits.append(state.ended(lived: .milliseconds(1), random: 0.5))
+            waits.append(state.ended(lived: .milliseconds(1), hasAnswered: false, random: 0.5))
             _ = state.retry()
             state.connected()
         }
         #expect(waits == [.connect, .wait(.milliseconds(160)), .wait(.milliseconds(256))])
     }
 
+    @Test("a connection that answered a call is replaced at once, however short it lived")
+    func answered() {
+        var state = ready()
+        var actions: [EndpointState.Action] = []
+        for _ in 0..<3 {
+            actions.append(state.ended(lived: .milliseconds(1), hasAnswered: true, random: 0.5))
+            state.connected()
+        }
+        #expect(actions == [.connect, .connect, .connect])
+    }
+
+    @Test("another loop's success ends the wait after a refused attempt, not the one after short connections")
+    func otherLoop() {
+        var refused = EndpointState(backoff: Backoff())
+        _ = refused.connectIfIdle()
+        let whileConnecting = refused.otherLoopConnected()
+        _ = refused.failed(random: 0.5)
+        let woken = [refused.otherLoopConnected(), refused.retry()]
+        #expect(whileConnecting == .nothing)
+        #expect(woken == [.connect, .nothing])
+
+        var short = ready()
+        _ = short.ended(lived: .zero, hasAnswered: false, random: 0.5)
+        short.connected()
+        _ = short.ended(lived: .zero, hasAnswered: false, random: 0.5)
+        let asleep = [short.otherLoopConnected(), short.retry()]
+        #expect(asleep == [.nothing, .connect])
+        _ = short.failed(random: 0.5)
+        let awake = short.otherLoopConnected()
+        #expect(awake == .connect)
+    }
+
     @Test("what comes at the wrong time changes nothing")
     func wrongTimes() {
         var idle = EndpointState(backoff: Backoff())
-        let early = [idle.retry(), idle.failed(random: 0), idle.ended(lived: .zero, random: 0)]
+        let early = [idle.retry(), idle.failed(random: 0), idle.ended(lived: .zero, hasAnswered: false, random: 0)]
         idle.connected()
         #expect(early == [.nothing, .nothing, .nothing])
         #expect(idle.state == .idle)
 
         var removed = ready()
         removed.remove()
-        let late = [removed.want(), removed.retry(), removed.failed(random: 0), removed.ended(lived: .zero, random: 0)]
+        let late = [
+            removed.connectIfIdle(), removed.retry(), removed.failed(random: 0), removed.otherLoopConnected(),
+            removed.ended(lived: .zero, hasAnswered: false, random: 0),
+        ]
         removed.connected()
-        #expect(late == [.nothing, .nothing, .nothing, .nothing])
+        #expect(late == [.nothing, .nothing, .nothing, .nothing, .nothing])
         #expect(removed.state == .removed)
     }
 }

@@ -7,12 +7,19 @@ struct ResponseReaderTests {
     private struct Answer {
         var reader = ResponseReader()
 
-        mutating func fields(_ fields: [(String, String)], bytesMax: Int = 16_384) {
+        /// A whole section. False when a field of it is not wanted.
+        @discardableResult
+        mutating func fields(_ fields: [(String, String)], bytesMax: Int = 16_384) -> Bool {
+            var isTaken = true
             for (name, value) in fields {
                 Array(name.utf8).withUnsafeBytes { name in
-                    Array(value.utf8).withUnsafeBytes { reader.receive(name, $0, bytesMax: bytesMax) }
+                    Array(value.utf8).withUnsafeBytes {
+                        if !reader.receive(name, $0, bytesMax: bytesMax) { isTaken = false }
+                    }
                 }
             }
+            reader.endSection()
+            return isTaken
         }
 
         mutating func data(_ bytes: [UInt8], bytesMax: Int = 100) -> Bool {
@@ -20,7 +27,7 @@ struct ResponseReaderTests {
         }
 
         mutating func end(_ code: HTTP2ErrorCode = .noError, wasNeverSent: Bool = false) -> ClientCall.Outcome {
-            reader.outcome(code, wasNeverSent: wasNeverSent)
+            reader.outcome(code, hasEnded: code == .noError, wasNeverSent: wasNeverSent)
         }
     }
 
@@ -61,7 +68,9 @@ struct ResponseReaderTests {
         }
     }
 
-    @Test("codes beyond the known are UNKNOWN", arguments: ["17", "-1", "x", "", "99999999999999999999"])
+    @Test(
+        "codes beyond the known are UNKNOWN",
+        arguments: ["17", "-1", "x", "", "+5", " 5", "5 ", "0x5", "\u{661}", "99999999999999999999"])
     func unknownCode(text: String) {
         var answer = Answer()
         answer.fields(good + [("grpc-status", text)])
@@ -132,5 +141,92 @@ struct ResponseReaderTests {
         answer.fields(good + [("a", String(repeating: "x", count: 200)), ("grpc-status", "0")], bytesMax: 200)
         let ending = code(answer.end())
         #expect(ending == .resourceExhausted)
+    }
+
+    @Test("trailers are no headers, headers no trailers, and informational responses are neither")
+    func sections() throws {
+        let status = [("grpc-status", "0")]
+        let foreign = [(":status", "200"), ("content-type", "text/html")]
+        let early = [(":status", "103"), ("content-type", "application/grpc"), ("grpc-status", "0"), ("x-a", "early")]
+        let message = FramedMessage([7]).framed
+        let cases:
+            [(name: String, head: [[(String, String)]], body: [UInt8], trailers: [(String, String)]?, Status.Code)] =
+                [
+                    (
+                        "content-type in the trailers", [foreign], message,
+                        [("content-type", "application/grpc")] + status, .unknown
+                    ),
+                    ("the status in the header alone", [good + status], message, nil, .unknown),
+                    ("the status in the header, trailers without", [good + status], message, [("x-a", "b")], .unknown),
+                    ("the status in the header, empty trailers", [good + status], message, [], .unknown),
+                    ("another status in the header", [good + [("grpc-status", "5")]], message, status, .ok),
+                    ("all of it in an informational response", [early, foreign], message, nil, .unknown),
+                    ("a status in an informational response", [early, good], message, nil, .unknown),
+                    ("an informational response before a good one", [early, early, good], message, status, .ok),
+                    ("two statuses", [good], message, status + [("grpc-status", "5")], .unknown),
+                    ("the same status twice", [good], message, status + status, .ok),
+                    ("no status at all", [good], message, nil, .unknown),
+                ]
+        for (name, heads, body, trailers, expected) in cases {
+            var answer = Answer()
+            for head in heads { answer.fields(head) }
+            _ = answer.data(body)
+            if let trailers { answer.fields(trailers) }
+            let outcome = answer.end()
+            let seen = code(outcome)
+            #expect(seen == expected, "\(name)")
+            #expect(!outcome.isTransportFailure, "\(name)")
+        }
+    }
+
+    @Test("metadata of the header is not the status's, unless the header is all there is")
+    func metadata() {
+        var answer = Answer()
+        answer.fields([(":status", "103"), ("x-a", "early")])
+        answer.fields(good + [("x-a", "header"), ("grpc-message", "header")])
+        _ = answer.data([0, 0])
+        answer.fields([("grpc-status", "8"), ("retry-after", "3")])
+        let outcome = answer.end()
+        #expect(throws: Status(.resourceExhausted, "", metadata: ["retry-after": "3"])) { try outcome.result.get() }
+    }
+
+    @Test("a status before the end of the answer does not count")
+    func statusWithoutEnd() {
+        let failed = outcome(.internalError, after: good + [("grpc-status", "0")])
+        #expect(code(failed) == .internal)
+        #expect(failed.isTransportFailure)
+    }
+
+    @Test(
+        "only application/grpc is gRPC",
+        arguments: [
+            ("application/grpc", true), ("application/grpc+proto", true), ("application/grpc;charset=utf-8", true),
+            ("application/grpc-web", false), ("application/grpc-web+proto", false), ("application/grpcx", false),
+            ("application/grpc+json", false), ("", false), ("text/html", false),
+        ])
+    func contentType(type: String, isGRPC: Bool) {
+        var answer = Answer()
+        answer.fields([(":status", "200"), ("content-type", type)])
+        _ = answer.data(FramedMessage([7]).framed)
+        answer.fields([("grpc-status", "0")])
+        let seen = code(answer.end())
+        #expect(seen == (isGRPC ? .ok : .unknown))
+    }
+
+    @Test("of a page that is no answer not more than 64 KiB is read, and of headers not more than the bound, said once")
+    func endless() {
+        var page = Answer()
+        page.fields([(":status", "503"), ("content-type", "text/html")])
+        let pieces = (0..<100).map { _ in page.data([UInt8](repeating: 0x20, count: 1_024)) }
+        let ending = code(page.end(.cancel))
+        #expect(pieces == [Bool](repeating: true, count: 64) + [Bool](repeating: false, count: 36))
+        #expect(ending == .unavailable)
+
+        var early = Answer()
+        var unwanted = 0
+        for _ in 0..<1_000 where !early.fields([(":status", "103"), ("link", "</a>")]) { unwanted += 1 }
+        #expect(unwanted == 1)
+        let exhausted = code(early.end(.cancel))
+        #expect(exhausted == .resourceExhausted)
     }
 }

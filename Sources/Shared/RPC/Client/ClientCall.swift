@@ -14,6 +14,13 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
         var wasNeverProcessed = false
         /// The connection or the stream failed, rather than the server answering.
         var isTransportFailure = false
+        /// The connection ended and took the call with it, rather than the call's stream alone.
+        var isConnectionLoss = false
+
+        /// It was not sent, and need not be tried again.
+        static func givenUp(_ status: Status) -> Outcome {
+            Outcome(result: .failure(status), wasNeverProcessed: true)
+        }
 
         static func notProcessed(_ status: Status) -> Outcome {
             Outcome(result: .failure(status), wasNeverProcessed: true, isTransportFailure: true)
@@ -21,6 +28,13 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
 
         static func lost(_ status: Status) -> Outcome {
             Outcome(result: .failure(status), isTransportFailure: true)
+        }
+
+        /// Its connection ended, before it was sent or after.
+        static func connectionLost(_ text: String, wasNeverSent: Bool) -> Outcome {
+            Outcome(
+                result: .failure(Status(.unavailable, text)), wasNeverProcessed: wasNeverSent, isTransportFailure: true,
+                isConnectionLoss: true)
         }
     }
 
@@ -35,6 +49,8 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     var index = -1
     /// Set while its request is with a connection.
     var connection: ClientConnection?
+    /// When it stops waiting for a connection; far off while it does not wait for one.
+    var connectBy = NIODeadline.distantFuture
     private(set) var isFinished = false
     /// Whether ``LoopClient`` has taken it; nobody touches the continuation on the loop before that.
     var isStarted = false

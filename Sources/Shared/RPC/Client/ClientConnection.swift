@@ -31,6 +31,8 @@ final class ClientConnection: @unchecked Sendable {
     private var isDraining = false
     /// What answers hold that are not complete, of the process's budget.
     private var memory: MemoryAccount
+    /// Whether the server has answered a call.
+    private(set) var hasAnswered = false
 
     init(_ configuration: RPCClient.Configuration, owner: any ClientConnectionOwner) {
         self.configuration = configuration
@@ -63,6 +65,12 @@ final class ClientConnection: @unchecked Sendable {
         return session.streams.count < allowed - kept && session.canOpenStreams
     }
 
+    /// Whether calls can be sent on it, at once or when others have ended: a server may allow none at all.
+    var allowsCalls: Bool {
+        guard let session, isReady, !isDraining else { return false }
+        return session.peerConcurrentStreamsMax > 0 && session.canOpenStreams
+    }
+
     /// More than the probes that a process may have under way: one for each thing that asks.
     private static let probeStreams = 8
 
@@ -71,7 +79,7 @@ final class ClientConnection: @unchecked Sendable {
     func send(_ call: ClientCall) {
         assertOnLoop()
         guard let session else {
-            owner?.connection(self, ended: call, .notProcessed(Status(.unavailable, "the connection is closed")))
+            owner?.connection(self, ended: call, .connectionLost("the connection is closed", wasNeverSent: true))
             return
         }
         call.connection = self
@@ -82,7 +90,7 @@ final class ClientConnection: @unchecked Sendable {
         guard isSubmitted else {
             // Stream ids are used up: this connection is at its end.
             beginDraining()
-            owner?.connection(self, ended: call, .notProcessed(Status(.unavailable, "the connection is at its end")))
+            owner?.connection(self, ended: call, .connectionLost("the connection is at its end", wasNeverSent: true))
             return
         }
         transport?.scheduleFlush()
@@ -166,7 +174,9 @@ extension ClientConnection: HTTP2TransportOwner {
         transport = nil
         for stream in streams {
             let call = unsafeDowncast(stream, to: ClientCall.self)
-            owner?.connection(self, ended: call, .lost(Status(.unavailable, "the connection to the service was lost")))
+            owner?.connection(
+                self, ended: call,
+                .connectionLost("the connection to the service was lost", wasNeverSent: call.wasNeverSent))
         }
         owner?.connectionClosed(self)
         owner = nil
@@ -179,11 +189,15 @@ extension ClientConnection {
     func sessionOpensStream() -> HTTP2Stream? { nil }
 
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
-        unsafeDowncast(stream, to: ClientCall.self).response.receive(
-            name, value, bytesMax: configuration.headerListBytesMax)
+        let call = unsafeDowncast(stream, to: ClientCall.self)
+        if !call.response.receive(name, value, bytesMax: configuration.headerListBytesMax) {
+            session?.submitReset(call, .cancel)
+        }
     }
 
-    func sessionReceivedHeaders(on stream: HTTP2Stream) {}
+    func sessionReceivedHeaders(on stream: HTTP2Stream) {
+        unsafeDowncast(stream, to: ClientCall.self).response.endSection()
+    }
 
     func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
@@ -208,9 +222,12 @@ extension ClientConnection {
 
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
-        let outcome = call.response.outcome(code, wasNeverSent: call.wasNeverSent)
         memory.give(call.heldBytes)
         call.heldBytes = 0
+        var outcome = call.response.outcome(code, hasEnded: call.hasPeerEnded, wasNeverSent: call.wasNeverSent)
+        if !outcome.isTransportFailure { hasAnswered = true }
+        // A call above the last that a GOAWAY names, or that was on its way to a connection at its end.
+        if isDraining, outcome.wasNeverProcessed { outcome.isConnectionLoss = true }
         owner?.connection(self, ended: call, outcome)
         if isDraining { transport?.scheduleFlush() }
     }

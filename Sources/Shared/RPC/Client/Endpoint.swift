@@ -16,28 +16,38 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     /// The connection that is being made or takes calls.
     private var connection: ClientConnection?
     private var readySince = NIODeadline.now()
+    /// The end of the wait for the next attempt.
+    private var retryTimer: Scheduled<Void>?
     /// Those that take no new calls and finish the ones they have.
     private var draining: [ClientConnection] = []
 
     init(_ address: SocketAddress, _ loop: LoopClient) {
         self.address = address
         self.loop = loop
-        self.machine = EndpointState(backoff: loop.configuration.backoff)
+        self.machine = EndpointState(backoff: loop.configuration.backoffWithinWait)
     }
 
     var isIdle: Bool { machine.state == .idle }
     var isConnecting: Bool { machine.state == .connecting }
     var isReady: Bool { machine.state == .ready }
 
-    func want() {
+    func connectIfIdle() {
         loop.eventLoop.assertInEventLoop()
-        perform(machine.want())
+        perform(machine.connectIfIdle())
+    }
+
+    /// Another event loop has just connected to the address.
+    func otherLoopConnected() {
+        loop.eventLoop.assertInEventLoop()
+        perform(machine.otherLoopConnected())
     }
 
     /// The address is no longer the service's: no new calls, and the end once those in flight are done.
     func remove(closingNow: Bool = false) {
         loop.eventLoop.assertInEventLoop()
         machine.remove()
+        retryTimer?.cancel()
+        retryTimer = nil
         if let connection {
             loop.becameUnready(connection)
             if closingNow || connection.inFlight == 0 { connection.close() } else { draining.append(connection) }
@@ -53,9 +63,12 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.eventLoop.assertInEventLoop()
         switch action {
         case .nothing: break
-        case .connect: connect()
+        case .connect:
+            retryTimer?.cancel()
+            retryTimer = nil
+            connect()
         case .wait(let duration):
-            loop.eventLoop.scheduleTask(in: TimeAmount(duration)) { [weak self] in
+            retryTimer = loop.eventLoop.scheduleTask(in: TimeAmount(duration)) { [weak self] in
                 guard let self else { return }
                 self.perform(self.machine.retry())
             }
@@ -93,7 +106,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.logger.debug("can't connect", metadata: ["address": "\(address)", "error": "\(error)"])
         perform(machine.failed(random: loop.randomShare))
         loop.resolveAgain()
-        loop.refuseWaitingIfHopeless()
+        loop.failQueuedCallsIfUnreachable()
     }
 
     // MARK: What the connection says
@@ -105,11 +118,11 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         }
         machine.connected()
         readySince = .now()
-        loop.becameReady(connection)
+        loop.becameReady(connection, address)
     }
 
     func connectionMayTakeMore(_ connection: ClientConnection) {
-        loop.sendWaiting()
+        loop.connectionsChanged()
     }
 
     func connectionIsDraining(_ connection: ClientConnection) {
@@ -117,9 +130,9 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.becameUnready(connection)
         draining.append(connection)
         self.connection = nil
-        perform(machine.ended(lived: lived, random: loop.randomShare))
+        perform(ended(connection))
         loop.resolveAgain()
-        loop.refuseWaitingIfHopeless()
+        loop.failQueuedCallsIfUnreachable()
     }
 
     func connectionClosed(_ connection: ClientConnection) {
@@ -128,16 +141,16 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.becameUnready(connection)
         self.connection = nil
         loop.logger.debug("connection closed", metadata: ["address": "\(address)"])
-        if machine.state == .ready {
-            perform(machine.ended(lived: lived, random: loop.randomShare))
-        } else {
-            perform(machine.failed(random: loop.randomShare))
-        }
+        perform(machine.state == .ready ? ended(connection) : machine.failed(random: loop.randomShare))
         loop.resolveAgain()
-        loop.refuseWaitingIfHopeless()
+        loop.failQueuedCallsIfUnreachable()
     }
 
-    private var lived: Duration { Duration(NIODeadline.now() - readySince) }
+    private func ended(_ connection: ClientConnection) -> EndpointState.Action {
+        machine.ended(
+            lived: Duration(NIODeadline.now() - readySince), hasAnswered: connection.hasAnswered,
+            random: loop.randomShare)
+    }
 
     func connection(_ connection: ClientConnection, ended call: ClientCall, _ outcome: ClientCall.Outcome) {
         loop.end(call, outcome)

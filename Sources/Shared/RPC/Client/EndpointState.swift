@@ -7,7 +7,7 @@ struct EndpointState {
         case connecting
         /// -> `connecting` at the connection's end, `waiting` when it ended too soon.
         case ready
-        /// Between attempts. -> `connecting` when the time has come.
+        /// Between attempts. -> `connecting` when the time has come, or another event loop got through.
         case waiting
         /// No longer among the name's addresses. Final.
         case removed
@@ -25,6 +25,8 @@ struct EndpointState {
 
     private(set) var state = State.idle
     private var failures = 0
+    /// Whether it waits because connections were made and did not last, rather than because none could be made.
+    private var endedTooSoon = false
     private let backoff: Backoff
 
     init(backoff: Backoff) {
@@ -32,7 +34,7 @@ struct EndpointState {
     }
 
     /// A connection is wanted.
-    mutating func want() -> Action {
+    mutating func connectIfIdle() -> Action {
         guard state == .idle else { return .nothing }
         state = .connecting
         return .connect
@@ -48,20 +50,34 @@ struct EndpointState {
         guard state == .connecting else { return .nothing }
         failures += 1
         state = .waiting
+        endedTooSoon = false
         return .wait(backoff.wait(after: failures, random: random))
     }
 
     /// The connection was lost, or the server sent GOAWAY. A server that ends each connection as soon as it is made
     /// must not keep us busy, so only the first such end is followed by an attempt at once, and only a connection that
-    /// `lived` makes up for it.
-    mutating func ended(lived: Duration, random: Double) -> Action {
+    /// `lived` or answered a call makes up for it.
+    mutating func ended(lived: Duration, hasAnswered: Bool, random: Double) -> Action {
         guard state == .ready else { return .nothing }
         state = .connecting
-        if lived >= Self.provenAfter { failures = 0 } else if failures > 0 { return failed(random: random) }
+        if lived >= Self.provenAfter || hasAnswered {
+            failures = 0
+        } else if failures > 0 {
+            let action = failed(random: random)
+            endedTooSoon = true
+            return action
+        }
         failures += 1
         return .connect
     }
 
+    /// Another event loop has just connected to the same address. Does not cut short the wait for a server that ends
+    /// each connection: loops would else wake each other without pause.
+    mutating func otherLoopConnected() -> Action {
+        endedTooSoon ? .nothing : retry()
+    }
+
+    /// The wait is over.
     mutating func retry() -> Action {
         guard state == .waiting else { return .nothing }
         state = .connecting

@@ -14,18 +14,23 @@ final class LoopClient: @unchecked Sendable {
     /// Asks for a fresh look at the name.
     let resolveAgain: @Sendable () -> Void
 
+    /// The client's shares on its other loops. Set before the first address is known; emptied by ``shutdown()``.
+    var others: [LoopClient] = []
     var endpoints: [Endpoint] = []
     /// Connections that may take calls.
-    private var ready: [ClientConnection] = []
+    private(set) var ready: [ClientConnection] = []
     /// The count of `ready`, for readers on any thread.
     let readyCount = Atomic(0)
     /// Every call that is not finished.
     private var calls: [ClientCall] = []
-    /// Those of them that wait for a connection, probes first, then the oldest. May hold finished ones, which are skipped.
-    private var waiting = CircularBuffer<ClientCall>()
-    private let deadlines: DeadlineTimer
+    /// Those of them that wait for a connection, or for room on one; probes first, then the oldest. May hold finished
+    /// ones, which are skipped.
+    var waiting = CircularBuffer<ClientCall>()
+    /// Whether there was a connection to wait for room on when ``connectionsChanged()`` last looked.
+    var isConnected = false
+    let deadlines: DeadlineTimer
     /// Why there is no address, if there is none.
-    private var resolveFailure: Status?
+    var resolveFailure: Status?
     private var isShutDown = false
     private var randomState: UInt64 = .random(in: 1...UInt64.max)
 
@@ -51,7 +56,7 @@ final class LoopClient: @unchecked Sendable {
             return
         }
         guard !isShutDown else {
-            call.finish(.notProcessed(Status(.unavailable, "the client is shut down")))
+            call.finish(.givenUp(Status(.unavailable, "the client is shut down")))
             return
         }
         guard !call.deadline.isExpired else {
@@ -69,24 +74,8 @@ final class LoopClient: @unchecked Sendable {
             connection.send(call)
             return
         }
-        for endpoint in endpoints { endpoint.want() }
-        if waiting.count >= configuration.waitingCallsMax { waiting.removeAll { $0.isFinished } }
-        if let hopeless = hopeless() {
-            end(call, .notProcessed(hopeless))
-        } else if waiting.count >= configuration.waitingCallsMax {
-            end(call, .init(result: .failure(Status(.resourceExhausted, "too many calls wait for the service"))))
-        } else if call.isProbe {
-            waiting.prepend(call)
-        } else {
-            waiting.append(call)
-        }
-    }
-
-    /// Why calls need not wait for a connection, or `nil` if they should.
-    private func hopeless() -> Status? {
-        if endpoints.isEmpty { return resolveFailure }
-        let mayConnect = endpoints.contains { $0.isConnecting || $0.isReady }
-        return mayConnect ? nil : Status(.unavailable, "the service can't be reached")
+        for endpoint in endpoints { endpoint.connectIfIdle() }
+        enqueue(call)
     }
 
     /// Of two connections taken at random the one with fewer calls in flight ("power of two choices").
@@ -132,6 +121,7 @@ final class LoopClient: @unchecked Sendable {
                 waiting.removeFirst()
             } else if let connection = pick(probe: call.isProbe) {
                 waiting.removeFirst()
+                call.connectBy = .distantFuture
                 connection.send(call)
             } else {
                 return
@@ -158,8 +148,10 @@ final class LoopClient: @unchecked Sendable {
         for call in calls {
             if call.deadline.instant <= now {
                 cancel(call, Status(.deadlineExceeded, "the deadline has passed"))
+            } else if call.connectBy <= now {
+                end(call, .givenUp(noConnection))
             } else {
-                next = min(next, call.deadline.instant)
+                next = min(next, call.deadline.instant, call.connectBy)
             }
         }
         return next == .distantFuture ? nil : next
@@ -178,41 +170,45 @@ final class LoopClient: @unchecked Sendable {
         for address in addresses where !endpoints.contains(where: { $0.address == address }) {
             let endpoint = Endpoint(address, self)
             endpoints.append(endpoint)
-            if inUse { endpoint.want() }
+            if inUse { endpoint.connectIfIdle() }
         }
         sendWaiting()
-        refuseWaitingIfHopeless()
+        failQueuedCallsIfUnreachable()
+        if endpoints.isEmpty, !waiting.isEmpty { resolveAgain() }
     }
 
     func resolveFailed(_ status: Status) {
         eventLoop.assertInEventLoop()
         guard endpoints.isEmpty else { return }
         resolveFailure = status
-        refuseWaitingIfHopeless()
+        failQueuedCallsIfUnreachable()
+        // The name may be known any moment now: its service is being started.
+        if !waiting.isEmpty { resolveAgain() }
     }
 
-    func becameReady(_ connection: ClientConnection) {
+    func becameReady(_ connection: ClientConnection, _ address: SocketAddress) {
         ready.append(connection)
         readyCount.store(ready.count, ordering: .relaxed)
-        sendWaiting()
+        for other in others { other.eventLoop.execute { other.otherLoopConnected(to: address) } }
+        connectionsChanged()
     }
 
     func becameUnready(_ connection: ClientConnection) {
         ready.removeAll { $0 === connection }
         readyCount.store(ready.count, ordering: .relaxed)
+        connectionsChanged()
     }
 
-    /// After a failure: calls that wait for a connection that nobody is making are told so.
-    func refuseWaitingIfHopeless() {
-        guard !waiting.isEmpty, let status = hopeless() else { return }
-        let refused = waiting
-        waiting.removeAll()
-        for call in refused where !call.isFinished { end(call, .notProcessed(status)) }
+    /// The service is back, and there is no need to find that out by oneself.
+    private func otherLoopConnected(to address: SocketAddress) {
+        eventLoop.assertInEventLoop()
+        for endpoint in endpoints where endpoint.address == address { endpoint.otherLoopConnected() }
     }
 
     func shutdown() {
         eventLoop.assertInEventLoop()
         isShutDown = true
+        others = []
         deadlines.cancel()
         waiting.removeAll()
         for call in calls { cancel(call, Status(.unavailable, "the client is shut down")) }

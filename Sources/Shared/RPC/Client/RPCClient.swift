@@ -12,7 +12,7 @@ import Traces
 /// ``shutdown()`` must be called before the client is let go.
 public final class RPCClient: Sendable {
     let configuration: Configuration
-    private let loops: [LoopClient]
+    let loops: [LoopClient]
     private let resolver: Resolver
     private let budget = RetryBudget()
     private let recorders: ClientRecorders
@@ -41,6 +41,7 @@ public final class RPCClient: Sendable {
         let loops = group.makeIterator().map {
             LoopClient($0, configuration, logger: logger) { wake.resolver?.lookAgain() }
         }
+        for loop in loops { loop.others = loops.filter { $0 !== loop } }
         self.loops = loops
         resolver = Resolver(
             configuration.target, interval: configuration.resolveInterval, logger: logger, lookUp: lookUp
@@ -60,10 +61,12 @@ public final class RPCClient: Sendable {
 
     /// Calls `method` and waits for its answer until `deadline`. Cancelling the task cancels the call at the server.
     ///
+    /// Waits for a connection while there is none, at most for ``Configuration/connectWait``.
+    ///
     /// Repeats a call that the server surely did not start on, and an idempotent one whose connection was lost, within
-    /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls. A repeat says that it is one, and
-    /// calls made on behalf of a repeat (see ``Metadata/trace``) are not repeated again. What a server refuses with
-    /// RESOURCE_EXHAUSTED is never repeated.
+    /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls; the first repeat after the loss of
+    /// a connection is free. A repeat says that it is one, and calls made on behalf of a repeat (see ``Metadata/trace``)
+    /// are not repeated again. What a server refuses with RESOURCE_EXHAUSTED is never repeated.
     /// - Parameter inspect: looks at the answer's bytes before they are decoded; the call fails with what it throws.
     /// - Throws: ``Status`` only.
     public func call<Request: Message, Response: Message>(
@@ -72,6 +75,31 @@ public final class RPCClient: Sendable {
         metadata: Metadata = [:],
         deadline: Deadline,
         inspect: ([UInt8]) throws(Status) -> Void = { _ throws(Status) in }
+    ) async throws -> Response {
+        try await call(method, request, metadata: metadata, deadline: deadline, on: nil, inspect: inspect)
+    }
+
+    /// Calls `method` once on every event loop at the same time: whether calls pass at all of them.
+    ///
+    /// - Returns: an answer for each loop.
+    /// - Throws: the ``Status`` of the first call that fails.
+    public func callOnEveryLoop<Request: Message, Response: Message>(
+        _ method: Method<Request, Response>, _ request: Request, deadline: Deadline
+    ) async throws -> [Response] {
+        try await withThrowingTaskGroup(of: Response.self) { calls in
+            for loop in loops {
+                calls.addTask {
+                    try await self.call(method, request, metadata: [:], deadline: deadline, on: loop)
+                }
+            }
+            return try await calls.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    /// - Parameter loop: where the call runs; `nil` for the current event loop, or any.
+    func call<Request: Message, Response: Message>(
+        _ method: Method<Request, Response>, _ request: Request, metadata: Metadata, deadline: Deadline,
+        on loop: LoopClient?, inspect: ([UInt8]) throws(Status) -> Void = { _ throws(Status) in }
     ) async throws -> Response {
         let body: FramedMessage
         do {
@@ -89,7 +117,7 @@ public final class RPCClient: Sendable {
         do {
             bytes = try await call(
                 method.path, body.framed, isIdempotent: method.isIdempotent, isProbe: method.isProbe,
-                metadata: metadata, deadline: deadline, span)
+                metadata: metadata, deadline: deadline, span, on: loop)
             span?.endClient(.ok)
             record?.end(.ok)
         } catch {
@@ -110,22 +138,22 @@ public final class RPCClient: Sendable {
 
     private func call(
         _ path: String, _ body: [UInt8], isIdempotent: Bool, isProbe: Bool, metadata: Metadata, deadline: Deadline,
-        _ span: TraceSpan?
+        _ span: TraceSpan?, on loop: LoopClient?
     ) async throws -> [UInt8] {
-        // Of a chain of services only one repeats a call.
         let isRepeat = metadata.isRepeat
         if isRepeat { budget.repeatBegan() } else { budget.callBegan() }
         var metadata = metadata
         var attempt = 1
         while true {
             let outcome = await perform(
-                ClientCall(path: path, body: body, metadata: metadata, deadline: deadline, isProbe: isProbe))
+                ClientCall(path: path, body: body, metadata: metadata, deadline: deadline, isProbe: isProbe),
+                on: loop ?? currentLoop())
             switch outcome.result {
             case .success(let bytes): return bytes
             case .failure(let status):
-                guard outcome.isTransportFailure, status.code != .resourceExhausted, !isRepeat,
-                    outcome.wasNeverProcessed || isIdempotent,
-                    attempt < configuration.attemptsMax, !Task.isCancelled, budget.takeRetry()
+                guard outcome.isTransportFailure, status.code != .resourceExhausted,
+                    outcome.wasNeverProcessed || isIdempotent, attempt < configuration.attemptsMax, !Task.isCancelled,
+                    mayRepeat(outcome, attempt, isRepeat: isRepeat)
                 else { throw status }
                 let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))
                 guard deadline.isNever || deadline.remaining > pause else { throw status }
@@ -137,9 +165,17 @@ public final class RPCClient: Sendable {
         }
     }
 
-    private func perform(_ call: ClientCall) async -> ClientCall.Outcome {
-        let loop = currentLoop()
-        return await withTaskCancellationHandler {
+    /// - Parameter isRepeat: whether our own caller repeats the call.
+    private func mayRepeat(_ outcome: ClientCall.Outcome, _ attempt: Int, isRepeat: Bool) -> Bool {
+        // Of a chain of services only one repeats a call that was, or may have been, somebody's work.
+        if isRepeat, !(outcome.isConnectionLoss && outcome.wasNeverProcessed) { return false }
+        // A service that restarts loses every call in flight at once, more than any budget holds. Each may be made once
+        // more: that is not the brown-out which the budget keeps from being multiplied.
+        return (outcome.isConnectionLoss && attempt == 1) || budget.takeRetry()
+    }
+
+    private func perform(_ call: ClientCall, on loop: LoopClient) async -> ClientCall.Outcome {
+        await withTaskCancellationHandler {
             // Unsafe continuation: ClientCall.finish resumes it exactly once, whatever happens to the call, and a
             // checked one would allocate for every call.
             await withUnsafeContinuation { continuation in
@@ -171,6 +207,10 @@ public final class RPCClient: Sendable {
             try? await loop.eventLoop.submit { loop.shutdown() }.get()
         }
     }
+
+    /// Whether a call that is made on the current event loop now waits for a connection, as there is none. How long such a
+    /// call takes says nothing about the load of the service.
+    public var isWaitingForConnection: Bool { currentLoop().readyCount.load(ordering: .relaxed) == 0 }
 
     /// Connections that may take calls, over all loops, for a gauge.
     public var connectionCount: Int {

@@ -103,6 +103,9 @@ extension ServerConnection {
 
     private func objection(to failure: MessageReader.Failure, on stream: ServerStream) -> Status {
         switch failure {
+        // Source: gRPC over HTTP/2, "Compression": the flag without an encoding is the caller's fault, not a lack of ours.
+        case .compressed where stream.encoding == nil:
+            Status(.internal, "the message is compressed, but grpc-encoding names no compression")
         case .compressed:
             Status(
                 .unimplemented, "compression \(stream.encoding ?? "unknown") is not supported",

@@ -20,6 +20,25 @@ extension UnsafeRawBufferPointer {
         count == bytes.count && bytes.withUnsafeBytes { elementsEqual($0) }
     }
 
+    /// A number without sign, of 1 to `digitsMax` digits; `nil` for anything else.
+    func decimal(digitsMax: Int) -> Int? {
+        guard !isEmpty, count <= digitsMax else { return nil }
+        var number = 0
+        for byte in self {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            number = number * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return number
+    }
+
+    /// Whether it is gRPC's media type with protobuf inside: not `application/grpc-web`, and not `application/grpc+json`.
+    /// Source: gRPC over HTTP/2, "Content-Type".
+    var isGRPCMediaType: Bool {
+        guard hasPrefix("application/grpc") else { return false }
+        let rest = UnsafeRawBufferPointer(rebasing: dropFirst("application/grpc".utf8.count))
+        return rest.isEmpty || rest[0] == UInt8(ascii: ";") || rest.equals("+proto") || rest.hasPrefix("+proto;")
+    }
+
     /// The bytes as text; invalid UTF-8 is replaced.
     var text: String { String(decoding: self, as: UTF8.self) }
 }

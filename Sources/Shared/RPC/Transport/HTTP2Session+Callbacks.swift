@@ -82,6 +82,11 @@ extension HTTP2Session {
             pointer = table
             nghttp2_session_callbacks_set_on_begin_headers_callback(table) { _, frame, user in
                 guard let frame, let user else { return 0 }
+                // A push may come before the peer has seen that we want none; its stream is reset. What it promises is
+                // said on the stream of a call, but is no answer to that.
+                guard UInt32(frame.pointee.hd.type) == NGHTTP2_HEADERS.rawValue else {
+                    return Int32(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+                }
                 return owner(user).beginHeaders(frame.pointee.headers)
             }
             nghttp2_session_callbacks_set_on_header_callback(table) {

@@ -238,6 +238,13 @@ package final class HTTP2Session {
         stream.slot = -1
     }
 
+    /// Marks requests that wait to be written: nghttp2 opens a stream when it writes its HEADERS.
+    func markUnsentRequests() {
+        for stream in streams where nghttp2_session_find_stream(session, stream.id) == nil {
+            stream.wasNeverSent = true
+        }
+    }
+
     private func stream(_ id: Int32) -> HTTP2Stream? {
         guard let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
         return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()

@@ -99,6 +99,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     private func end() {
         guard let owner else { return }
         isClosing = true
+        if role == .client { session?.markUnsentRequests() }
         let streams = session?.streams ?? []
         session = nil
         for stream in streams { stream.isOpen = false }

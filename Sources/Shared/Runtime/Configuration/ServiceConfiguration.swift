@@ -13,6 +13,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var callLog: CallLogMode
     /// How long calls in flight may go on after SIGTERM.
     public var drainTimeout: Duration
+    /// How long a call of another service waits for a connection while there is none.
+    public var connectWait: Duration
     /// How long to wait for a store that can't be reached; `nil` waits for ever.
     public var storeTimeout: Duration?
     /// Event-loop threads.
@@ -23,6 +25,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
     /// Whether calls are refused where there are too many.
     public var overloadControl = true
 
+    private static let connectWaitStandard: Duration = .seconds(2)
     /// The number of event-loop threads that can be asked for.
     public static let threadsRange = 1...256
 
@@ -33,6 +36,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
         logLevel = .info
         callLog = .sampled
         drainTimeout = .seconds(20)
+        connectWait = Self.connectWaitStandard
         storeTimeout = nil
         self.threads = threads
         tls = TLSFiles()
@@ -69,6 +73,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
         logLevel = try settings.level(options.logLevel, "log_level", "LOG_LEVEL") ?? .info
         callLog = try settings.callLog(options.logCalls) ?? .sampled
         drainTimeout = try settings.duration(options.drainTimeout, "drain_timeout", "DRAIN_TIMEOUT") ?? .seconds(20)
+        connectWait =
+            try settings.duration(options.connectWait, "connect_wait", "CONNECT_WAIT") ?? Self.connectWaitStandard
         threads =
             try settings.integer(options.threads, "threads", "THREADS", in: Self.threadsRange)
             ?? min(System.coreCount, Self.threadsRange.upperBound)

@@ -132,6 +132,7 @@ public final class ServiceRuntime: Sendable {
         let clientMetrics = clientMetrics
         var clientConfiguration = RPCClient.Configuration(target: target, tls: clientTLS)
         clientConfiguration.memory = memory
+        clientConfiguration.connectWait = configuration.connectWait
         let client = RPCClient(
             configuration: clientConfiguration, group: group, logger: logger,
             recorder: { service, method in clientMetrics.recorder(service: service, method: method) })
@@ -144,7 +145,7 @@ public final class ServiceRuntime: Sendable {
         return client
     }
 
-    /// Makes the program ready only while the service behind `client` says that it serves.
+    /// Makes the program ready only while the service behind `client` says that it serves, to every event loop.
     ///
     /// - Parameters:
     ///   - name: the check's name, such as `vessel`.
@@ -156,8 +157,8 @@ public final class ServiceRuntime: Sendable {
                 request.service = service
                 do {
                     let deadline = Deadline.after(Self.upstreamCheckTimeout)
-                    let response = try await client.call(HealthMethods.check, request, deadline: deadline)
-                    return response.status == .serving ? nil : "it does not serve now"
+                    let answers = try await client.callOnEveryLoop(HealthMethods.check, request, deadline: deadline)
+                    return answers.allSatisfy { $0.status == .serving } ? nil : "it does not serve now"
                 } catch {
                     return "\(Status(error))"
                 }

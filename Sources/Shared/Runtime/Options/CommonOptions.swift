@@ -37,6 +37,13 @@ public struct CommonOptions: ParsableArguments, Sendable {
     public var drainTimeout: String?
 
     @Option(
+        name: .customLong("connect_wait"),
+        help: ArgumentHelp(
+            "How long a call of a service that has no connection at the moment waits for one. [CONNECT_WAIT] (default: 2)",
+            valueName: "seconds"))
+    public var connectWait: String?
+
+    @Option(
         name: .customLong("threads"),
         help: ArgumentHelp("Event-loop threads. [THREADS] (default: one per processor)", valueName: "count"))
     public var threads: String?

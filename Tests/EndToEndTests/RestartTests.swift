@@ -1,0 +1,138 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+extension LoadTests {
+    /// A service that goes and comes again is waited for: what only asks loses nothing.
+    @Suite("Restarts under load", .timeLimit(.minutes(3)))
+    struct RestartTests {
+        /// Callers that ask for vessels without pause, and what they were answered beside 200.
+        private final class Load: Sendable {
+            struct Outcome: Sendable {
+                var answered = 0
+                var failures: [String] = []
+                var hasEnded = false
+            }
+
+            private let state = Mutex(Outcome())
+            private let port: Int
+
+            init(gateway port: Int) {
+                self.port = port
+            }
+
+            var outcome: Outcome { state.withLock { $0 } }
+
+            func run(callers: Int, _ body: () async throws -> Void) async throws {
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<callers { group.addTask { try await self.ask() } }
+                    let result = await Result { try await body() }
+                    state.withLock { $0.hasEnded = true }
+                    try await group.waitForAll()
+                    try result.get()
+                }
+            }
+
+            /// Waits until `count` more calls were answered.
+            func progress(_ count: Int) async throws {
+                let goal = outcome.answered + count
+                try await eventually("\(count) more answers", within: .seconds(40)) { outcome.answered >= goal }
+            }
+
+            private func ask() async throws {
+                let connection = try await WebConnection.open(port)
+                while !outcome.hasEnded {
+                    let answer = try await connection.rpc(VesselJSON.find(capacity: 1, weight: 1))
+                    state.withLock { state in
+                        if answer.status == 200 {
+                            state.answered += 1
+                        } else {
+                            state.failures.append("\(answer.status) \(answer.body)")
+                        }
+                    }
+                }
+                await connection.close()
+            }
+        }
+
+        @Test(
+            "killing the one vessel service five times, back after 0.3 s each, loses no FindAvailable",
+            arguments: [1, 2, 8])
+        func vesselKilled(loops: Int) async throws {
+            let folder = try TemporaryFolder()
+            let fleet = try await Fleet(
+                store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"],
+                // A start takes longer than usual on a machine that is busy.
+                gatewayFlags: ["--threads=\(loops)", "--connect_wait=8", "--timeout=12"])
+            var (vessel, gateway) = try await fleet.start()
+            let load = Load(gateway: fleet.gateway.port)
+            try await load.run(callers: 16) {
+                for _ in 0..<5 {
+                    try await load.progress(200)
+                    try await vessel.crash()
+                    try await Task.sleep(for: .milliseconds(300))
+                    vessel = try fleet.vessel.launch()
+                }
+                try await load.progress(200)
+            }
+            let outcome = load.outcome
+            #expect(outcome.failures.isEmpty, "\(outcome.failures.count): \(outcome.failures.prefix(3))")
+            #expect(outcome.answered >= 1_200)
+            #expect(try await gateway.stop() == 0)
+            #expect(try await vessel.stop() == 0)
+        }
+
+        @Test("calls made before the service first listens are answered when it does", arguments: [1, 2, 8])
+        func beforeTheStart(loops: Int) async throws {
+            let folder = try TemporaryFolder()
+            let fleet = try await Fleet(
+                store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"],
+                gatewayFlags: ["--threads=\(loops)", "--connect_wait=10", "--timeout=15"])
+            let gateway = try await fleet.gateway.start()
+            let early = (0..<20).map { _ in Task { try await fleet.find(capacity: 1, weight: 1) } }
+            try await Task.sleep(for: .milliseconds(700))
+            let vessel = try fleet.vessel.launch()
+            for call in early {
+                let answer = try await call.value
+                #expect(answer.status == 200, "\(answer)")
+            }
+            #expect(try await gateway.stop() == 0)
+            #expect(try await vessel.stop() == 0)
+        }
+
+        @Test("once /readyz says 200 calls pass on every event loop, without any wait")
+        func ready() async throws {
+            let folder = try TemporaryFolder()
+            let fleet = try await Fleet(
+                store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"],
+                gatewayFlags: ["--threads=8", "--connect_wait=1ms"])
+            let gateway = try await fleet.gateway.start()
+            // Loops that have tried in vain, each with a back-off of its own.
+            for _ in 0..<32 { #expect(try await fleet.find(capacity: 1, weight: 1).status == 503) }
+            let vessel = try await fleet.vessel.startReady()
+            try await fleet.becomesReady()
+            let calls = (0..<64).map { _ in Task { try await fleet.find(capacity: 1, weight: 1) } }
+            for call in calls {
+                let answer = try await call.value
+                #expect(answer.status == 200, "\(answer)")
+            }
+            #expect(try await gateway.stop() == 0)
+            #expect(try await vessel.stop() == 0)
+        }
+
+        @Test("a service that stays away is 503 after --connect_wait")
+        func away() async throws {
+            let fleet = try await Fleet(
+                store: "sqlite:none", gatewayFlags: ["--threads=1", "--connect_wait=1500ms", "--timeout=10"])
+            let gateway = try await fleet.gateway.start()
+            let began = ContinuousClock.now
+            let answer = try await fleet.find(capacity: 1, weight: 1)
+            let waited = ContinuousClock.now - began
+            #expect(answer.status == 503)
+            #expect(waited >= .milliseconds(1_400) && waited < .seconds(6), "\(waited)")
+            #expect(answer.headers.first(name: "retry-after") == nil)
+            #expect(try await gateway.stop() == 0)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import Contracts
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import TestSupport
+import Testing
+
+@testable import RPC
+
+/// The one server of a service goes and comes again.
+@Suite("A service that restarts", .turns)
+struct RestartTests {
+    private func withLoops<R>(_ count: Int, _ port: Int, _ body: (RPCClient) async throws -> R) async throws -> R {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port))
+        // The machine may be busy.
+        configuration.connectWait = .seconds(10)
+        let client = RPCClient(configuration: configuration, group: group, logger: quiet)
+        let result = await Result { try await body(client) }
+        await client.shutdown()
+        try await group.shutdownGracefully()
+        return try result.get()
+    }
+
+    @Test("five times under load, away for 0.3 s each, loses no idempotent call", arguments: [1, 2, 8])
+    func underLoad(loops: Int) async throws {
+        let port = try Ports.free()
+        var server = try await TestServer.start(port: port)
+        try await withLoops(loops, port) { client in
+            let isOver = NIOLockedValueBox(false)
+            let answered = Counter()
+            let callers = (0..<32).map { _ in
+                Task {
+                    var failures: [Status] = []
+                    while !isOver.withLockedValue({ $0 }) {
+                        let status = await client.status(of: TestMethods.idempotentEcho)
+                        if status == .ok { answered.increment() } else { failures.append(status) }
+                    }
+                    return failures
+                }
+            }
+            for _ in 0..<5 {
+                let before = answered.value
+                try await eventually("calls that are answered") { answered.value > before + 200 }
+                await server.stop()
+                try await Task.sleep(for: .milliseconds(300))
+                server = try await TestServer.start(port: port)
+            }
+            let before = answered.value
+            try await eventually("calls that are answered") { answered.value > before + 200 }
+            isOver.withLockedValue { $0 = true }
+            for caller in callers {
+                let failures = await caller.value
+                #expect(failures.isEmpty, "\(failures.count): \(failures.prefix(3))")
+            }
+        }
+        await server.stop()
+    }
+
+    @Test("more calls in flight than the budget has retries are each made once more")
+    func burst() async throws {
+        let calls = 400
+        let (first, second) = (Counter(), Counter())
+        // Takes all calls and dies; then answers all.
+        let server = try FakeServer { number, peer in
+            var reader = FrameReader()
+            var stream = try peer.acceptRequest(&reader, settings: .settings([(id: 3, value: 1_000)]))
+            while true {
+                if number == 0 {
+                    guard first.increment() < calls else {
+                        peer.end()
+                        return
+                    }
+                } else {
+                    second.increment()
+                    peer.send(Frame.emptyAnswer(stream))
+                }
+                stream = try peer.nextRequest(&reader)
+            }
+        }
+        try await withLoops(1, server.port) { client in
+            let pending = (0..<calls).map { _ in Task { await client.status(of: TestMethods.idempotentEcho) } }
+            var failures: [Status] = []
+            for call in pending {
+                let status = await call.value
+                if status != .ok { failures.append(status) }
+            }
+            #expect(failures.isEmpty, "\(failures.count): \(failures.prefix(3))")
+        }
+        #expect(first.value == calls)
+        #expect(second.value == calls)
+        server.stop()
+    }
+
+    @Test("a server that dies of each call gets every call a bounded number of times")
+    func deadly() async throws {
+        let (calls, seen) = (100, Counter())
+        let server = try FakeServer { _, peer in
+            var reader = FrameReader()
+            peer.send(Frame.settings().bytes)
+            guard peer.next(.headers, &reader) != nil else { return }
+            seen.increment()
+            // And those that came with it.
+            _ = peer.frame(&reader, patience: 0.02) { frame in
+                if frame.kind == Frame.Kind.headers.rawValue { seen.increment() }
+                return false
+            }
+            peer.end()
+        }
+        try await withLoops(1, server.port) { client in
+            for _ in 0..<calls / 20 {
+                await withTaskGroup(of: Void.self) { tasks in
+                    for _ in 0..<20 {
+                        tasks.addTask { _ = await client.status(of: TestMethods.idempotentEcho, within: .seconds(3)) }
+                    }
+                }
+            }
+        }
+        // One for each call, one more for each, and the budget with what the calls add to it.
+        #expect(seen.value <= 2 * calls + 100 + calls / 10, "\(seen.value)")
+        server.stop()
+    }
+
+    @Test("a call of a repeat that was surely not sent is made again; one that may have been processed is not")
+    func repeats() async throws {
+        for isProcessed in [true, false] {
+            let count = Counter()
+            let server = try FakeServer { number, peer in
+                var reader = FrameReader()
+                var stream = try peer.acceptRequest(&reader)
+                count.increment()
+                if number == 0 {
+                    if !isProcessed { peer.send(Frame.goAway(last: 0).bytes) }
+                    peer.end()
+                    return
+                }
+                while true {
+                    peer.send(Frame.emptyAnswer(stream))
+                    stream = try peer.nextRequest(&reader)
+                }
+            }
+            try await withLoops(1, server.port) { client in
+                let status = await client.status(
+                    of: TestMethods.idempotentEcho, metadata: ["grpc-previous-rpc-attempts": "1"])
+                #expect(status.code == (isProcessed ? .unavailable : .ok), "\(status)")
+            }
+            #expect(count.value == (isProcessed ? 1 : 2))
+            server.stop()
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import Contracts
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import TestSupport
+import Testing
+
+@testable import RPC
+
+/// Calls of a service that has no connection at the moment.
+@Suite("Waiting for a connection", .turns)
+struct WaitTests {
+    /// A client on event loops of its own.
+    private func withLoops<R>(
+        _ count: Int, _ port: Int, _ adjust: (inout RPCClient.Configuration) -> Void = { _ in },
+        _ body: (RPCClient) async throws -> R
+    ) async throws -> R {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port))
+        configuration.connectWait = .seconds(15)
+        adjust(&configuration)
+        let client = RPCClient(configuration: configuration, group: group, logger: quiet)
+        let result = await Result { try await body(client) }
+        await client.shutdown()
+        try await group.shutdownGracefully()
+        return try result.get()
+    }
+
+    private func onEveryLoop(_ client: RPCClient, _ method: TestMethods.Echo = TestMethods.echo) async -> Status {
+        do {
+            _ = try await client.callOnEveryLoop(method, Vessel_Vessel(), deadline: .after(.seconds(20)))
+            return .ok
+        } catch {
+            return Status(error)
+        }
+    }
+
+    @Test("calls made before the server listens are answered when it does, on every loop", arguments: [1, 2, 8])
+    func beforeTheServer(loops: Int) async throws {
+        let port = try Ports.free()
+        try await withLoops(loops, port) { client in
+            let early = (0..<10).map { _ in Task { await onEveryLoop(client) } }
+            try await Task.sleep(for: .milliseconds(700))
+            let server = try await TestServer.start(port: port)
+            let listening = NIODeadline.now()
+            for call in early { #expect(await call.value == .ok) }
+            #expect(NIODeadline.now() - listening < .seconds(5))
+            #expect(server.log.began == 10 * loops)
+            await server.stop()
+        }
+    }
+
+    @Test("one loop's success ends the back-off of all others", arguments: [2, 8])
+    func oneForAll(loops: Int) async throws {
+        let port = try Ports.free()
+        let slow: (inout RPCClient.Configuration) -> Void = {
+            $0.backoff.first = .seconds(600)
+            $0.backoff.longest = .seconds(600)
+            // Else the back-off is cut to a part of it.
+            $0.connectWait = .seconds(3_000)
+        }
+        try await withLoops(loops, port, slow) { client in
+            let early = client.loops.dropLast().map { loop in
+                Task {
+                    try await client.call(
+                        TestMethods.echo, Vessel_Vessel(), metadata: [:], deadline: .after(.seconds(30)), on: loop)
+                }
+            }
+            // Each has tried, and will not again for minutes.
+            for loop in client.loops.dropLast() {
+                try await eventually("a refused attempt") {
+                    try await loop.eventLoop.submit {
+                        loop.endpoints.first.map { !$0.isIdle && !$0.isConnecting } ?? false
+                    }.get()
+                }
+            }
+            let server = try await TestServer.start(port: port)
+            let last = try #require(client.loops.last)
+            _ = try await client.call(
+                TestMethods.echo, Vessel_Vessel(), metadata: [:], deadline: .after(.seconds(30)), on: last)
+            for call in early { _ = try await call.value }
+            #expect(server.log.began == loops)
+            await server.stop()
+        }
+    }
+
+    @Test("a server that ends each connection at once is not connected to without pause by any number of loops")
+    func shortConnections() async throws {
+        let server = try FakeServer { _, peer in
+            peer.send(Frame.settings().bytes)
+            var reader = FrameReader()
+            _ = peer.next(.settings, &reader, flags: Frame.acknowledgement, patience: 1)
+            peer.end()
+        }
+        try await withLoops(8, server.port) { client in
+            let calls = client.loops.map { loop in
+                Task {
+                    try? await client.call(
+                        TestMethods.echo, Vessel_Vessel(), metadata: [:], deadline: .after(.seconds(1)), on: loop)
+                }
+            }
+            for call in calls { _ = await call.value }
+            // Of each loop: two at once, then after 32 ms, 51, 82, 131, 210 and so on.
+            #expect(server.accepted <= 8 * 12, "\(server.accepted)")
+        }
+        server.stop()
+    }
+
+    @Test("a server that allows no calls is no connection: UNAVAILABLE after the wait")
+    func noStreams() async throws {
+        let server = try FakeServer { _, peer in
+            peer.send(Frame.settings([(id: 3, value: 0)]).bytes)
+            _ = peer.waitForEnd()
+        }
+        try await withLoops(1, server.port, { $0.connectWait = .milliseconds(300) }) { client in
+            let began = NIODeadline.now()
+            let status = await client.status(of: TestMethods.echo, within: .seconds(30))
+            #expect(status.code == .unavailable)
+            #expect(NIODeadline.now() - began < .seconds(8))
+        }
+        server.stop()
+    }
+
+    @Test("a call that waits for room on a connection may wait until its deadline")
+    func room() async throws {
+        let server = try FakeServer { _, peer in
+            var reader = FrameReader()
+            let first = try peer.acceptRequest(&reader, settings: .settings([(id: 3, value: 1)]))
+            // Longer than the wait for a connection.
+            _ = peer.frame(&reader, patience: 0.6) { _ in false }
+            peer.send(Frame.emptyAnswer(first))
+            let second = try peer.nextRequest(&reader)
+            peer.send(Frame.emptyAnswer(second))
+            _ = peer.waitForEnd()
+        }
+        try await withLoops(1, server.port, { $0.connectWait = .milliseconds(200) }) { client in
+            let calls = (0..<2).map { _ in Task { await client.status(of: TestMethods.echo) } }
+            for call in calls { #expect(await call.value == .ok) }
+        }
+        server.stop()
+    }
+
+    @Test("calls that wait for room wait for a connection when theirs is lost, and not longer than for any")
+    func lostWhileFull() async throws {
+        let server = try FakeServer { number, peer in
+            var reader = FrameReader()
+            guard number == 0 else {
+                _ = peer.waitForEnd()
+                return
+            }
+            _ = try peer.acceptRequest(&reader, settings: .settings([(id: 3, value: 1)]))
+            peer.end()
+        }
+        let adjust: (inout RPCClient.Configuration) -> Void = {
+            $0.connectWait = .milliseconds(300)
+            $0.connectTimeout = .seconds(60)
+        }
+        try await withLoops(1, server.port, adjust) { client in
+            let began = NIODeadline.now()
+            let calls = (0..<5).map { _ in Task { await client.status(of: TestMethods.echo, within: .seconds(50)) } }
+            for call in calls { #expect(await call.value.code == .unavailable) }
+            #expect(NIODeadline.now() - began < .seconds(20))
+        }
+        server.stop()
+    }
+
+    @Test("whether calls wait for a connection can be asked")
+    func isWaiting() async throws {
+        let port = try Ports.free()
+        try await withLoops(1, port) { client in
+            #expect(client.isWaitingForConnection)
+            let early = Task { await client.status(of: TestMethods.echo) }
+            let server = try await TestServer.start(port: port)
+            #expect(await early.value == .ok)
+            #expect(!client.isWaitingForConnection)
+            await server.stop()
+            try await eventually("the loss") { client.isWaitingForConnection }
+        }
+    }
+
+    @Test("a wait of 0 fails as soon as an attempt has failed")
+    func noWait() async throws {
+        let port = try Ports.free()
+        try await withLoops(1, port, { $0.connectWait = .zero }) { client in
+            let began = NIODeadline.now()
+            #expect(await client.status(of: TestMethods.echo).code == .unavailable)
+            #expect(NIODeadline.now() - began < .seconds(5))
+        }
+    }
+}
