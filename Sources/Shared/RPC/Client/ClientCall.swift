@@ -2,8 +2,8 @@ import NIOCore
 
 /// One attempt of a call: what is sent, what has come back, and who waits.
 ///
-/// `@unchecked Sendable`: what the caller's thread gives it is never changed but for the continuation, which is written
-/// before the call is handed to its event loop, by that loop's queue or on that loop. From then on it is touched there only,
+/// `@unchecked Sendable`: what the caller's thread gives it is written before the call is handed to its event loop, by that
+/// loop's queue or on that loop. From then on it is touched there only,
 /// as ``LoopClient`` asserts; the caller keeps nothing of it but the outcome. A cancellation goes by the loop's queue, too.
 /// The continuation is resumed exactly once, by ``finish(_:)``.
 final class ClientCall: HTTP2Stream, @unchecked Sendable {
@@ -39,7 +39,8 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     }
 
     let path: String
-    let body: [UInt8]
+    /// Empty once the call is finished: one that gave up may stay in a queue for a while.
+    private(set) var body: [UInt8]
     let metadata: Metadata
     let deadline: Deadline
     /// See ``Method/isProbe``.
@@ -78,6 +79,7 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     func finish(_ outcome: Outcome) {
         guard !isFinished else { return }
         isFinished = true
+        body = []
         connection = nil
         // The caller's task goes on on its own executor: this loop's, for callers that run here.
         continuation?.resume(returning: outcome)
