@@ -165,16 +165,17 @@ struct WaitTests {
     }
 
     @Test("whether calls wait for a connection can be asked")
-    func isWaiting() async throws {
+    func isConnected() async throws {
         let port = try Ports.free()
         try await withLoops(1, port) { client in
-            #expect(client.isWaitingForConnection)
+            let loop = try #require(client.loops.first).eventLoop
+            #expect(!client.isConnected(on: loop))
             let early = Task { await client.status(of: TestMethods.echo) }
             let server = try await TestServer.start(port: port)
             #expect(await early.value == .ok)
-            #expect(!client.isWaitingForConnection)
+            #expect(client.isConnected(on: loop))
             await server.stop()
-            try await eventually("the loss") { client.isWaitingForConnection }
+            try await eventually("the loss") { !client.isConnected(on: loop) }
         }
     }
 

@@ -208,10 +208,6 @@ public final class RPCClient: Sendable {
         }
     }
 
-    /// Whether a call that is made on the current event loop now waits for a connection, as there is none. How long such a
-    /// call takes says nothing about the load of the service.
-    public var isWaitingForConnection: Bool { currentLoop().readyCount.load(ordering: .relaxed) == 0 }
-
     /// Connections that may take calls, over all loops, for a gauge.
     public var connectionCount: Int {
         loops.reduce(0) { $0 + $1.readyCount.load(ordering: .relaxed) }

@@ -36,6 +36,7 @@ extension UnsafeRawBufferPointer {
     var isGRPCMediaType: Bool {
         guard hasPrefix("application/grpc") else { return false }
         let rest = UnsafeRawBufferPointer(rebasing: dropFirst("application/grpc".utf8.count))
+        // text: raw bytes, not strings.
         return rest.isEmpty || rest[0] == UInt8(ascii: ";") || rest.equals("+proto") || rest.hasPrefix("+proto;")
     }
 
