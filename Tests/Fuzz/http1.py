@@ -150,7 +150,7 @@ def check_secrets(data):
             raise Finding("secret in an answer", repr(data[max(0, at - 300):at + 100]))
 
 
-def check_answer(response, allowed, to_head=False):
+def check_answer(response, allowed, to_head=False, error_bytes_max=ERROR_BYTES_MAX):
     """What every answer of the gateway has to keep to. The body as JSON, where it is some."""
     status, body = response.status, response.body
     if status not in allowed:
@@ -159,7 +159,7 @@ def check_answer(response, allowed, to_head=False):
     if response.header("date") is None:
         raise Finding("malformed response", f"no date: {response.headers}")
     if status >= 400:
-        return check_error(response, to_head)
+        return check_error(response, to_head, error_bytes_max)
     if not body or status in (204, 304) or "json" not in (response.header("content-type") or ""):
         return None
     try:
@@ -168,14 +168,14 @@ def check_answer(response, allowed, to_head=False):
         raise Finding("malformed answer", f"{error}: {body[:500]!r}") from None
 
 
-def check_error(response, to_head=False):
+def check_error(response, to_head, error_bytes_max):
     status, body = response.status, response.body
     for needed, where in (("allow", 405), ("retry-after", 429), ("www-authenticate", 401)):
         if status == where and not response.header(needed):
             raise Finding("malformed error", f"{status} without {needed}: {response.headers}")
     if to_head or not body and response.header("content-length") != "0":
         return None
-    if len(body) > ERROR_BYTES_MAX:
+    if len(body) > error_bytes_max:
         raise Finding("long error text", f"{len(body)} bytes: {body[:200]!r}")
     try:
         error = parse_json(body)

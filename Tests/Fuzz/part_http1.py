@@ -96,8 +96,8 @@ class HTTP1Part(Part):
         lines = [f"{method} {target} HTTP/1.1".encode()]
         for name, value in fields:
             name = rng.choice([name, name, name.title(), name.upper()])
-            # llhttp takes no tab after a length, and NIO none after `close`; nobody sends one there.
-            after = [b"", b"", b" "] if name.lower() in (b"content-length", b"connection") else [b"", b"", b" ", b"\t "]
+            # llhttp takes no tab after a length or a coding, and NIO none after `close`; nobody sends one there.
+            after = [b"", b"", b" "] if name.lower() in (b"content-length", b"transfer-encoding", b"connection") else [b"", b"", b" ", b"\t "]
             lines.append(name + b":" + rng.choice([b" ", b"", b"  ", b"\t"]) + value + rng.choice(after))
         data = b"\r\n".join(lines) + b"\r\n\r\n" + (self._chunks(rng, body) if chunked else body)
         return data, answers((status, identifier, method == "HEAD"))

@@ -20,6 +20,8 @@ TIMEOUT_SECONDS = 1
 # What a caller may wait at most: the deadline, and some for a machine that is busy.
 ANSWER_SECONDS_MAX = TIMEOUT_SECONDS + 4
 RECOVER_SECONDS_MAX = 8
+# A status text of a header list of 16 KiB, every byte of it escaped in JSON.
+ERROR_BYTES_MAX = 100 * 1024
 ERRORS = [429, 499, 500, 501, 503, 504]
 ALLOWED = {200, 400, 401, 403, 404, 409, *ERRORS}
 # gRPC's codes as HTTP (the contract's table).
@@ -274,7 +276,7 @@ class UpstreamPart(Part):
         finally:
             client.close()
         self.counts[response.status] += 1
-        answer = http1.check_answer(response, ALLOWED)
+        answer = http1.check_answer(response, ALLOWED, error_bytes_max=ERROR_BYTES_MAX)
         if response.status not in wanted:
             raise Finding(f"status {response.status} instead of {wanted[0]}", f"{response.body[:500]!r}")
         if response.status == 500 and answer["detail"] != "internal error":
