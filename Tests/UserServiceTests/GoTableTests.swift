@@ -140,7 +140,7 @@ import Testing
             }
             try await tasks.waitForAll()
         }
-        #expect(try await PostgresServer.sql("SELECT count(*) FROM shippy_migrations", at: uri) == "3")
+        #expect(try await PostgresServer.sql("SELECT count(*) FROM shippy_migrations", at: uri) == "4")
     }
 
     @Test("rows with texts of any length and times without end or beginning block no page")

@@ -201,7 +201,7 @@ struct CallerAddressTests {
 
     @Test(
         "what is no address is not taken for one",
-        arguments: ["", "unknown", "192.0.2.7, 6.6.6.6", "192.0.2.7:80", String(repeating: "1", count: 100_000)])
+        arguments: ["", "unknown", "192.0.2.7, 6.6.6.6", "192.0.2.7:80", String(repeating: "1", count: 1_000)])
     func noAddress(_ text: String) {
         #expect(address(["x-client-address": text]) == CallerAddress(peer: "10.0.0.1:9"))
     }
