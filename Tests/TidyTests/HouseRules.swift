@@ -4,7 +4,7 @@ import Testing
 /// The house rules that a machine can check. Each failure names file and line.
 @Suite("House rules")
 struct HouseRules {
-    static let fileLinesMax = 320
+    static let fileLinesMax = 500
 
     @Test("no source file is too long to read at a sitting")
     func fileLength() throws {
