@@ -172,7 +172,7 @@ struct HostilePeerTests {
         }
     }
 
-    @Test("a header block that unpacks to megabytes is refused and takes no memory")
+    @Test("header blocks that unpack to megabytes end the connection and take no memory")
     func headerBomb() async throws {
         try await attack { peer, _ in
             peer.send(Frame.hello)
@@ -182,11 +182,10 @@ struct HostilePeerTests {
             for stream in 0..<20 {
                 let start = Frame.block(Frame.requestFields("/test.Test/Echo")) + seed
                 let bomb = start + [UInt8](repeating: 0x80 | 62, count: 16_384 - start.count)
-                peer.send(Frame(.headers, 5, stream: UInt32(2 * stream + 1), bomb).bytes)
+                // The connection may have ended by then.
+                guard peer.send(Frame(.headers, 5, stream: UInt32(2 * stream + 1), bomb).bytes) else { break }
             }
-            var reader = FrameReader()
-            let answer = peer.next(.headers, &reader, on: 39)
-            #expect(answer != nil)
+            #expect(peer.waitForEnd())
             #expect(Memory.grown(since: before, lessThanMiB: 100))
         }
     }
