@@ -76,7 +76,7 @@ final class Gateway: Sendable {
 
     /// Passwords that one loop has hashed at a time. Each takes some 50 ms of a processor, and more where processors are
     /// busy: of as many as of other calls the last would be late.
-    private static let hashesInFlightMax = 4
+    private static let hashesInFlightMax = 10
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
 
     private static func queues(_ table: RouteTable) -> [LoadShedder.Method] {

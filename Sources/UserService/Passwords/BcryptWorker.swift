@@ -23,12 +23,15 @@ final class BcryptWorker: PooledConnection {
     /// value entitles it to. Long against the 50 ms that it takes, so that two are seldom made for one; short against
     /// ``PasswordHasher/waitMax``, so that on a busy machine those behind it are not refused for it.
     static let patience = TimeAmount.milliseconds(500)
+    /// After a hash has waited in vain, the next ones do not wait for so long: processors that are busy mostly stay so.
+    private static let busyMemory = TimeAmount.seconds(5)
     /// Longer ones are refused by the library; its bound counts the NUL at the end.
     static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
 
     private let data: UnsafeMutablePointer<crypt_data>
     private let patience: TimeAmount
     private let idle: IdleBcrypt?
+    private var busyUntil = NIODeadline.uptimeNanoseconds(0)
 
     /// Call it on the thread that will hash: it lowers that thread's priority.
     init(patience: TimeAmount = BcryptWorker.patience) {
@@ -83,7 +86,10 @@ final class BcryptWorker: PooledConnection {
 
     /// - Returns: what begins with `*` when the library refuses, which no hash does.
     private func crypt(_ password: String, _ setting: String) -> String {
-        if let made = idle?.crypt(password, setting, patience: patience) { return made }
+        if let idle, NIODeadline.now() >= busyUntil {
+            if let made = idle.crypt(password, setting, patience: patience) { return made }
+            busyUntil = .now() + Self.busyMemory
+        }
         let output: UnsafeMutablePointer<CChar>? = crypt_r(password, setting, data)
         return output.map { String(cString: $0) } ?? "*0"
     }

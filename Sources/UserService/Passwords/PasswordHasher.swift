@@ -19,8 +19,9 @@ final class PasswordHasher: Sendable {
 
     /// Calls that may wait for each thread: half a second's worth.
     static let queuedPerThread = 10
-    /// How long they may wait where processors have little to spare: who waits longer would be answered too late.
-    static let waitMax: Duration = .seconds(2)
+    /// How long they may wait where processors have little to spare: who waits longer would be answered after the gateway's
+    /// 5 s.
+    static let waitMax: Duration = .seconds(4)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 

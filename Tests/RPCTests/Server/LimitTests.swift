@@ -189,4 +189,29 @@ struct RunningCallsTests {
         }
         await server.drain(timeout: .zero)
     }
+
+    @Test("connections that fill a server leave room for the calls of others")
+    func shares() {
+        let running = RunningCalls(max: 4_096)
+        func begin(_ own: inout Int) -> Bool {
+            guard running.begin(running: own, connections: { 65 }) else { return false }
+            own += 1
+            return true
+        }
+        var hostile = Array(repeating: 0, count: 64)
+        for _ in 0..<256 {
+            for index in hostile.indices { _ = begin(&hostile[index]) }
+        }
+        #expect(hostile.reduce(0, +) >= 2_048)
+        var other = 0
+        for _ in 0..<16 { #expect(begin(&other)) }
+    }
+
+    @Test("a connection that is alone may use all of a server")
+    func alone() {
+        let running = RunningCalls(max: 100)
+        for own in 0..<100 { #expect(running.begin(running: own, connections: { 1 })) }
+        #expect(!running.begin(running: 100, connections: { 1 }))
+        #expect(running.refusedCount == 1)
+    }
 }

@@ -124,7 +124,9 @@ extension ServerConnection {
     private func run(_ stream: ServerStream, _ route: ServerRoute) {
         guard let executor else { return }
         let now = NIODeadline.now()
-        guard route.isAlwaysAnswered || shared.running.begin() else {
+        let isTaken =
+            route.isAlwaysAnswered || shared.running.begin(running: running) { shared.connections.count }
+        guard isTaken else {
             answer(stream, .status(RunningCalls.refusal))
             return
         }

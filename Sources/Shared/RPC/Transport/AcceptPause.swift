@@ -9,14 +9,15 @@ import Musl
 import Darwin
 #endif
 
-/// Rests a listener when the system has no file descriptor or no memory for another connection.
+/// Rests a listener when the system has no file descriptor or no memory for another connection. The first handler of the
+/// listening channel.
 ///
 /// The connection stays in the system's queue, which tells the event loop at once that it could be accepted: without a
-/// pause the loop would try, fail and log as fast as it can. The first handler of the listening channel.
-package final class AcceptPause: ChannelDuplexHandler {
+/// pause the loop would try, fail and log as fast as it can. NIO keeps a channel registered whose read failed, whether or
+/// not anybody asks for the next read; only turning `autoRead` off takes it out of the event loop.
+package final class AcceptPause: ChannelInboundHandler {
     package typealias InboundIn = any Channel
     package typealias InboundOut = any Channel
-    package typealias OutboundIn = Never
 
     /// How long nobody is accepted after a failure.
     static let pause = TimeAmount.milliseconds(200)
@@ -27,16 +28,11 @@ package final class AcceptPause: ChannelDuplexHandler {
     private let onShortage: @Sendable () -> Void
     private var lastFailure: NIODeadline?
     private var isPaused = false
-    private var isReadWaiting = false
 
     /// - Parameter onShortage: is called at each failure, on the listener's event loop, and may free descriptors.
     package init(logger: Logger, onShortage: @escaping @Sendable () -> Void = {}) {
         self.logger = logger
         self.onShortage = onShortage
-    }
-
-    package func read(context: ChannelHandlerContext) {
-        if isPaused { isReadWaiting = true } else { context.read() }
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -53,18 +49,18 @@ package final class AcceptPause: ChannelDuplexHandler {
         onShortage()
         guard !isPaused else { return }
         isPaused = true
+        setAutoRead(false, context)
         let listener = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: Self.pause) {
             let (handler, context) = listener.value
-            handler.resume(context)
+            handler.isPaused = false
+            handler.setAutoRead(true, context)
         }
     }
 
-    private func resume(_ context: ChannelHandlerContext) {
-        isPaused = false
-        guard isReadWaiting else { return }
-        isReadWaiting = false
-        context.read()
+    /// Fails where the listener has been closed, which is just as well.
+    private func setAutoRead(_ isOn: Bool, _ context: ChannelHandlerContext) {
+        try? context.channel.syncOptions?.setOption(.autoRead, value: isOn)
     }
 
     private static func isShortage(_ code: CInt) -> Bool {
