@@ -8,7 +8,7 @@ import Testing
 
 @Suite("When no connection can be accepted")
 struct AcceptPauseTests {
-    /// What the listener was told of reading by itself, in order.
+    /// What the listener was told last of reading by itself; nothing before the first time.
     private func autoReads(_ channel: EmbeddedChannel) -> [Bool] {
         channel.options.compactMap { $0.option is ChannelOptions.Types.AutoReadOption ? $0.value as? Bool : nil }
     }
@@ -35,11 +35,11 @@ struct AcceptPauseTests {
         let logger = Logger(label: "test") { _ in lines }
         try channel.pipeline.syncOperations.addHandler(
             AcceptPause(logger: logger) { shortages.withLockedValue { $0 += 1 } })
-        for round in 1...10 {
+        for _ in 1...10 {
             channel.pipeline.fireErrorCaught(IOError(errnoCode: 24, reason: "accept"))
-            #expect(autoReads(channel).count == 2 * round - 1 && autoReads(channel).last == false)
+            #expect(autoReads(channel) == [false])
             channel.embeddedEventLoop.advanceTime(by: AcceptPause.pause)
-            #expect(autoReads(channel).count == 2 * round && autoReads(channel).last == true)
+            #expect(autoReads(channel) == [true])
         }
         #expect(lines.texts.withLockedValue { $0 } == ["no connections are accepted for now"])
         #expect(shortages.withLockedValue { $0 } == 10)
