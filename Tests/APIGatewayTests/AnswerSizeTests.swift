@@ -16,7 +16,7 @@ struct AnswerSizeTests {
     private func sizes<M: DescribedMessage>(_ message: M) throws -> (estimate: Int, exact: Int) {
         let bytes: [UInt8] = try message.serializedBytes()
         let text: [UInt8] = try message.jsonUTF8Bytes(options: Self.options)
-        return (bytes.withUnsafeBytes { AnswerSize.jsonBytes($0, as: M.messageDescription) }, text.count)
+        return (bytes.withUnsafeBytes { AnswerSize($0, as: M.messageDescription).jsonBytes }, text.count)
     }
 
     @Test(
@@ -52,13 +52,27 @@ struct AnswerSizeTests {
         #expect(sizes.estimate >= sizes.exact && sizes.estimate < sizes.exact + 1_000)
     }
 
+    @Test("a text counts as one element, however much it reads like fields, and a message with all that is in it")
+    func elements() throws {
+        let response = Consignment_Response.with {
+            $0.consignments = Array(
+                repeating: .with {
+                    $0.description_p = String(repeating: "b\u{1}x", count: 300)
+                    $0.containers = Array(repeating: .with { $0.origin = "b\u{1}x" }, count: 3)
+                }, count: 100)
+        }
+        let bytes: [UInt8] = try response.serializedBytes()
+        let size = bytes.withUnsafeBytes { AnswerSize($0, as: Consignment_Response.messageDescription) }
+        #expect(size.elements == 100 * (1 + 1 + 3 + 3))
+    }
+
     @Test("bytes that are no message do no harm")
     func garbage() {
         for seed in 0..<200 {
             let bytes = (0..<300).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761 &+ seed &* 40_503) >> 9) }
             for length in [0, 1, 2, 3, 7, 300] {
                 _ = bytes.prefix(length).withUnsafeBytes {
-                    AnswerSize.jsonBytes($0, as: Consignment_Response.messageDescription)
+                    AnswerSize($0, as: Consignment_Response.messageDescription).jsonBytes
                 }
             }
         }

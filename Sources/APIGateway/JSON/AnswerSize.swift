@@ -1,8 +1,13 @@
 import Contracts
 
-/// How long a message is as JSON, worked out from its wire bytes before it is encoded: a control character is one byte there
-/// and six here.
-enum AnswerSize {
+/// How long a message is as JSON and how much it holds, worked out from its wire bytes before anything is made of it: a control
+/// character is one byte there and six here.
+struct AnswerSize {
+    /// An upper bound for what the encoder writes.
+    private(set) var jsonBytes: Int
+    /// Texts and messages in it, by its description: a text that reads like fields is one text.
+    private(set) var elements: Int
+
     /// Shorter answers are not worked out, in bytes: they are at most some tens of KiB as JSON.
     static let bytesMin = 4 * 1024
     /// Quotes, colon and comma around a member, in bytes.
@@ -10,15 +15,17 @@ enum AnswerSize {
     /// The longest number that is no text, such as an int32, in bytes.
     private static let numberBytes = 11
 
-    /// An upper bound for what the encoder writes, in bytes. Bytes that are no such message end the walk: they won't be encoded.
-    static func jsonBytes(_ bytes: UnsafeRawBufferPointer, as message: MessageDescription) -> Int {
+    /// Bytes that are no such message end the walk: they won't be encoded.
+    init(_ bytes: UnsafeRawBufferPointer, as message: MessageDescription) {
         var walk = Walk(bytes: bytes)
-        return walk.message(message, end: bytes.count)
+        jsonBytes = walk.message(message, end: bytes.count)
+        elements = walk.elements
     }
 
     private struct Walk {
         let bytes: UnsafeRawBufferPointer
         var at = 0
+        var elements = 0
 
         /// Recursive, as deep as the descriptions are nested.
         mutating func message(_ description: MessageDescription, end: Int) -> Int {
@@ -38,6 +45,7 @@ enum AnswerSize {
                         break
                     }
                     let next = at + Int(length)
+                    if field != nil { elements += 1 }
                     switch field?.kind {
                     case .message(let inner)?: size += message(inner, end: next)
                     case nil: break

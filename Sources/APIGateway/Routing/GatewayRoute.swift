@@ -39,8 +39,11 @@ struct GatewayRoute: Sendable {
             let response = try await client.call(method, request, metadata: metadata, deadline: deadline) {
                 bytes throws(Status) in
                 guard bytes.count >= AnswerSize.bytesMin else { return }
-                let size = bytes.withUnsafeBytes { AnswerSize.jsonBytes($0, as: Response.messageDescription) }
-                taken = try memory.answer(jsonBytes: size)
+                let size = bytes.withUnsafeBytes { AnswerSize($0, as: Response.messageDescription) }
+                guard size.elements <= MessageLimits.elementsMax else {
+                    throw Status(.resourceExhausted, "the answer has more than \(MessageLimits.elementsMax) elements")
+                }
+                taken = try memory.answer(jsonBytes: size.jsonBytes)
             }
             let answer: JSONBytes = try response.jsonUTF8Bytes(options: Self.encodingOptions)
             taken?.shrink(to: answer.count)

@@ -67,16 +67,24 @@ public final class RPCClient: Sendable {
     /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls; the first repeat after the loss of
     /// a connection is free. A repeat says that it is one, and calls made on behalf of a repeat (see ``Metadata/trace``)
     /// are not repeated again. What a server refuses with RESOURCE_EXHAUSTED is never repeated.
-    /// - Parameter inspect: looks at the answer's bytes before they are decoded; the call fails with what it throws.
+    /// - Parameter inspect: bounds what the answer may be made into objects of, by its bytes; the call fails with what it
+    ///   throws.
     /// - Throws: ``Status`` only.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
         _ request: Request,
         metadata: Metadata = [:],
         deadline: Deadline,
-        inspect: ([UInt8]) throws(Status) -> Void = { _ throws(Status) in }
+        inspect: ([UInt8]) throws(Status) -> Void = RPCClient.checkElements
     ) async throws -> Response {
         try await call(method, request, metadata: metadata, deadline: deadline, on: nil, inspect: inspect)
+    }
+
+    /// Bounds an answer's elements as a request's, without its description: a text that reads like fields may count as many.
+    ///
+    /// - Throws: RESOURCE_EXHAUSTED.
+    public static func checkElements(_ bytes: [UInt8]) throws(Status) {
+        if bytes.count >= ElementCount.bytesMin { _ = try DecodedMemory.elements(of: bytes) }
     }
 
     /// Calls `method` once on every event loop at the same time: whether calls pass at all of them.
@@ -99,7 +107,7 @@ public final class RPCClient: Sendable {
     /// - Parameter loop: where the call runs; `nil` for the current event loop, or any.
     func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request, metadata: Metadata, deadline: Deadline,
-        on loop: LoopClient?, inspect: ([UInt8]) throws(Status) -> Void = { _ throws(Status) in }
+        on loop: LoopClient?, inspect: ([UInt8]) throws(Status) -> Void = RPCClient.checkElements
     ) async throws -> Response {
         let body: FramedMessage
         do {
@@ -126,8 +134,6 @@ public final class RPCClient: Sendable {
             record?.end(code)
             throw error
         }
-        // An answer is made into objects whole; what it may be made of is bounded as for a request.
-        if bytes.count >= ElementCount.bytesMin { _ = try DecodedMemory.elements(of: bytes) }
         try inspect(bytes)
         do {
             return try Response(serializedBytes: bytes)
