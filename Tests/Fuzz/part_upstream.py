@@ -122,6 +122,9 @@ class UpstreamPart(Part):
             wanted = [HTTP_OF[code]]
         else:
             wanted = ERRORS if code not in (" 5", "00") else sorted(ALLOWED)
+        # A control character makes the field, and with it the answer, malformed: INTERNAL.
+        if any(byte < 0x20 and byte != 0x09 or byte == 0x7f for _, value in fields for byte in value):
+            wanted = sorted({*wanted, 500})
         if rng.random() < 0.5:
             return [expect(*wanted), reply(HEADERS, 5, block(fields))]
         return [expect(*wanted), reply(HEADERS, 4, HEAD), reply(DATA, 0, message(VESSEL)) if rng.random() < 0.5 else reply(PING, 0, b"12345678", 0),
