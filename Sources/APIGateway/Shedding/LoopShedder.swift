@@ -158,8 +158,9 @@ final class LoopShedder: @unchecked Sendable {
 
 /// A request that waits for its turn. Touched on its event loop only.
 ///
-/// `@unchecked Sendable`: the handler that is called when its task is cancelled carries it to the loop, and does not look
-/// into it before it is there.
+/// `@unchecked Sendable`: the queue of its loop holds it, and the handler that is called when its task is cancelled carries
+/// it to that loop without reading it. All that changes is changed by ``LoopShedder`` on the loop (asserted where calls
+/// come in: `enqueue`, `leave`, `finished`); a continuation may be resumed anywhere.
 final class QueuedRequest: WaitingCall, @unchecked Sendable {
     let bytes: Int
     fileprivate(set) var isGone = false
