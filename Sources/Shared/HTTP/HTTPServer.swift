@@ -102,7 +102,10 @@ public final class HTTPServer: Sendable {
 
     private func bind() async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+            // As many as the kernel lets wait by default: a connection that finds no room tries again a second later. On a
+            // busy loop accepting keeps up only if one turn takes many.
+            .serverChannelOption(.backlog, value: 4_096)
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -50,7 +50,10 @@ public final class RPCServer: Sendable {
     public func start() async throws -> SocketAddress {
         let shared = shared
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1_024)
+            // As many as the kernel lets wait by default: a connection that finds no room tries again a second later. On a
+            // busy loop accepting keeps up only if one turn takes many.
+            .serverChannelOption(.backlog, value: 4_096)
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
