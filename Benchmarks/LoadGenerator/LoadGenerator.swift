@@ -107,13 +107,12 @@ struct SearchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Requests a second of the first step, unloaded, whose p99 is the measure.", valueName: "number"))
+            "Requests a second of the first step, which shows the system unloaded.", valueName: "number"))
     var startRate = 50.0
 
     @Option(
-        help: ArgumentHelp("Highest p99 that holds; five times the unloaded one if it is not given.", valueName: "time")
-    )
-    var latencyBound: Span?
+        help: ArgumentHelp("Highest p99 of the accepted at which a rate counts as held.", valueName: "time"))
+    var latencyBound = Span(seconds: 0.25)
 
     func validate() throws {
         guard startRate >= 1, startRate <= Phase.rateMax else {

@@ -76,7 +76,7 @@ struct LoadRun {
         let began = Machine.date
         var search = CapacitySearch(
             startRate: options.search.startRate,
-            boundMilliseconds: options.search.latencyBound.map { $0.seconds * 1_000 })
+            boundMilliseconds: options.search.latencyBound.seconds * 1_000)
         var best: (RunResult, [ProcessSeries])?
         var isInterrupted = false
         while let rate = search.next {

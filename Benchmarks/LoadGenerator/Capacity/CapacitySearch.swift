@@ -35,20 +35,16 @@ struct CapacityStep: Codable, Equatable, Sendable {
 struct CapacitySearch: Sendable {
     /// Of what is offered, accepted within the time-out.
     static let goodputShare = 0.99
-    /// Times the unloaded p99.
-    static let latencyFactor = 5.0
     /// Of each kind: a few sign-ups that fail are lost among the rest, and still the system does not keep up.
     static let kindShare = 0.95
-    /// Fewer accepted of a kind say nothing about its latency.
-    static let kindCountMin = 10
     /// The gap at which the search ends, as a share of the rate that held.
     static let precision = 0.05
     /// However the machine behaves, it ends.
     static let stepsMax = 60
 
     private(set) var steps: [CapacityStep] = []
-    /// Highest p99 that holds, in milliseconds; known after the first step when it was not given.
-    private(set) var boundMilliseconds: Double?
+    /// Highest p99 that holds, in milliseconds.
+    let boundMilliseconds: Double
     /// Highest rate that held.
     private(set) var held: Double?
     private var broke: Double?
@@ -59,8 +55,8 @@ struct CapacitySearch: Sendable {
 
     /// - Parameters:
     ///   - startRate: of the first step, which shows the system unloaded.
-    ///   - boundMilliseconds: highest p99 that holds, or `nil` for ``latencyFactor`` times that of the first step.
-    init(startRate: Double, boundMilliseconds: Double?, rateMax: Double = Phase.rateMax) {
+    ///   - boundMilliseconds: highest p99 that holds.
+    init(startRate: Double, boundMilliseconds: Double, rateMax: Double = Phase.rateMax) {
         next = startRate
         self.boundMilliseconds = boundMilliseconds
         self.rateMax = rateMax
@@ -68,7 +64,6 @@ struct CapacitySearch: Sendable {
 
     mutating func record(_ step: CapacityStep) {
         guard let rate = next else { return }
-        if boundMilliseconds == nil, let p99 = step.p99Milliseconds { boundMilliseconds = p99 * Self.latencyFactor }
         var step = step
         step.failure = failure(step)
         steps.append(step)
@@ -88,7 +83,7 @@ struct CapacitySearch: Sendable {
         if step.goodput < Self.goodputShare * step.offeredRate {
             return "goodput \(Text.percent(step.goodput / max(step.offeredRate, 0.001)))"
         }
-        if let p99 = step.p99Milliseconds, let bound = boundMilliseconds, p99 > bound {
+        if let p99 = step.p99Milliseconds, p99 > boundMilliseconds {
             return "p99 \(Text.milliseconds(p99)) ms"
         }
         return step.kinds.lazy.compactMap { failure($0) }.first
@@ -100,18 +95,7 @@ struct CapacitySearch: Sendable {
         if kind.offered - kind.accepted > pardoned {
             return "\(kind.kind.rawValue): \(kind.accepted) of \(kind.offered) accepted"
         }
-        if kind.accepted >= Self.kindCountMin, let p90 = kind.p90Milliseconds, let bound = bound(kind.kind), p90 > bound
-        {
-            return "\(kind.kind.rawValue): p90 \(Text.milliseconds(p90)) ms"
-        }
         return nil
-    }
-
-    /// Highest p90 of a kind. One that the first step did not have may take as long as the slowest that it had.
-    private func bound(_ kind: Kind) -> Double? {
-        guard let unloaded = steps.first?.kinds else { return nil }
-        let own = unloaded.first { $0.kind == kind }?.p90Milliseconds
-        return (own ?? unloaded.compactMap(\.p90Milliseconds).max()).map { $0 * Self.latencyFactor }
     }
 
     private func following(_ rate: Double) -> Double? {
@@ -125,7 +109,7 @@ struct CapacitySearch: Sendable {
 struct CapacityReport: Codable {
     var unloadedRate: Double
     var unloadedP99Milliseconds: Double?
-    var boundMilliseconds: Double?
+    var boundMilliseconds: Double
     /// Highest rate that held; 0 when not even the first did.
     var capacity: Double
     /// Whether the search was ended before its time: the capacity is at least what is told.
@@ -152,11 +136,9 @@ struct CapacityReport: Codable {
         let found = isInterrupted ? "at least \(rate) (the search was interrupted)" : rate
         let all = Text.percent(CapacitySearch.goodputShare)
         let each = Text.percent(CapacitySearch.kindShare)
-        let factor = Text.number(CapacitySearch.latencyFactor)
         return [
             "capacity: \(found), the highest rate of which \(all) of all and \(each) of each kind were accepted, with "
-                + "a p99 of at most \(Text.milliseconds(boundMilliseconds)) ms and a p90 of each kind of at most "
-                + "\(factor) times that of the first step",
+                + "a p99 of at most \(Text.milliseconds(boundMilliseconds)) ms",
             "unloaded: p99 \(Text.milliseconds(unloadedP99Milliseconds)) ms at \(Text.number(unloadedRate, 0))/s",
             "highest goodput: \(Text.number(highestGoodput, 0))/s, at \(Text.number(highestGoodputRate, 0))/s offered",
         ]
