@@ -76,16 +76,20 @@ final class Gateway: Sendable {
             logger: logger)
     }
 
-    /// Passwords that one loop has hashed at a time. Each takes some 50 ms of a processor, and more where processors are
-    /// busy: of as many as of other calls the last would be late.
-    private static let hashesInFlightMax = 10
+    /// Passwords that one loop has hashed at a time, and how long further ones wait. Each takes some 50 ms of a processor,
+    /// and several times as much where processors are busy: of more, the last would be hashed after the caller's 5 s.
+    private static let hashesInFlightMax = 6
+    private static let hashesWaitMax = TimeAmount.seconds(2)
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
 
     private static func queues(_ table: RouteTable) -> [LoadShedder.Method] {
         table.queues.map { entry in
             let client = entry.client
             var method = LoadShedder.Method(name: entry.route.fullName) { client.isConnected(on: $0) }
-            if hashingMethods.contains("/\(method.name)") { method.bounds.inFlightMax = hashesInFlightMax }
+            if hashingMethods.contains("/\(method.name)") {
+                method.bounds.inFlightMax = hashesInFlightMax
+                method.bounds.waitMax = hashesWaitMax
+            }
             return method
         }
     }

@@ -7,10 +7,14 @@ import NIOCore
 /// queue, and how fast or slow the service is does not matter. A call that has waited for a second is shed: then more
 /// waited than were served within a second.
 ///
-/// Overload is a queue that stands (CoDel's rule: the *smallest* wait of half a second is above a target) and that, at the
-/// pace at which it grows and calls end, will soon hold more than is served within a second. Then the newest call is served
-/// first, and what has waited for longer than the target is shed: it would be served late or never, and those served are
-/// served soon. A burst, and a service that is slow or pauses for a moment, make calls wait and nothing more.
+/// Overload is a long queue that stands: for 0.3 s each call waits for longer than a target (CoDel's rule: the
+/// *smallest* wait counts), and the queue does not get shorter. Then the newest call is served first, and what has waited
+/// for longer than the target is shed: it would be served late or never, and those served are served soon. A burst, and a
+/// service that is slow or pauses for a moment, make calls wait and nothing more. What is long is counted in calls that are
+/// with the service, so that few callers of a slow service, who wait for longer than the target too, are no overload.
+///
+/// Callers that are refused come again, so shedding can outlive its cause. So it pauses now and then for a moment, a
+/// *probe*, and ends if the queue does not grow long once those that were refused are back.
 ///
 /// Source: K. Nichols, V. Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012, and RFC 8289; newest first under
 /// overload: B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
@@ -23,13 +27,17 @@ struct ShedderState<Call: WaitingCall> {
         var queuedMax = 4_096
         /// A call that has waited for so long is shed.
         var waitMax = TimeAmount.seconds(1)
-        /// A call that has waited for so long is shed under overload.
+        /// In a queue that stands each call has waited for so long; under overload it is shed then.
         var target = TimeAmount.milliseconds(100)
         /// A queue that stands is judged so often, and twice in a row before calls are shed for it. The overload is over
         /// when nothing had to be shed for twice as long.
-        var interval = TimeAmount.milliseconds(250)
-        /// How far ahead the growth of a queue is looked at.
-        var horizon = TimeAmount.seconds(3)
+        var interval = TimeAmount.milliseconds(150)
+        /// Calls that may wait without being an overload, for each one that may be with the service. By three a call takes
+        /// four times as long as the service works on it: of a store that takes 300 ms, a second and a bit.
+        var queuedPerInFlight = 3
+        /// Time from the start of shedding to the first probe. It doubles with each probe that finds the overload still there.
+        var probeAfter = TimeAmount.seconds(2)
+        var probeAfterMax = TimeAmount.seconds(64)
     }
 
     private struct Entry {
@@ -45,22 +53,30 @@ struct ShedderState<Call: WaitingCall> {
         /// Calls that ended since, and that were shed.
         var ended = 0
         var shed = 0
-        /// Intervals before it, in a row, in which more came than were served.
+        /// Intervals before it, in a row, that were an overload.
         var overloaded = 0
     }
 
     let bounds: Bounds
     /// Calls that are with the service. Above the bound where calls did not have to wait (``startWaiting(now:)``).
     private(set) var inFlight = 0
-    /// -> true in ``judge(_:)``, -> false in ``look(now:into:)`` when nothing was shed for an interval.
+    /// -> true in ``beginShedding(_:)``, -> false in ``endShedding(_:)``.
     private(set) var isShedding = false
+    /// Shedding pauses since `probeAt`; from ``Bounds/target`` after it `standing` is the interval in which the queue is watched.
+    private var isProbing = false
     /// Oldest first. Calls whose callers left stay until their turn comes.
     private var queue = CircularBuffer<Entry>()
     private var standing: Standing?
+    /// When a call was shed last.
     private var shedAt = NIODeadline.uptimeNanoseconds(0)
+    private var endedAt: NIODeadline?
+    /// When the next probe begins, or this one began.
+    private var probeAt = NIODeadline.uptimeNanoseconds(0)
+    private var probeAfter: TimeAmount
 
     init(_ bounds: Bounds = Bounds()) {
         self.bounds = bounds
+        probeAfter = bounds.probeAfter
     }
 
     /// Calls that wait.
@@ -99,7 +115,8 @@ struct ShedderState<Call: WaitingCall> {
         guard inFlight < bounds.inFlightMax else { return nil }
         while let entry = isShedding ? queue.popLast() : queue.popFirst() {
             if entry.call.isGone { continue }
-            if now - entry.since < bounds.target { standing = nil }
+            // Of the newest first, none has waited.
+            if !isShedding, now - entry.since < bounds.target { standing = nil }
             inFlight += 1
             return entry.call
         }
@@ -119,21 +136,30 @@ struct ShedderState<Call: WaitingCall> {
     ///
     /// - Parameter shed: gets the calls that are to be refused.
     mutating func look(now: NIODeadline, into shed: inout [Call]) {
-        if !isShedding { judge(now) }
-        let patience = isShedding ? bounds.target : bounds.waitMax
+        if !isShedding {
+            judge(now)
+        } else if isProbing {
+            judgeProbe(now)
+        } else if now >= probeAt {
+            isProbing = true
+            probeAt = now
+            standing = nil
+        }
+        let isEarly = isShedding && !isProbing
+        let patience = isEarly ? bounds.target : bounds.waitMax
         let before = shed.count
         while let oldest = queue.first, oldest.call.isGone || now - oldest.since >= patience {
             queue.removeFirst()
             if !oldest.call.isGone { shed.append(oldest.call) }
         }
-        guard isShedding else {
+        guard isEarly else {
             standing?.shed += shed.count - before
             return
         }
         if shed.count > before {
             shedAt = now
         } else if now - shedAt >= bounds.interval * 2 {
-            isShedding = false
+            endShedding(now)
         }
     }
 
@@ -147,36 +173,73 @@ struct ShedderState<Call: WaitingCall> {
             return
         }
         guard now - before.since >= bounds.interval else { return }
-        guard isOverloaded(before, now) else {
+        guard isOverloaded(before, horizon: 0) else {
             standing = Standing(since: now, queued: queue.count)
             return
         }
         if before.overloaded == 0 {
             standing = Standing(since: now, queued: queue.count, overloaded: 1)
         } else {
-            isShedding = true
-            shedAt = now
-            standing = nil
+            beginShedding(now)
         }
     }
 
-    /// Whether more calls wait, or soon will, than are served within ``Bounds/waitMax``.
-    private func isOverloaded(_ standing: Standing, _ now: NIODeadline) -> Bool {
+    private mutating func judgeProbe(_ now: NIODeadline) {
+        guard let probe = standing else {
+            if now - probeAt >= bounds.target { standing = Standing(since: now, queued: queue.count) }
+            return
+        }
+        guard now - probe.since >= bounds.interval else { return }
+        // Who was refused is back by now: if it still grows, it goes on growing.
+        guard let oldest = queue.first, now - oldest.since >= bounds.target, isOverloaded(probe, horizon: 4) else {
+            return endShedding(now)
+        }
+        isProbing = false
+        standing = nil
+        shedAt = now
+        probeLater(now)
+    }
+
+    private mutating func beginShedding(_ now: NIODeadline) {
+        isShedding = true
+        shedAt = now
+        standing = nil
+        // An overload that is back so soon had not ended: the probe was wrong, and the next one has to wait for longer.
+        if let endedAt, now - endedAt < bounds.probeAfter * 5 { return probeLater(now) }
+        probeAfter = bounds.probeAfter
+        probeAt = now + probeAfter
+    }
+
+    private mutating func probeLater(_ now: NIODeadline) {
+        probeAfter = min(probeAfter * 2, bounds.probeAfterMax)
+        probeAt = now + probeAfter
+    }
+
+    private mutating func endShedding(_ now: NIODeadline) {
+        isShedding = false
+        isProbing = false
+        standing = nil
+        endedAt = now
+    }
+
+    /// Whether the queue is long, and does not get shorter.
+    ///
+    /// - Parameter horizon: how far ahead its growth is extrapolated, in the interval's lengths; 0 for not at all.
+    private func isOverloaded(_ standing: Standing, horizon: Int) -> Bool {
         // All places were taken meanwhile, so that what ended is what the service can do. Where nothing ended it may only
         // pause, and then nothing is known.
         guard standing.ended > 0 else { return false }
         if standing.shed > 0 { return true }
-        let elapsed = Double((now - standing.since).nanoseconds)
-        let growth = Double(queue.count - standing.queued) / elapsed
-        // Calls may end in waves of as many as there are places.
-        let pace = Double(standing.ended + bounds.inFlightMax) / elapsed
-        return Double(queue.count) + growth * Double(bounds.horizon.nanoseconds)
-            > pace * Double(bounds.waitMax.nanoseconds)
+        let growth = queue.count - standing.queued
+        let expected = queue.count + growth * horizon
+        guard expected > bounds.queuedPerInFlight * bounds.inFlightMax else { return false }
+        // After a pause a queue may be long, and get shorter by what is to spare. A little less is noise.
+        return horizon > 0 || growth >= -standing.ended / 12
     }
 }
 
 /// A call as its queue sees it.
 protocol WaitingCall {
-    /// Whether nobody waits for it any more.
+    /// Whether its caller has left.
     var isGone: Bool { get }
 }

@@ -19,9 +19,9 @@ final class PasswordHasher: Sendable {
 
     /// Calls that may wait for each thread: half a second's worth.
     static let queuedPerThread = 10
-    /// How long they may wait where processors have little to spare: who waits longer would be answered after the gateway's
-    /// 5 s.
-    static let waitMax: Duration = .seconds(4)
+    /// How long they may wait where processors have little to spare. After two seconds in the gateway's queue, and with one
+    /// for the hash itself, the answer is there within the gateway's 5 s.
+    static let waitMax: Duration = .seconds(2)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 

@@ -122,9 +122,9 @@ private struct Seen: Sendable {
     func slowStore() async throws {
         let log = LogCapture()
         try await with(Store(connections: 1_000) { $0 < 500 ? 3 : 300 }, logger: log) { gateway in
-            // More than there are places, so that some always wait.
-            let seen = try await call(gateway, callers: 150) { $0 == 12 }
-            #expect(seen.accepted == 1_800, "\(seen.refused.count) refused, \(seen.other)")
+            // More than there are places, so that some always wait, even if one loop had them all.
+            let seen = try await call(gateway, callers: 200) { $0 == 12 }
+            #expect(seen.accepted == 2_400, "\(seen.refused.count) refused, \(seen.other)")
             #expect(seen.slowest > .milliseconds(300))
             #expect(!log.text.contains("load shedding"), "\(log.text)")
         }
@@ -200,7 +200,7 @@ private struct Seen: Sendable {
             let methods = try #require(gateway.gateway.shedder?.methods)
             let few = methods.filter { $0.bounds.inFlightMax < 64 }
             #expect(Set(few.map(\.name)) == ["user.UserService/Create", "user.UserService/Auth"])
-            #expect(few.allSatisfy { $0.bounds.inFlightMax == 10 })
+            #expect(few.allSatisfy { $0.bounds.inFlightMax == 6 })
             #expect(Set(methods.map(\.name)).count == methods.count, "a method under two names has one queue")
         }
     }

@@ -42,6 +42,11 @@ struct Simulation {
     private var atService: [SimulatedCall] = []
     private var working: [(end: Int, call: SimulatedCall)] = []
     private var ended: [SimulatedCall] = []
+    /// Refused calls that are held back, and until when.
+    private var paused: [(end: Int, call: SimulatedCall)] = []
+    private var callers = 0
+    /// As ``RefusalPause`` does, in milliseconds.
+    private static let pause = 50
 
     init(servers: Int, work: @escaping (Int) -> Int?) {
         self.servers = servers
@@ -53,19 +58,30 @@ struct Simulation {
         for _ in 0..<milliseconds { step { now, _ in (0..<arrivals(now)).map { _ in SimulatedCall(arrivedAt: now) } } }
     }
 
-    /// So many callers, each of which calls again as soon as its call ended.
-    mutating func run(for milliseconds: Int, callers: Int) {
-        ended = (0..<callers).map { SimulatedCall(caller: $0) }
+    /// So many callers, each of which calls again as soon as its call ended, or was refused and held back for a moment as the
+    /// gateway does. Further ones of an earlier run leave when they are answered.
+    ///
+    /// - Parameter within: milliseconds in which they come, one after the other.
+    mutating func run(for milliseconds: Int, callers: Int, joiningWithin within: Int = 0) {
+        let begin = now
         for _ in 0..<milliseconds {
-            step { now, ended in ended.map { SimulatedCall(caller: $0.caller, arrivedAt: now) } }
+            let joined = within == 0 ? callers : min(callers, callers * (now - begin) / within)
+            let new = Array(self.callers..<max(self.callers, joined))
+            self.callers += new.count
+            step { now, ended in
+                let again = ended.map(\.caller).filter { $0 < callers }
+                return (again + new).map { SimulatedCall(caller: $0, arrivedAt: now) }
+            }
         }
+        self.callers = callers
     }
 
     private mutating func step(_ arrivals: (_ now: Int, _ ended: [SimulatedCall]) -> [SimulatedCall]) {
         now += 1
         let instant = NIODeadline.uptimeNanoseconds(1_000_000_000) + .milliseconds(Int64(now))
-        let before = ended
+        let before = ended + paused.filter { $0.end <= now }.map(\.call)
         ended = []
+        paused.removeAll { $0.end <= now }
         for done in working.filter({ $0.end <= now }).map(\.call) {
             answers.append(Answer(at: now, took: now - done.arrivedAt))
             ended.append(done)
@@ -93,7 +109,7 @@ struct Simulation {
 
     private mutating func refuse(_ calls: [SimulatedCall]) {
         refusals += calls.map { Refusal(at: now, waited: now - $0.arrivedAt) }
-        ended += calls
+        paused += calls.map { (now + Self.pause, $0) }
     }
 
     /// Answers in that time.
