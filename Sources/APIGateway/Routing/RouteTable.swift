@@ -11,7 +11,7 @@ struct RouteTable: Sendable {
         let route: GatewayRoute
         let client: RPCClient
         let recorder: (any CallRecorder)?
-        /// The method's place in ``RouteTable/queues``.
+        /// The method's index in ``RouteTable/queues``.
         let queue: Int
         /// `VesselService.Create`, as bytes to compare.
         fileprivate let name: [UInt8]
