@@ -63,7 +63,7 @@ extension LoadTests {
         }
 
         @Test(
-            "killing the one vessel service five times, back after 0.3 s each, loses no FindAvailable",
+            "killing the only vessel service five times, for 0.3 s each, loses no FindAvailable",
             arguments: [1, 2, 8])
         func vesselKilled(loops: Int) async throws {
             let folder = try TemporaryFolder()

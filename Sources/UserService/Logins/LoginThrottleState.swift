@@ -109,7 +109,7 @@ struct LoginThrottleState<Waiter> {
 
     // MARK: Lines
 
-    /// Puts a login in line that was told to wait.
+    /// Puts a login that must wait in its line.
     ///
     /// - Returns: the ticket for ``leave(_:_:)``.
     mutating func wait(_ keys: LoginKeys, _ waiter: Waiter) -> Int {

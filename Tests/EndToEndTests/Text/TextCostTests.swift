@@ -40,7 +40,7 @@ extension LoadTests {
             return Started(harbor: harbor, runs: runs, token: token, folder: folder)
         }
 
-        @Test("every field of every method's request, every name beside them, and the envelope, over HTTP")
+        @Test("every field of every method's request, every field name, and the envelope, over HTTP")
         func requests() async throws {
             let started = try await start()
             let port = started.harbor.gateway.port

@@ -32,9 +32,11 @@ enum WirePeer {
         }
     }
 
-    /// One HTTP/2 request without a body on a connection of its own.
+    /// One HTTP/2 request on a connection of its own.
     ///
-    /// - Parameter fields: all header fields, pseudo-header fields first.
+    /// - Parameters:
+    ///   - fields: all header fields, pseudo-header fields first.
+    ///   - message: the body; `nil` for a request without one.
     /// - Returns: the server's reaction on the stream; `nil` when nothing came.
     static func http2(_ port: Int, _ fields: [(String, String)], message: [UInt8]? = nil) async throws -> String? {
         let flags = Frame.endHeaders | (message == nil ? Frame.endStream : 0)

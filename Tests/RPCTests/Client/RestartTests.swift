@@ -22,7 +22,7 @@ struct RestartTests {
         return try result.get()
     }
 
-    @Test("five times under load, away for 0.3 s each, loses no idempotent call", arguments: [1, 2, 8])
+    @Test("five restarts under load, 0.3 s each, lose no idempotent call", arguments: [1, 2, 8])
     func underLoad(loops: Int) async throws {
         let port = try Ports.free()
         var server = try await TestServer.start(port: port)
@@ -57,7 +57,7 @@ struct RestartTests {
         await server.stop()
     }
 
-    @Test("more calls in flight than the budget has retries are each made once more")
+    @Test("each call in flight is retried once, even if there are more than the budget allows")
     func burst() async throws {
         let calls = 400
         let (first, second) = (Counter(), Counter())

@@ -56,7 +56,7 @@ extension Substring {
         func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
         let bytes = utf8
         guard let first = bytes.firstIndex(where: { !isBlank($0) }) else { return self[startIndex..<startIndex] }
-        // There is a byte that is no blank, at `first` at the earliest.
+        // A byte that is no blank exists, at `first` at the earliest.
         let last = bytes.lastIndex { !isBlank($0) } ?? first
         return self[first..<bytes.index(after: last)]
     }
