@@ -47,7 +47,9 @@ final class Gateway: Sendable {
         shedder =
             configuration.shedsLoad
             ? LoadShedder(methods: Self.queues(table), group: group, logger: logger) : nil
-        limiter = configuration.rateLimit.map { RateLimiter(rate: $0, proxies: configuration.trustedProxies) }
+        limiter = configuration.rateLimit.map {
+            RateLimiter(rate: $0, proxies: configuration.trustedProxies, clock: configuration.rateClock)
+        }
         self.readiness = Readiness(
             checks: checks, timeout: configuration.readinessTimeout, lifetime: configuration.readinessLifetime)
         var http = configuration.http

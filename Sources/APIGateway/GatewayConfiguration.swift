@@ -1,4 +1,5 @@
 import HTTP
+import NIOCore
 import NIOSSL
 import RPC
 import Traces
@@ -37,6 +38,8 @@ struct GatewayConfiguration: Sendable {
     var shedsLoad = true
     /// Requests that one address may make in a second; `nil` for any number.
     var rateLimit: Int?
+    /// Tells ``rateLimit`` the time.
+    var rateClock: @Sendable () -> NIODeadline = { .now() }
     /// Proxies that are believed about whom a request is from.
     var trustedProxies: TrustedProxies?
     /// A folder whose files are served at `/`; read once, at the start.

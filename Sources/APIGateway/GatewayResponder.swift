@@ -51,7 +51,7 @@ final class GatewayResponder: HTTPResponder {
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
-        if let refusal = refusal(of: request, now: .now()) {
+        if let refusal = refusal(of: request) {
             observer.refused(request, refusal)
             await pauses.wait()
             return refusal

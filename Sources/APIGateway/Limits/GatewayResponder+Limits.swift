@@ -7,9 +7,9 @@ extension GatewayResponder {
     /// The answer to a request that is refused for its address; `nil` for one that may go on.
     ///
     /// Probes may always.
-    func refusal(of request: HTTPRequest, now: NIODeadline) -> HTTPResponse? {
+    func refusal(of request: HTTPRequest) -> HTTPResponse? {
         if let limiter, GatewayPath(exactly: request.path)?.isProbe != true,
-            let seconds = limiter.refusal(of: request, now: now)
+            let seconds = limiter.refusal(of: request)
         {
             return refused("too many requests from this address; try again in \(seconds) s", seconds)
         }

@@ -17,13 +17,15 @@ final class RateLimiter: Sendable {
     private let interval: Int64
     private let credit: Int64
     private let proxies: TrustedProxies?
+    private let clock: @Sendable () -> NIODeadline
     private let shards: [NIOLockedValueBox<AddressBuckets>]
     private let refused = Atomic(0)
 
     /// - Parameters:
     ///   - rate: requests a second.
     ///   - proxies: those that are believed about whom a request is from; `nil` believes nobody.
-    init(rate: Int, proxies: TrustedProxies?) {
+    init(rate: Int, proxies: TrustedProxies?, clock: @escaping @Sendable () -> NIODeadline = { .now() }) {
+        self.clock = clock
         interval = 1_000_000_000 / Int64(rate)
         credit = 1_000_000_000 * Int64(Self.burstSeconds)
         self.proxies = proxies
@@ -55,14 +57,14 @@ final class RateLimiter: Sendable {
     /// Counts a request.
     ///
     /// - Returns: the seconds after which the next one will be let in, when this one is not.
-    func refusal(of request: HTTPRequest, now: NIODeadline) -> Int? {
+    func refusal(of request: HTTPRequest) -> Int? {
         // Who has no address at all shares one budget.
         let peer = NetworkAddress(request.peer[...])
         let client = peer.map { proxies?.client(peer: $0, headers: request.headers) ?? $0 }
         let key = Self.key(of: client)
         // The low bits choose the place within a shard.
         let shard = shards[Int(key >> 60)]
-        let instant = Int64(now.uptimeNanoseconds)
+        let instant = Int64(clock().uptimeNanoseconds)
         let wait = shard.withLockedValue { $0.take(key, now: instant, interval: interval, credit: credit) }
         guard let wait else { return nil }
         refused.wrappingAdd(1, ordering: .relaxed)

@@ -1,4 +1,5 @@
 import HTTP
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -84,32 +85,43 @@ import Testing
     }
 }
 
+/// A clock that stands until it is told to go on, so that a slow machine lets no more in than a fast one.
+final class StoppedTime: Sendable {
+    private let time = NIOLockedValueBox(NIODeadline.uptimeNanoseconds(1_000_000_000_000))
+
+    var now: NIODeadline { time.withLockedValue { $0 } }
+
+    func advance(_ amount: TimeAmount) {
+        time.withLockedValue { $0 = $0 + amount }
+    }
+}
+
 @Suite("Requests of one address") struct RateLimiterTests {
-    private let now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+    private let time = StoppedTime()
 
     private func request(_ peer: String) -> HTTPRequest { HTTPRequest(method: .POST, path: "/rpc", peer: peer) }
 
     @Test("twice the rate at once, then as many as the rate says, each address for itself")
     func rate() {
-        let limiter = RateLimiter(rate: 10, proxies: nil)
-        let burst = (0..<50).count { port in limiter.refusal(of: request("192.0.2.7:\(port)"), now: now) == nil }
+        let limiter = RateLimiter(rate: 10, proxies: nil, clock: { time.now })
+        let burst = (0..<50).count { port in limiter.refusal(of: request("192.0.2.7:\(port)")) == nil }
         #expect(burst == 20)
-        #expect(limiter.refusal(of: request("192.0.2.7:1"), now: now) == 1)
-        #expect(limiter.refusal(of: request("192.0.2.8:1"), now: now) == nil)
-        let later = (0..<50).count { _ in
-            limiter.refusal(of: request("192.0.2.7:1"), now: now + .milliseconds(500)) == nil
-        }
+        #expect(limiter.refusal(of: request("192.0.2.7:1")) == 1)
+        #expect(limiter.refusal(of: request("192.0.2.8:1")) == nil)
+        time.advance(.milliseconds(500))
+        let later = (0..<50).count { _ in limiter.refusal(of: request("192.0.2.7:1")) == nil }
         #expect(later == 5)
         #expect(limiter.refusalCount == 30 + 1 + 45)
     }
 
     @Test("one request in a second: the answer says when the next may come")
     func slow() {
-        let limiter = RateLimiter(rate: 1, proxies: nil)
-        #expect(limiter.refusal(of: request("192.0.2.7:1"), now: now) == nil)
-        #expect(limiter.refusal(of: request("192.0.2.7:1"), now: now) == nil)
-        #expect(limiter.refusal(of: request("192.0.2.7:1"), now: now) == 1)
-        #expect(limiter.refusal(of: request("192.0.2.7:1"), now: now + .milliseconds(1_001)) == nil)
+        let limiter = RateLimiter(rate: 1, proxies: nil, clock: { time.now })
+        #expect(limiter.refusal(of: request("192.0.2.7:1")) == nil)
+        #expect(limiter.refusal(of: request("192.0.2.7:1")) == nil)
+        #expect(limiter.refusal(of: request("192.0.2.7:1")) == 1)
+        time.advance(.milliseconds(1_001))
+        #expect(limiter.refusal(of: request("192.0.2.7:1")) == nil)
     }
 
     @Test("any number of addresses take the same memory, and the busy one is not forgotten for idle ones")
