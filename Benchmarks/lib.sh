@@ -107,7 +107,7 @@ measure() {
     printf '\n'
 }
 
-# burn COUNT: processes that never rest, as on a machine that has much else to do; until stop_burning.
+# burn COUNT: starts busy-looping processes, as on a machine with other work; until stop_burning.
 burning=()
 burn() {
     local number

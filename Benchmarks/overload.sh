@@ -1,9 +1,9 @@
 # What the whole system carries, and what it does with twice of that. Sourced by run.sh.
 #
 # MINUTES=1 (of twice the capacity), QUIET_SECONDS=60 (before and after it), STEP_SECONDS=5 (each step of the search),
-# MIX=signup=1,… (load-generator --help), CONNECTIONS=2000, TIMES=2 (so many times the capacity), CAPACITY=RATE (known already: no search), BURNERS=0 (processes that
-# never rest, all the while). The programs take their variables from the environment, as always. JSON and plots are left in
-# .build/bench.
+# MIX=signup=1,… (load-generator --help), CONNECTIONS=2000, TIMES=2 (offered load as a multiple of the capacity),
+# CAPACITY=RATE (a known capacity: no search), BURNERS=0 (busy-looping processes during the run). The programs take their
+# variables from the environment, as always. JSON and plots are left in .build/bench.
 
 minutes=${MINUTES:-1}
 step_seconds=${STEP_SECONDS:-5}

@@ -16,7 +16,7 @@ import sys
 
 BEGIN = "<!-- results: written by Benchmarks/report.py write -->"
 END = "<!-- end of results -->"
-# Kinds that take tens of milliseconds of a processor each.
+# Kinds of calls that take tens of milliseconds of processor time each.
 HASHING = {"login", "signup"}
 WORST_SECONDS = 10
 
@@ -115,13 +115,13 @@ def figures(capacity, report):
 
 
 def p99_without_hashing(phase):
-    """The worst of the kinds: no percentile of several is found from theirs."""
+    """The p99 of the slowest kind: percentiles of several kinds do not combine."""
     found = [p99_of(own) for kind, own in phase["kinds"].items() if kind not in HASHING]
     return max((p99 for p99 in found if p99 is not None), default=None)
 
 
 def worst(report, phase, capacity):
-    """Of all stretches of so many seconds in the phase that one which accepted least."""
+    """The rate of accepted calls in the phase's worst stretch of WORST_SECONDS."""
     begin = round(10 * phase["from"])
     accepted = report["tenths"]["accepted"][begin:begin + round(10 * phase["seconds"])]
     length = min(10 * WORST_SECONDS, len(accepted))

@@ -6,8 +6,8 @@
 # (vessel -addr HOST:PORT, gateway -addr HOST:PORT -backend HOST:PORT -mode std). What is not there is left out.
 #
 # SECONDS_EACH=5 (how long each HTTP load runs), VESSELS_MAX=1000000 and CONSIGNMENTS_MAX=1000000 (the larger of the two
-# stores), PARTS="vessels users consignments observability shedding overload" (what to measure; shedding.sh and overload.sh say
-# what they take),
+# stores), PARTS="vessels users consignments observability shedding overload" (what to measure; shedding.sh and overload.sh
+# list their own variables),
 # OBSERVABILITY_ROUNDS=7 (loads with traces and metrics, and without, in turn).
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,9 +1,8 @@
-# What load shedding costs where there is no overload: nothing may be refused, and as much be answered as without it. Sourced
-# by run.sh.
+# The cost of load shedding without overload: nothing may be refused, and throughput must stay the same. Sourced by run.sh.
 #
-# Two gateways before one vessel service, with --overload_control on and off, in turn. SHEDDING_ROUNDS=3 turns of
-# SECONDS_EACH each, for each number of CALLERS="4 16 64" that wait for each answer and of BURNERS="0 4" processes that never
-# rest.
+# Two gateways in front of one vessel service, with --overload_control on and off, in turn. SHEDDING_ROUNDS=3 turns of
+# SECONDS_EACH each, for each number of CALLERS="4 16 64" that wait for each answer, and for each number of BURNERS="0 4",
+# which are busy-looping processes.
 
 find_body='{"service":"vessel","method":"VesselService.FindAvailable","request":{"capacity":3,"max_weight":55000}}'
 create_body='{"service":"vessel","method":"VesselService.Create","request":{"name":"test","capacity":200,"max_weight":100000,"available":true}}'
@@ -34,7 +33,7 @@ for method in FindAvailable Create; do
             declare -A answers=([on]=0 [off]=0) p99_of=([on]=- [off]=-)
             refused_on=0
             for ((round = 0; round < shedding_rounds; round++)); do
-                # Each goes first in turn: the store grows, and the machine changes.
+                # They take turns in going first: the store grows, and the machine's speed varies.
                 order="on off"
                 ((round % 2)) && order="off on"
                 for control in $order; do

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Fuzzes the programs, black box, MINUTES each part: `make fuzz`. Tests/Fuzz/fuzz.py says what it takes.
+# Black-box fuzzing of the programs, MINUTES per part: `make fuzz`. Tests/Fuzz/fuzz.py lists its variables.
 set -eu
 cd "$(dirname "$0")/.."
 name=fuzz
 . Scripts/lib.sh
 
-# A net under the fuzzer's own clean-up, for children of this script only.
+# Ends this script's children in case the fuzzer did not.
 end_children() {
     for child in $(cat "/proc/$$/task/$$/children" 2>/dev/null); do
         kill -TERM "$child" 2>/dev/null || true
@@ -22,7 +22,7 @@ if [ -z "${SHIPPY_PROGRAMS:-}" ]; then
     say "building"
     swift build --build-tests
 fi
-# In the background and waited for, so that a signal is answered at once.
+# In the background with wait, so that traps run at once.
 if [ -z "${REPLAY:-}${FROM:-}${PARTS:-}" ]; then
     say "seeing that planted faults are found"
     python3 -B Tests/Fuzz/test_fuzz.py </dev/null &

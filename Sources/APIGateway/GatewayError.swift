@@ -22,7 +22,7 @@ struct GatewayError: Error, Equatable {
     var allow: String?
     /// Seconds to wait before the next try.
     var retryAfter: String?
-    /// The content codings that are taken, for 415.
+    /// Content codings that the gateway accepts, for 415.
     var acceptEncoding: String?
 
     init(_ code: Int, _ detail: String, origin: Origin = .gateway, allow: String? = nil) {

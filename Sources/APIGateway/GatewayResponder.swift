@@ -12,7 +12,7 @@ final class GatewayResponder: HTTPResponder {
     let namespace: String
     private let timeout: Duration
     let table: RouteTable
-    /// `nil` where calls go on however many there are.
+    /// `nil` when calls start regardless of their number.
     let shedder: LoadShedder?
     /// `nil` where an address may make any number of requests.
     let limiter: RateLimiter?
@@ -58,7 +58,8 @@ final class GatewayResponder: HTTPResponder {
         }
         var passed = PassedHeaders(request.headers, ids: ids)
         let note = observer.requestBegan(request)
-        // Only what may become a call is traced and tells whom it is from: probes and pages would bury the rest.
+        // Only requests that may become calls are traced and carry a client address: probes and pages would bury the
+        // rest.
         guard request.method == .POST else { return await respond(to: request, passed, note) }
         passed.add(clientAddress: clients.text(of: request))
         guard let span = trace.enter(request, &passed, table) else {
@@ -175,7 +176,7 @@ final class GatewayResponder: HTTPResponder {
         return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed, &note)
     }
 
-    /// Calls are POST, everything else is read.
+    /// Calls are POST; everything else is GET or HEAD.
     private func require(_ request: HTTPRequest, at path: GatewayPath) throws(GatewayError) {
         let isAllowed =
             switch path {
@@ -185,12 +186,12 @@ final class GatewayResponder: HTTPResponder {
         guard isAllowed else { throw .methodNotAllowed(request.method, allow: path.allow) }
     }
 
-    /// The methods that a path knows.
+    /// Methods that a path allows.
     private func allow(at path: String) -> String {
         if let known = GatewayPath(exactly: path) { return known.allow }
         if files?.file(at: path) != nil { return GatewayPath.file.allow }
         if (try? table.find(path: path)) != nil { return GatewayPath.method.allow }
-        // `*` is the server as a whole (RFC 9110 section 9.3.7); at a path that leads nowhere there is nothing else.
+        // `*` is the server as a whole (RFC 9110 section 9.3.7); an unknown path allows nothing else.
         return path.hasSameBytes(as: "*") ? "GET, HEAD, POST, OPTIONS" : "OPTIONS"
     }
 
@@ -201,11 +202,11 @@ final class GatewayResponder: HTTPResponder {
         _ note: inout RequestNote
     ) async throws -> HTTPResponse {
         note.entry = entry
-        // Here rather than by the service, which could only say that its resources are exhausted.
+        // Checked here, because the service could only answer RESOURCE_EXHAUSTED.
         guard passed.metadata.headerListBytes <= Metadata.headerListBytesMax else {
             throw GatewayError(431, "the headers that are passed on are larger than is allowed")
         }
-        // What a call waits here is part of the time that its caller waits.
+        // The wait in the queue is part of the caller's timeout.
         let deadline = Deadline.after(timeout)
         let loop = shedder?.current
         if let loop, !loop.tryStart(entry.queue) {
@@ -213,7 +214,7 @@ final class GatewayResponder: HTTPResponder {
             case .start: break
             case .gone: throw GatewayError(Status(.cancelled), service: entry.service)
             case .shed(let reason):
-                // Who waited has paused already before the next try.
+                // A caller that waited in the queue has paused already.
                 if reason == .queue { await pauses.wait() }
                 return overloaded(.now())
             }

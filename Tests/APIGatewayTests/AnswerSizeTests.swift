@@ -4,7 +4,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite("How long an answer is as JSON")
+@Suite("Size of an answer as JSON")
 struct AnswerSizeTests {
     private static var options: JSONEncodingOptions {
         var options = JSONEncodingOptions()
@@ -12,7 +12,7 @@ struct AnswerSizeTests {
         return options
     }
 
-    /// The size that is worked out from the wire, and the one that the encoder's text has.
+    /// The size computed from the wire bytes, and the size of the encoder's text.
     private func sizes<M: DescribedMessage>(_ message: M) throws -> (estimate: Int, exact: Int) {
         let bytes: [UInt8] = try message.serializedBytes()
         let text: [UInt8] = try message.jsonUTF8Bytes(options: Self.options)
@@ -20,7 +20,7 @@ struct AnswerSizeTests {
     }
 
     @Test(
-        "is never more than was worked out, and not much less, whatever is in it",
+        "the estimate is never too small, and not much too large, for any text",
         arguments: [
             "", "plain", "\u{1}\u{2}", "\"\\/\n\t", "船", "\u{7f}", "\u{85}\u{9f}é", "👩‍👩‍👧", "a\u{301}\u{323}", "\u{2028}",
         ])
@@ -44,7 +44,7 @@ struct AnswerSizeTests {
         }
     }
 
-    @Test("a page of control characters is six times its bytes")
+    @Test("a page of control characters takes six times its bytes")
     func controlCharacters() throws {
         let text = String(repeating: "\u{1}", count: 100_000)
         let sizes = try sizes(Consignment_Response.with { $0.consignment.description_p = text })
@@ -52,7 +52,7 @@ struct AnswerSizeTests {
         #expect(sizes.estimate >= sizes.exact && sizes.estimate < sizes.exact + 1_000)
     }
 
-    @Test("a text counts as one element, however much it reads like fields, and a message with all that is in it")
+    @Test("a text counts as one element, even if it reads like fields; a message counts with all that it holds")
     func elements() throws {
         let response = Consignment_Response.with {
             $0.consignments = Array(
@@ -66,7 +66,7 @@ struct AnswerSizeTests {
         #expect(size.elements == 100 * (1 + 1 + 3 + 3))
     }
 
-    @Test("bytes that are no message do no harm")
+    @Test("malformed bytes do no harm")
     func garbage() {
         for seed in 0..<200 {
             let bytes = (0..<300).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761 &+ seed &* 40_503) >> 9) }

@@ -22,7 +22,7 @@ final class FakeServices: Sendable {
     }
 
     let seen = NIOLockedValueBox(Seen())
-    /// What FindAvailable does before it answers.
+    /// Runs in FindAvailable before it answers.
     let work = NIOLockedValueBox<@Sendable () async -> Void>({})
 
     private func note(_ context: RequestContext) {

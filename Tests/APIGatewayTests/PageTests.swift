@@ -106,7 +106,7 @@ struct PageTests {
                 for _ in 0..<20 { group.addTask { try await fixture.fetch("GET", "/readyz").status } }
                 for try await status in group { #expect(status == 200) }
             }
-            // Each of two services is asked by every event loop.
+            // Every event loop calls both services.
             let loops = MultiThreadedEventLoopGroup.singleton.makeIterator().reduce(0) { count, _ in count + 1 }
             let asked = fixture.services.seen.withLockedValue { $0.paths }
             #expect(asked.count == 2 * loops)

@@ -6,9 +6,9 @@ import Testing
 
 @testable import APIGateway
 
-/// The check before the decoder must let nothing through that the decoder refuses, or callers would not learn what is wrong;
-/// and it must refuse nothing that the decoder takes, but for what it is there for.
-@Suite("The check of requests and the decoder agree")
+/// The check before the decoder must accept nothing that the decoder rejects, or callers would not learn what is wrong.
+/// It must reject nothing that the decoder accepts, except the errors that it exists for.
+@Suite("Agreement of the request check and the decoder")
 struct RequestAgreementTests {
     private static let seeds = [
         #"{"id":"a","description":"d\u00e9\ud83d\ude00\n","weight":5,"containers":[{"id":"1","customer_id":"c"},{}],"vesselId":"v"}"#,
@@ -17,7 +17,7 @@ struct RequestAgreementTests {
         #"{"weight":1.0,"description":"\"\\\/\b\f\n\r\t"}"#,
     ]
     private static let mutations = 12_000
-    /// What stands in JSON, and what does not.
+    /// Valid and invalid pieces of JSON.
     private static let pieces: [[UInt8]] =
         [
             "{", "}", "[", "]", "\"", ",", ":", "null", "true", "0", "-", "+", "1e2", ".5", "\\", "\\u0041", "\\ud800",
@@ -25,7 +25,7 @@ struct RequestAgreementTests {
             "weight", "vesselId", "id", " ", "\n", "\u{301}", "9999999999", "\"a\":",
         ].map { Array($0.utf8) } + [[0xff], [0xc3], [0x00], [0x1f], [0x7f]]
 
-    /// Always the same numbers (SplitMix64), so that a failure can be found again.
+    /// The same numbers every time (SplitMix64), so that a failure can be reproduced.
     private struct Numbers: RandomNumberGenerator {
         var state: UInt64 = 13
 
@@ -51,7 +51,7 @@ struct RequestAgreementTests {
             guard (problem == nil) != isDecoded, problem?.hasSuffix("is given twice") != true else { continue }
             Issue.record("\(String(decoding: bytes, as: UTF8.self)): \(problem ?? "accepted"), decoded: \(isDecoded)")
         }
-        // Both sides were seen.
+        // Both outcomes occurred.
         #expect(accepted > Self.mutations / 50 && accepted < Self.mutations / 2)
     }
 

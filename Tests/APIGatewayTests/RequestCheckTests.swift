@@ -6,9 +6,9 @@ import Testing
 
 @testable import APIGateway
 
-@Suite("What is wrong with a request")
+@Suite("Errors in requests")
 struct RequestCheckTests {
-    /// What a check says; `nil` when it finds nothing.
+    /// The error that a check finds; `nil` when there is none.
     private func problem(
         _ json: JSONBytes, as message: MessageDescription = Consignment_Consignment.messageDescription,
         root: String = "request"
@@ -22,7 +22,7 @@ struct RequestCheckTests {
     }
 
     @Test(
-        "the field is named with its path and what it should be",
+        "an error names the field's path and what it should hold",
         arguments: [
             (#"{"weight":"heavy"}"#, "request.weight: expected an int32"),
             (#"{"weight":1.5}"#, "request.weight: expected an int32"),
@@ -54,13 +54,13 @@ struct RequestCheckTests {
             (#"{"id":"a"} x"#, "request: not valid JSON at byte 11: text after the value"),
         ])
     func described(json: String, detail: String) {
-        // What is described here must be what SwiftProtobuf refuses.
+        // SwiftProtobuf must reject what is listed here.
         #expect(throws: (any Error).self) { try Consignment_Consignment(jsonUTF8Bytes: Array(json.utf8)) }
         #expect(problem(JSONBytes(json.utf8)) == GatewayError(400, detail))
     }
 
     @Test(
-        "a malformed number is named with its path, also as text",
+        "the error for a malformed number names its path, also for a number in quotes",
         arguments: [
             #""+5""#, #""05""#, #""0x10""#, #""""#, #"" 5""#, #""5 ""#, #""-""#, #""1.""#, #"".5""#, #""1e""#,
             #""5.5""#,
@@ -74,7 +74,7 @@ struct RequestCheckTests {
     }
 
     @Test(
-        "a field given twice is refused by its path, whichever of its names is used and whatever it says",
+        "a duplicate field is rejected with its path, whichever of its names is used and whatever it holds",
         arguments: [
             (#"{"weight":1,"weight":1}"#, "request.weight is given twice"),
             (#"{"vessel_id":"a","vesselId":"b"}"#, "request.vessel_id is given twice"),
@@ -92,14 +92,14 @@ struct RequestCheckTests {
         #expect(problem(JSONBytes(json.utf8)) == GatewayError(400, detail))
     }
 
-    @Test("the same field in two elements is given once in each")
+    @Test("the same field in two elements is no duplicate")
     func onceInEach() throws {
         let json = JSONBytes(#"{"containers":[{"user_id":"a"},{"user_id":"b"}]}"#.utf8)
         #expect(problem(json) == nil)
         #expect(try Consignment_Consignment(jsonUTF8Bytes: json).containers.map(\.userID) == ["a", "b"])
     }
 
-    @Test("elements are counted while they are read, all lists together")
+    @Test("elements are counted as they are read, over all lists")
     func elements() {
         func json(_ count: Int) -> JSONBytes {
             JSONBytes((#"{"containers":["# + String(repeating: "{},", count: count - 1) + "{}]}").utf8)
@@ -110,7 +110,7 @@ struct RequestCheckTests {
         #expect(refusal?.detail == "request.containers[20000]: more than 20000 elements")
     }
 
-    @Test("an unknown name of any length is repeated in a few bytes, whole characters only")
+    @Test("an unknown name of any length is repeated in a few bytes, cut between characters")
     func unknownNames() throws {
         let marks = "a" + String(repeating: "\u{301}\u{323}", count: 50_000)
         for name in [marks, String(repeating: "x", count: 200_000), String(repeating: "\\u0301", count: 40_000)] {
@@ -131,11 +131,11 @@ struct RequestCheckTests {
     }
 
     @Test(
-        "bytes that are no UTF-8 are refused by name",
+        "bytes that are not UTF-8 are rejected with their path",
         arguments: [
             [0xff, 0xfe], [0x80], [0xc3], [0xc3, 0x28], [0xc0, 0xaf], [0xe0, 0x80, 0xaf], [0xed, 0xa0, 0x80],
             [0xf0, 0x80, 0x80, 0xaf], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82],
-            // Half a character before an escape, and the other half behind it.
+            // Half a character before an escape, and the other half after it.
             Array("\u{c3}".utf8.prefix(1)) + Array(#"\n"#.utf8), Array(#"\n"#.utf8) + [0xa9],
         ] as [[UInt8]])
     func notUTF8(bytes: [UInt8]) {
@@ -145,7 +145,7 @@ struct RequestCheckTests {
             problem(json, as: Vessel_Vessel.messageDescription, root: "r") == GatewayError(400, "r.name: not UTF-8"))
     }
 
-    @Test("every character passes, as it is and as an escape")
+    @Test("every character passes, raw and as an escape")
     func everyCharacter() throws {
         for first in stride(from: UInt32(0x20), to: 0x11_0000, by: 997) {
             guard let scalar = Unicode.Scalar(first), scalar != "\"", scalar != "\\" else { continue }
@@ -160,7 +160,7 @@ struct RequestCheckTests {
     }
 
     @Test(
-        "pairs of escapes are resolved, and nothing else is touched",
+        "surrogate pairs are resolved, and nothing else changes",
         arguments: [
             (#"{"name":"\ud842\udfb7"}"#, "{\"name\":\"\u{20bb7}\"}"),
             (#"{"a\n":"\uD83D\uDE00\u00e9\\ud842"}"#, "{\"a\\n\":\"\u{1f600}\\u00e9\\\\ud842\"}"),
@@ -172,7 +172,7 @@ struct RequestCheckTests {
     }
 
     @Test(
-        "what the JSON mapping allows is accepted",
+        "everything that the JSON mapping allows is accepted",
         arguments: [
             #"{"weight":"200"}"#, #"{"weight":2e2}"#, #"{"weight":200.0}"#, #"{"weight":null}"#,
             #"{"vessel_id":"a"}"#, #"{"vesselId":"a"}"#, "{}", #"{"containers":[]}"#, #"{"containers":null}"#,

@@ -47,14 +47,14 @@ import Testing
         }
     }
 
-    /// Methods whose requests are taken for other messages: `text` is no UTF-8 where a text is expected.
+    /// Methods that send another message type: `text` is not UTF-8 where a text is expected.
     private static func undecodable(_ method: String) -> Method<Vessel_Response, Consignment_Response> {
         Method(service: "consignment.ConsignmentService", name: method)
     }
 
     private static let text: Vessel_Response = .with { $0.vessels = [.with { $0.capacity = 255 }] }
 
-    @Test("a request is decoded only for those with a good token: others hear UNAUTHENTICATED whatever they sent")
+    @Test("a request is decoded only for a valid token: other callers get UNAUTHENTICATED, whatever they sent")
     func decodedLast() async throws {
         try await ConsignmentFixture.run { fixture in
             var large = Self.text

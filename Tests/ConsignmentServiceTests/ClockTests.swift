@@ -10,13 +10,13 @@ import Testing
 
 @testable import ConsignmentService
 
-/// The service starts again, and its clock shows an earlier time than before.
+/// The service restarts, and its clock shows an earlier time than before.
 @Suite("A clock that is set back", .timeLimit(.minutes(2))) struct ClockTests {
     private static let noon: Int64 = 1_767_225_600_000_000
     private static let hour: Int64 = 3_600_000_000
     private let logger = Logger(label: "test")
 
-    /// Lends a process's repository on a store that others may use too.
+    /// Opens a process's repository on a store that others may use too.
     private func withRepository(
         _ kind: StoreKind, _ address: String, clock: Int64, _ body: (any ConsignmentRepository) async throws -> Void
     ) async throws {
@@ -55,7 +55,7 @@ import Testing
         return ids
     }
 
-    @Test("new consignments come after those that are stored", arguments: StoreKind.allCases)
+    @Test("new consignments come after the stored ones", arguments: StoreKind.allCases)
     func order(kind: StoreKind) async throws {
         let folder = try TemporaryFolder()
         let address =
@@ -65,7 +65,7 @@ import Testing
         try await withRepository(kind, address, clock: Self.noon - Self.hour) { first in
             stored += try await create(first)
             guard kind == .mongo else { return }
-            // Another replica, whose clock is behind as well, goes on from what the first one stored.
+            // Another replica, whose clock is also behind, continues from what the first one stored.
             try await withRepository(kind, address, clock: Self.noon - Self.hour) { second in
                 for _ in 0..<3 {
                     stored += try await create(second, 2)
@@ -76,7 +76,7 @@ import Testing
         try await withRepository(kind, address, clock: Self.noon + Self.hour) { repository in
             stored += try await create(repository)
             #expect(stored == stored.sorted() && Set(stored).count == stored.count)
-            // The clock counts again once it is ahead.
+            // The clock counts again when it is ahead.
             #expect(stored[stored.count - 3].hasPrefix("000" + String(Self.noon + Self.hour, radix: 16)))
             let page = try await repository.page(
                 after: nil, limit: 100, bytesMax: 1 << 20, deadline: .after(.seconds(30)))
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test("ids that no clock of ours can have made are not built upon", arguments: ["f", "7", "not an id", ""])
+    @Test("ids that none of our clocks can have made are ignored", arguments: ["f", "7", "not an id", ""])
     func strangeIDs(first: String) {
         let ids = OrderedIdentifiers(now: { Self.noon })
         #expect(ids.needsNewest)
@@ -93,7 +93,7 @@ import Testing
         #expect(ids.next().hasPrefix("000" + String(Self.noon, radix: 16)))
     }
 
-    @Test("what is stored is looked up at the start, and while the clock is behind it")
+    @Test("the newest stored id is looked up at the start, and while the clock is behind it")
     func lookups() {
         let newest = GrowingTime(now: { Self.noon })
         #expect(newest.needsNewest)

@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test("a page of many containers ends early, however small they are", arguments: StoreKind.allCases)
+    @Test("a page with many containers ends early, however small they are", arguments: StoreKind.allCases)
     func manyContainers(kind: StoreKind) async throws {
         try await withConsignments(kind) { consignments in
             var empty = consignment(containers: 0)

@@ -8,11 +8,11 @@ import Testing
 
 @testable import ConsignmentService
 
-/// No stored consignment makes a page impossible.
+/// Pages whose stored consignments are too large for an answer.
 @Suite(.timeLimit(.minutes(3))) struct LargeRecordTests {
     private static let insert = SQLiteQuery("INSERT INTO consignments VALUES (?1, 'user001', 'vessel001', ?2)")
 
-    /// Field 1000, with so many bytes.
+    /// Field 1000, with `count` bytes.
     private func unknown(_ count: Int) -> [UInt8] {
         var bytes: [UInt8] = [0xc2, 0x3e]
         var rest = count
@@ -23,7 +23,7 @@ import Testing
         return bytes + [UInt8](repeating: 0x55, count: count)
     }
 
-    @Test("fields that we don't know are neither stored nor answered, and keep nobody from the pages behind")
+    @Test("unknown fields are neither stored nor returned, and do not block the next pages")
     func unknownFields() async throws {
         try await ConsignmentFixture.run { fixture in
             var wish = consignment("known")
@@ -33,7 +33,7 @@ import Testing
             let bytes: [UInt8] = try answer.serializedBytes()
             #expect(bytes.count < 1_000)
             #expect(try await fixture.create(wish, key: "k").consignment == answer)
-            // A repeat is known by what we know of it.
+            // A repeated call is recognized by its known fields.
             #expect(try await fixture.create(consignment("known"), key: "k").consignment == answer)
             let second = try await fixture.create(consignment("second")).consignment
             #expect(try await fixture.get().consignments == [answer, second])
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test("the largest consignments that can be stored can be listed, a page each")
+    @Test("the largest valid consignments can be listed, one per page")
     func largest() async throws {
         try await ConsignmentFixture.run { fixture in
             let text = String(repeating: "🚢", count: 200)
@@ -67,7 +67,7 @@ import Testing
 
     private func id(_ number: Int) -> String { "000000000000000\(number)0000000000000000" }
 
-    /// Consignments as others stored them: a small one, a huge one, and a small one again.
+    /// Pages of stored consignments: a small one, a huge one, and a small one again.
     private func walk(_ repository: any ConsignmentRepository) async throws -> [Consignment_Consignment] {
         var (found, after): ([Consignment_Consignment], String?) = ([], nil)
         repeat {
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(
-        "a record of before that holds megabytes of unknown fields is listed without them; one of known ones in outline"
+        "an old record with megabytes of unknown fields is listed without them; one of known fields in outline"
     )
     func embedded() async throws {
         let folder = try TemporaryFolder()
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test("a document of another program that no answer can hold is listed in outline")
+    @Test("a document of another program that is too large for an answer is listed in outline")
     func mongo() async throws {
         let uri = try await MongoServer.shared.value.uri()
         try await withConsignments(at: uri) { consignments in
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test("texts hold a NUL as any other character, in every store", arguments: StoreKind.allCases)
+    @Test("texts hold a NUL like any other character, in every store", arguments: StoreKind.allCases)
     func zeroBytes(kind: StoreKind) async throws {
         try await withConsignments(kind) { consignments in
             var wish = consignment("a\0b")

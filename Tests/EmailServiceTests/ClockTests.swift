@@ -7,7 +7,7 @@ import Testing
 
 @testable import EmailService
 
-/// The service starts again, and its clock shows an earlier time than before.
+/// The service restarts, and its clock shows an earlier time than before.
 @Suite("A clock that is set back", .timeLimit(.minutes(2)))
 struct ClockTests {
     private static let hour: Int64 = 3_600_000
@@ -23,7 +23,7 @@ struct ClockTests {
         try result.get()
     }
 
-    /// What is stored looks as it does when the clock is set back by an hour.
+    /// Moves stored times into the future, as if the clock was set back by an hour.
     private func setBack(_ kind: StoreKind, _ address: String) async throws {
         switch kind {
         case .sqlite:
@@ -62,7 +62,7 @@ struct ClockTests {
         }
     }
 
-    @Test("a mail that waits is due as soon as it was, and a lease is as long as it was", arguments: StoreKind.allCases)
+    @Test("a waiting mail is due after the same delay, and a lease keeps its length", arguments: StoreKind.allCases)
     func mails(kind: StoreKind) async throws {
         let folder = try TemporaryFolder()
         let address =

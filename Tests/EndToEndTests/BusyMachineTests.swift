@@ -3,10 +3,10 @@ import TestSupport
 import Testing
 
 extension LoadTests {
-    /// Other processes want every processor, as on a node that is full. Calls get slow, and that is no overload.
+    /// Other processes want every processor, as on a full node. Calls get slow, but that is no overload.
     @Suite("A busy machine", .timeLimit(.minutes(2)))
     struct BusyMachineTests {
-        @Test("64 callers beside four processes that never rest: nobody is refused", arguments: ["find", "create"])
+        @Test("64 callers next to four busy-looping processes: no call is refused", arguments: ["find", "create"])
         func busy(call: String) async throws {
             let folder = try TemporaryFolder()
             let fleet = try await Fleet(store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"])

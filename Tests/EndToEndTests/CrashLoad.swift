@@ -63,7 +63,7 @@ final class CrashLoad: Sendable {
             ledger.withLock { ledger in
                 switch answer.status {
                 case 200: ledger.acknowledged.insert(id)
-                // The service is away.
+                // The service is down.
                 case 503, 504: break
                 default: ledger.surprises.append("\(answer.status) \(answer.body)")
                 }

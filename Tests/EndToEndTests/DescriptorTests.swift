@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Programs that the system gives few file descriptors.
+/// Programs with few file descriptors.
 @Suite("File descriptors", .timeLimit(.minutes(2)))
 struct DescriptorTests {
-    /// A gateway that may open about 40 more files than it has at its start.
+    /// A gateway that may open about 40 files more than at its start.
     private func start() async throws -> (program: Program, run: ProcessRun) {
         var program = try Program.gateway(to: [:], ["--services=vessel"])
         let script = "ulimit -n 160; for i in $(seq 20 110); do eval \"exec $i</dev/null\"; done; exec \"$0\" \"$@\""
@@ -14,7 +14,7 @@ struct DescriptorTests {
         return (program, try await program.start())
     }
 
-    /// Seconds of processor time that a process has used.
+    /// Processor time that a process has used, in seconds.
     private func processorSeconds(_ run: ProcessRun) throws -> Double {
         let text = try String(contentsOfFile: "/proc/\(run.pid)/stat", encoding: .utf8)
         let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
@@ -22,7 +22,7 @@ struct DescriptorTests {
         return ticks.reduce(0, +) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
-    @Test("idle connections that take every descriptor keep nobody out")
+    @Test("idle connections that take every descriptor do not keep others out")
     func idle() async throws {
         let (program, run) = try await start()
         try await onThread {
@@ -37,7 +37,7 @@ struct DescriptorTests {
         #expect(try await run.stop() == 0)
     }
 
-    @Test("when busy ones take them all, the listener rests, and accepts again when they have ended")
+    @Test("when busy connections take them all, the listener pauses, and accepts again when they have ended")
     func busy() async throws {
         let (program, run) = try await start()
         try await onThread {
@@ -55,7 +55,7 @@ struct DescriptorTests {
             let began = Date()
             while Date().timeIntervalSince(began) < 2 { usleep(50_000) }
             let used = try processorSeconds(run) - before
-            // A loop that tried again and again would take all of a processor.
+            // A loop that retried without pause would take a whole processor.
             #expect(used < 1, "\(used) s of 2 s")
             let newcomer = try RawPeer(port: program.port)
             newcomer.send(Array("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".utf8))

@@ -1,8 +1,8 @@
 import TestSupport
 import Testing
 
-/// Somebody guesses passwords through the gateway, and the owner logs in.
-@Suite("Guesses and their owner", .timeLimit(.minutes(3)))
+/// An attacker guesses passwords through the gateway while the account's owner logs in.
+@Suite("Password guesses and the account's owner", .timeLimit(.minutes(3)))
 struct LoginThrottleTests {
     private let proxied = "x-forwarded-for"
 
@@ -15,7 +15,7 @@ struct LoginThrottleTests {
             headers: [proxied: address, "x-client-address": "192.0.2.7"])
     }
 
-    @Test("a stranger's guesses are refused after a few; the owner logs in from elsewhere as ever")
+    @Test("guesses are refused after a few; the owner logs in from another address as usual")
     func owner() async throws {
         let folder = try TemporaryFolder()
         let user = try await Program.user(store: "sqlite:\(folder.file("users.sqlite"))", email: try Ports.free())

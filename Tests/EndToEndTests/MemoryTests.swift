@@ -3,20 +3,20 @@ import TestSupport
 import Testing
 
 extension LoadTests {
-    /// Callers who make a process hold as much as they can: over all connections it keeps to the limit that it was told, and
-    /// serves everybody else meanwhile.
+    /// Attackers make a process hold as much as they can. Over all connections it keeps to its limit, and serves other
+    /// callers meanwhile.
     @Suite("Memory of a process", .timeLimit(.minutes(15)))
     struct MemoryTests {
         private static let limit = "256Mi"
-        /// What must be enough, in KiB, in a pod of 256 MiB.
+        /// Most memory that may be resident, in KiB, in a pod of 256 MiB.
         private static let residentKiBMax = 200 * 1024
-        /// How long each attack goes on.
+        /// Duration of each attack.
         private static let attackTime: Duration = .seconds(6)
-        /// How long another caller may have to wait in the midst of an attack.
-        /// Long, as what is quick in a release takes a hundred times as long in a debug build.
+        /// Longest wait of another caller during an attack. Long, because a debug build is a hundred times slower than
+        /// a release.
         private static let patience: Duration = .seconds(30)
 
-        @Test("the gateway keeps to its limit under every attack and all of them at once, and serves others")
+        @Test("the gateway keeps to its limit under each attack and under all at once, and serves others")
         func gateway() async throws {
             let town = try await Town()
             for attacks in [
@@ -46,7 +46,7 @@ extension LoadTests {
             try await town.stop()
         }
 
-        /// All programs, with consignments whose texts are six times as long in JSON.
+        /// All programs, with consignments whose texts take six times as many bytes in JSON.
         private struct Town {
             let folder: TemporaryFolder
             let harbor: Harbor
@@ -55,7 +55,7 @@ extension LoadTests {
 
             init() async throws {
                 folder = try TemporaryFolder()
-                // Only memory is to refuse anything here.
+                // Memory must be the only reason for refusals here.
                 harbor = try Harbor(
                     .embedded(in: folder),
                     environment: ["MEMORY_LIMIT": limit, "OVERLOAD_CONTROL": "off", "UPSTREAM_TIMEOUT": "30"])
@@ -96,7 +96,7 @@ extension LoadTests {
                     most = max(most, try #require(run.residentKiB, "\(attacks) ended it: \(run.errors)"))
                     try await Task.sleep(for: .milliseconds(20))
                 }
-                // The most that the kernel ever saw; it stays from one attack to the next.
+                // The kernel's peak; it stays from one attack to the next.
                 let peak = try #require(run.peakResidentKiB)
                 FileHandle.standardError.write(
                     Data("\(attacks): \(served) served, slowest \(slowest), resident \(most), peak \(peak) KiB\n".utf8))
@@ -115,7 +115,7 @@ extension LoadTests {
 }
 
 extension ProcessRun {
-    /// The most memory that was ever resident, in KiB; `nil` when it does not run.
+    /// Peak of resident memory, in KiB; `nil` when the process does not run.
     fileprivate var peakResidentKiB: Int? {
         guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

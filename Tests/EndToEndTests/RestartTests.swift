@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 extension LoadTests {
-    /// A service that goes and comes again is waited for: what only asks loses nothing.
+    /// Calls wait for a service that restarts: idempotent calls are not lost.
     @Suite("Restarts under load", .timeLimit(.minutes(3)))
     struct RestartTests {
-        /// Callers that make the same request without pause, and what they were answered beside 200.
+        /// Callers that make the same request without pause, and their answers other than 200.
         private final class Load: Sendable {
             struct Outcome: Sendable {
                 var answered = 0
@@ -63,13 +63,13 @@ extension LoadTests {
         }
 
         @Test(
-            "killing the one vessel service five times, back after 0.3 s each, loses no FindAvailable",
+            "killing the only vessel service five times, for 0.3 s each, loses no FindAvailable",
             arguments: [1, 2, 8])
         func vesselKilled(loops: Int) async throws {
             let folder = try TemporaryFolder()
             let fleet = try await Fleet(
                 store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"],
-                // A start takes longer than usual on a machine that is busy.
+                // A start takes longer on a busy machine.
                 gatewayFlags: ["--threads=\(loops)", "--connect_wait=8", "--timeout=12"])
             var (vessel, gateway) = try await fleet.start()
             let load = Load(gateway: fleet.gateway.port, VesselJSON.find(capacity: 1, weight: 1))
@@ -89,7 +89,7 @@ extension LoadTests {
             #expect(try await vessel.stop() == 0)
         }
 
-        @Test("killing the services that bookings need loses no booking")
+        @Test("killing the services that a booking needs loses no booking")
         func calleesKilled() async throws {
             let folder = try TemporaryFolder()
             var harbor = try Harbor(.embedded(in: folder), environment: ["CONNECT_WAIT": "4"])
@@ -123,7 +123,7 @@ extension LoadTests {
             let fleet = try await Fleet(
                 store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"],
                 gatewayFlags: ["--threads=\(loops)", "--connect_wait=10", "--timeout=15"])
-            // Its vessels are stored already: whether the first call finds them must not be a race with the seed.
+            // Its vessels are stored already, so that the first call does not race with the seed.
             #expect(try await fleet.vessel.startReady().stop() == 0)
             let gateway = try await fleet.gateway.start()
             let early = (0..<20).map { _ in Task { try await fleet.find(capacity: 1, weight: 1) } }
@@ -137,14 +137,14 @@ extension LoadTests {
             #expect(try await vessel.stop() == 0)
         }
 
-        @Test("once /readyz says 200 calls pass on every event loop, without any wait")
+        @Test("once /readyz is 200, calls pass on every event loop without a wait")
         func ready() async throws {
             let folder = try TemporaryFolder()
             let fleet = try await Fleet(
                 store: "sqlite:" + folder.file("vessel.db"), vesselFlags: ["--seed"],
                 gatewayFlags: ["--threads=8", "--connect_wait=1ms"])
             let gateway = try await fleet.gateway.start()
-            // Loops that have tried in vain, each with a back-off of its own.
+            // Loops that have tried in vain, each with its own back-off.
             for _ in 0..<32 { #expect(try await fleet.find(capacity: 1, weight: 1).status == 503) }
             let vessel = try await fleet.vessel.startReady()
             try await fleet.becomesReady()
@@ -157,7 +157,7 @@ extension LoadTests {
             #expect(try await vessel.stop() == 0)
         }
 
-        @Test("a service that stays away is 503 after --connect_wait")
+        @Test("calls to a service that stays down get 503 after --connect_wait")
         func away() async throws {
             let fleet = try await Fleet(
                 store: "sqlite:none", gatewayFlags: ["--threads=1", "--connect_wait=1500ms", "--timeout=10"])

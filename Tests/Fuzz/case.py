@@ -1,11 +1,11 @@
-"""Inputs, as they are run, written down and made smaller."""
+"""Inputs as steps: stored as JSON, and made smaller."""
 
 import base64
 
 
 class Case:
-    """One input: steps that a part knows how to do, each a dict. What it expects is in the steps, so that either goes
-    with the other when the input is made smaller."""
+    """One input: steps, each a dict that its part can carry out. The expectations are part of the steps, so that both
+    go together when the input is made smaller."""
 
     def __init__(self, what, steps):
         self.what, self.steps = what, steps
@@ -29,7 +29,7 @@ def unplain(value):
 
 
 def smaller(steps, cut):
-    """Inputs that are a little smaller, the smallest first: without some steps, or with a piece of some bytes cut out."""
+    """Slightly smaller inputs, the smallest first: with some steps left out, or some bytes cut out of a piece."""
     size = len(steps) // 2
     while size >= 1 and len(steps) > 1:
         for at in range(0, len(steps), size):

@@ -1,4 +1,4 @@
-"""Runs inputs against a part, and makes findings small and repeatable."""
+"""Runs inputs against a part; minimizes and repeats findings."""
 
 import collections
 import json
@@ -14,25 +14,25 @@ from session import Session
 FINDINGS_MAX = 8
 SHRINK_SECONDS = 45
 SHRINK_RUNS = 300
-# Findings after which the programs are as good as before.
+# Findings after which the programs work as before.
 HARMLESS = re.compile("status|error without|malformed|repeat|long error|secret in an answer|no answer|not rej|another|answers")
-# What must not be, whatever the bytes are. Other findings are about what these bytes mean, so they are not cut.
+# Findings that are faults whatever the bytes are. Others depend on the meaning of the bytes, so those are not cut.
 ANY_BYTES = re.compile("ended|memory|processor|served|malformed|long|secret|left open|log$|^no answer|^status [0-9]+$")
 CORPUS = pathlib.Path(__file__).with_name("corpus")
-# Inputs before a finding that are kept with it: one of them may be the cause.
+# Inputs before a finding that are stored with it: one of them may be the cause.
 RECENT = 30
 
 
 class Engine:
     def __init__(self, folder, say, ignore=None, shrink_seconds=SHRINK_SECONDS):
-        """`ignore`: a regular expression of kinds that are known and not reported."""
+        """`ignore`: a regular expression of known kinds, which are not reported."""
         self.folder, self.say, self.ignore, self.shrink_seconds = folder, say, ignore, shrink_seconds
         self.findings = 0
 
     # MARK: Fuzzing
 
     def fuzz(self, part, seed, seconds, first=0, last=None, until_found=False):
-        """Runs inputs for so many seconds, or those from `first` to `last`."""
+        """Runs inputs for `seconds`, or those from `first` to `last`."""
         part.prepare()
         session = Session(part)
         seen, recent, index = collections.Counter(), collections.deque(maxlen=RECENT), first
@@ -75,12 +75,12 @@ class Engine:
 
     @staticmethod
     def _corpus(part):
-        """What was found once, and is tried first: files as they are written for findings."""
+        """Inputs that were findings once, which are tried first: files in the format of findings."""
         saved = [(path.stem, json.loads(path.read_text())) for path in sorted(CORPUS.glob(f"{part.name}-*.json"))]
         return [Case(f"corpus {name} ({each['what']})", unplain(each["steps"])) for name, each in saved if each["part"] == part.name]
 
     def _check_stop(self, part):
-        """After all of it, SIGTERM still ends every program, with status 0."""
+        """At the end SIGTERM still ends every program, with status 0."""
         for name, status in part.fleet.stop().items():
             if status != 0:
                 raise Finding("does not stop", f"{name}: status {status} after SIGTERM")
@@ -123,7 +123,7 @@ class Engine:
 
     @staticmethod
     def _renew(session, finding):
-        """Starts the programs anew where the finding may have left something behind."""
+        """Restarts the programs if the finding may have left something behind."""
         if HARMLESS.match(finding.kind):
             session.part.reset()
         else:
@@ -131,7 +131,7 @@ class Engine:
             session.open()
 
     def _fails(self, session, case):
-        """The finding that a case comes to, if any; the programs are then started anew."""
+        """The finding that a case produces, if any; the programs are then restarted."""
         try:
             session.run(case)
             time.sleep(0.05)
@@ -142,9 +142,9 @@ class Engine:
         return None
 
     def _shrink(self, session, case, recent, finding):
-        """Whether it repeats, the smallest input found that still comes to the same kind, and what that says."""
+        """Whether it repeats, the smallest input that still produces the same kind, and the text of that finding."""
         deadline, runs = time.monotonic() + self.shrink_seconds, 0
-        # Logs and memory are looked at now and then, so that an input before may be to blame.
+        # Logs and memory are checked at intervals, so that an earlier input may be the cause.
         for case in reversed(recent):
             first = self._fails(session, case)
             if first is not None and first.kind == finding.kind:

@@ -1,4 +1,4 @@
-"""The real programs, run as processes of their own on the embedded store, and what the system says of them."""
+"""The real programs, run as processes on the embedded store, and what the system reports about them."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = pathlib.Path(os.environ.get("SHIPPY_PROGRAMS", ROOT / ".build/debug"))
 SECRET = "fuzz-jwt-secret-Zk3qXw8vUy5tRs2p-0123456789"
-# No answer and no line of a log may hold the first of these, or a password, all of which begin with the second.
+# Secrets: no answer and no log line may hold the first of these, or a password; all of them begin with the second.
 PASSWORD = "pw-Geheim7Q"
 SECRETS = [SECRET.encode(), PASSWORD.encode()]
 START_SECONDS = 60
@@ -23,7 +23,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Finding(Exception):
-    """Something that must not be. `kind` says what in a word or two: inputs with the same kind are the same finding."""
+    """A fault. `kind` names it in a word or two: inputs with the same kind are the same finding."""
 
     def __init__(self, kind, detail):
         super().__init__(f"{kind}: {detail}")
@@ -31,7 +31,7 @@ class Finding(Exception):
 
 
 def free_port():
-    """A port that nobody listens on, below those that the system gives to outgoing connections."""
+    """A free port, below those that the system gives to outgoing connections."""
     while True:
         port = _ports.randrange(20_000, 32_000)
         with socket.socket() as probe:
@@ -43,14 +43,14 @@ def free_port():
 
 
 class Program:
-    """One program: started, watched and ended. It keeps its ports when it is started again."""
+    """One program: started, watched and ended. It keeps its ports when it is restarted."""
 
     def __init__(self, name, folder, flags=(), env=None):
         self.name, self.folder = name, pathlib.Path(folder)
         self.port, self.admin = free_port(), free_port()
         executable = PROGRAMS / ("shippy-api-gateway" if name == "gateway" else f"shippy-{name}-service")
         where = "address" if name == "gateway" else "server_address"
-        # The program ends with the fuzzer, even when that is killed.
+        # The program ends with the fuzzer, even when the fuzzer is killed.
         self.command = ["setpriv", "--pdeathsig", "KILL", str(executable), f"--{where}=127.0.0.1:{self.port}",
                         f"--admin_address=127.0.0.1:{self.admin}", *flags]
         self.env = {
@@ -63,7 +63,7 @@ class Program:
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            # A group of its own: Ctrl-C is for the fuzzer, which ends its programs itself.
+            # A process group of its own: Ctrl-C reaches only the fuzzer, which ends its programs itself.
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.env, process_group=0)
 
@@ -82,7 +82,7 @@ class Program:
             time.sleep(0.05)
 
     def stop(self, kill=False):
-        """Ends it; the exit status."""
+        """Ends the program; returns the exit status."""
         if self.process is None or self.process.poll() is not None:
             return self.process and self.process.returncode
         self.process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
@@ -124,8 +124,8 @@ class Program:
             return 0
 
     def check_log(self, allow_errors=False):
-        """Reads what is new in the log. Nothing but JSON lines, no secret, and none of an error but for lines about calls:
-        messages that are no messages are INTERNAL, as with other gRPC servers."""
+        """Reads new log lines. They must be JSON, hold no secret, and no error except in lines about calls:
+        malformed messages are INTERNAL, as with other gRPC servers."""
         with open(self.log_path, "rb") as log:
             log.seek(self._log_at)
             data = log.read()
@@ -181,7 +181,7 @@ class Fleet:
             program.wait_ready()
 
     def stop(self, kill=False):
-        """Ends all, the gateway first. The exit statuses."""
+        """Ends all programs, the gateway first. Returns the exit statuses."""
         return {program.name: program.stop(kill) for program in reversed(self.programs.values())}
 
     def close(self):
@@ -192,7 +192,7 @@ class Fleet:
         return sum(program.cpu_seconds() for program in self.programs.values())
 
     def check(self, memory_mib, allow_errors=False):
-        """Every program lives, keeps to its memory and wrote no error and no secret."""
+        """Every program lives, keeps to its memory and has logged no error and no secret."""
         for program in self.programs.values():
             program.check_alive()
             program.check_log(allow_errors)

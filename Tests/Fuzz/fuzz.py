@@ -28,7 +28,7 @@ def say(text):
 
 
 def main():
-    # SIGTERM ends it as Ctrl-C does: with everything that it started.
+    # SIGTERM ends the fuzzer like Ctrl-C: with everything that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = os.environ.get("PARTS", "").replace(",", " ").split() or list(PARTS)
     unknown = [name for name in names if name not in PARTS]

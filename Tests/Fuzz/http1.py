@@ -1,4 +1,4 @@
-"""Reads HTTP/1.1 responses and takes nothing that RFC 9112 does not allow a server to send."""
+"""Strict reader of HTTP/1.1 responses: rejects what RFC 9112 does not allow a server to send."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Client:
         self.ended = False
 
     def send(self, data):
-        """False when the server takes no more."""
+        """Sends bytes; False when the server takes no more."""
         try:
             self.socket.sendall(data)
             return True
@@ -69,7 +69,7 @@ class Client:
     def response(self, to_head=False):
         """The next response that is not 1xx; Closed when there is none. `socket.timeout` when none comes in time.
 
-        `to_head`: whether the request was HEAD, whose response has no body; None where nobody knows."""
+        `to_head`: whether the request was HEAD, whose response has no body; None when that is unknown."""
         while True:
             while b"\r\n\r\n" not in self.buffer:
                 if len(self.buffer) > HEAD_BYTES_MAX:
@@ -97,7 +97,7 @@ class Client:
             raise Finding("malformed response", f"content-length is {lengths}: {status} {headers}")
         length = int(lengths[0])
         if to_head is None:
-            # The next response begins where the body would: then there is none.
+            # The next response begins where the body would, so there is no body.
             while len(self.buffer) < min(length, 9) and self._fill():
                 pass
             to_head = not self.buffer or self.buffer.startswith(b"HTTP/1.1 ")
@@ -137,7 +137,7 @@ def _no_duplicates(pairs):
 
 
 def parse_json(body):
-    """JSON, strictly: UTF-8, no NaN, no name twice."""
+    """JSON, strictly: UTF-8, no NaN, no duplicate names."""
     def refuse(constant):
         raise ValueError(f"{constant} is no JSON")
     return json.loads(body.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=refuse)
@@ -151,7 +151,7 @@ def check_secrets(data):
 
 
 def check_answer(response, allowed, to_head=False, error_bytes_max=ERROR_BYTES_MAX):
-    """What every answer of the gateway has to keep to. The body as JSON, where it is some."""
+    """Rules for every answer of the gateway. Returns the body as JSON, if it is JSON."""
     status, body = response.status, response.body
     if status not in allowed:
         raise Finding(f"status {status}", f"{response.headers} {body[:500]!r}")

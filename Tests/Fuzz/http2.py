@@ -31,7 +31,7 @@ def window_update(stream, by):
 
 
 def integer(value, bits, first=0):
-    """An HPACK integer with a prefix of so many bits."""
+    """An HPACK integer with a prefix of `bits` bits."""
     most = (1 << bits) - 1
     if value < most:
         return bytes([first | value])
@@ -43,7 +43,7 @@ def integer(value, bits, first=0):
 
 
 def literal(name, value, first=0x00, bits=4):
-    """A field without a place in the table; `first` 0x40 with `bits` 6 gives it one, 0x10 never."""
+    """A literal field; `first` 0x40 with `bits` 6 adds it to the table, 0x10 never does."""
     return integer(0, bits, first) + integer(len(name), 7) + name + integer(len(value), 7) + value
 
 
@@ -68,7 +68,7 @@ _FINAL, _EMIT = 1, 2
 
 
 class Inflater:
-    """The table of one direction of a connection."""
+    """The HPACK table of one direction of a connection."""
 
     def __init__(self):
         self._pointer = ctypes.c_void_p()
@@ -79,7 +79,7 @@ class Inflater:
         _library.nghttp2_hd_inflate_del(self._pointer)
 
     def fields(self, data):
-        """The fields of a whole block; ValueError for what is none."""
+        """The fields of a whole block; ValueError if it is malformed."""
         out, at, field, flags = [], 0, _NV(), ctypes.c_int()
         while True:
             rest = data[at:]
@@ -98,7 +98,7 @@ class Inflater:
 
 
 class FrameReader:
-    """Cuts bytes into frames and puts header blocks together. For either side of a connection."""
+    """Splits bytes into frames and joins header blocks. For either side of a connection."""
 
     def __init__(self):
         self.buffer, self.inflater, self._block = b"", Inflater(), None
@@ -135,7 +135,7 @@ class FrameReader:
                 yield HEADERS, first, stream, data, self.inflater.fields(data)
 
 
-# MARK: A client that looks closely
+# MARK: A strict client
 
 class Stream:
     def __init__(self):
@@ -144,7 +144,7 @@ class Stream:
 
 
 class Client:
-    """One connection to a server. Sends what it is given, and reads strictly."""
+    """One connection to a server. Sends the bytes that it is given, and reads strictly."""
 
     def __init__(self, port, timeout=8, watch_windows=False):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
@@ -153,9 +153,9 @@ class Client:
         self.streams, self.goaway, self.closed = {}, None, False
         self.saw_settings, self.pongs, self.acks = False, [], 0
         self._reader = FrameReader()
-        # Bytes that we may send: on the connection, and more than at first on streams.
+        # Bytes that we may send: on the connection, and in addition to the initial window on streams.
         self.allowed = {0: WINDOW}
-        # Bytes that the server may still send us, where the input opens and widens streams as it should.
+        # Bytes that the server may still send us, if the input opens and widens streams correctly.
         self.windows = {0: WINDOW} if watch_windows else None
         self.initial_window = WINDOW
 
@@ -170,7 +170,7 @@ class Client:
         self.socket.close()
 
     def read(self, until, seconds=None):
-        """Reads frames until `until()`; False when that does not come in time or the connection ends before."""
+        """Reads frames until `until()` holds; False when the time is up or the connection ends before."""
         deadline = time.monotonic() + (self.timeout if seconds is None else seconds)
         while not until():
             left = deadline - time.monotonic()
@@ -273,7 +273,7 @@ class Client:
 
 
 class GRPC:
-    """What a gRPC server answered on a stream."""
+    """A gRPC server's answer on a stream."""
 
     def __init__(self, stream):
         fields = dict(stream.headers or []) | dict(stream.trailers or [])

@@ -1,11 +1,11 @@
-"""Remembers what the system said it stored, and asks for it again."""
+"""Remembers what the system confirmed as stored, and reads it back."""
 
 import json
 
 from fleet import SECRET, Finding
 import values
 
-# How many of each kind are asked for at the end. The users' passwords are hashed, which takes time on purpose.
+# Records of each kind that are read back at the end. Users need a password hash each, which is slow on purpose.
 VESSELS_MAX = 300
 USERS_MAX = 20
 PAGES_MAX = 2_000
@@ -20,7 +20,7 @@ class Ledger:
         self.vessels, self.consignments, self.users = {}, {}, {}
 
     def note(self, step, answer):
-        """A 200 came. What it says was stored has to be there from now on."""
+        """Notes a 200: what it reports as stored must be there from now on."""
         if answer.get("created") and "vessel" in answer:
             vessel = answer["vessel"]
             if vessel["id"] in self.vessels and self.vessels[vessel["id"]] != vessel:
@@ -34,7 +34,7 @@ class Ledger:
             self._check_fit(*step["expect"]["finds"], answer["vessel"])
 
     def _check_fit(self, capacity, weight, vessel):
-        """FindAvailable's answer is large enough, and no vessel that we know is a tighter fit."""
+        """FindAvailable's answer is large enough, and no known vessel is a tighter fit."""
         size = (vessel.get("capacity", 0), vessel.get("max_weight", 0))
         if size[0] < capacity or size[1] < weight:
             raise Finding("vessel too small", f"{capacity}, {weight}: {vessel}")

@@ -1,4 +1,4 @@
-"""Requests of every method that callers reach: valid ones with what they have to come to, and odd ones."""
+"""Requests for every public method: valid ones with their expected answers, and odd ones."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import values
 from fleet import PASSWORD
 from protos import Protos
 
-# Short name of the service, method as callers of /rpc write it, how often. What hashes passwords takes a tenth of a second.
+# Short name of the service, the method as in /rpc, and its weight. A password hash takes a tenth of a second.
 _WEIGHTS = [
     ("vessel", "VesselService.Create", 6), ("vessel", "VesselService.FindAvailable", 6), ("user", "UserService.Create", 1),
     ("user", "UserService.Auth", 1), ("user", "UserService.Get", 5), ("user", "UserService.GetAll", 5),
@@ -18,11 +18,11 @@ METHODS = [(service, method) for service, method, weight in _WEIGHTS for _ in ra
 
 
 class Raw(str):
-    """JSON text that is written as it is."""
+    """JSON text that is written verbatim."""
 
 
 class Pairs(list):
-    """An object as (name, value) pairs, so that a name can be there twice."""
+    """An object as (name, value) pairs, so that a name can occur twice."""
 
 
 def dump(rng, value):
@@ -51,7 +51,7 @@ class Messages:
         return [["authorization", b"Bearer " + token]] if rng.random() < 0.7 else [["token", token]]
 
     def valid(self, rng, method):
-        """A request, its headers, and what is expected of the answer."""
+        """A request, its headers, and the expected answer."""
         name = method[1]
         unique = f"{rng.getrandbits(64):016x}"
         if name == "VesselService.Create":
@@ -87,7 +87,7 @@ class Messages:
         return self._camel(rng, request), self.bearer(rng), {"status": [200], "stores": True}
 
     def _camel(self, rng, request):
-        """Field names as protobuf has them, or in lowerCamelCase."""
+        """Field names in snake_case or in lowerCamelCase."""
         if rng.random() < 0.7:
             return request
         return {re.sub(r"_(.)", lambda match: match.group(1).upper(), key): value for key, value in request.items()}

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: pipelines in every legal shape, shapes that smuggle requests, and bytes out of shape."""
+"""HTTP/1.1 as bytes: legal pipelines of every shape, request smuggling, and malformed bytes."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from part_rpc import FIND, probe
 
 ALLOWED = {200, 204, 400, 401, 403, 404, 405, 408, 411, 413, 415, 417, 426, 429, 431, 501, 505}
 REJECTED = {400, 405, 408, 411, 413, 417, 426, 431, 501, 505}
-# A peer that says nothing more is answered 408 after 10 s; connections that wait for it are looked at later.
+# A silent peer gets 408 after 10 s; connections that wait for it are checked later.
 LINGER_SECONDS = 20
 LINGER_CONNECTIONS_MAX = 40
 QUIET_SECONDS = 8
@@ -60,7 +60,7 @@ class HTTP1Part(Part):
         return Case(kind, make(rng))
 
     def _request(self, rng, last=False):
-        """A legal request, and what its answer has to be."""
+        """A legal request, and the expected answer."""
         identifier = f"r{rng.getrandbits(48):012x}"
         method, path, status = rng.choice([
             ("GET", "/healthz", 200), ("HEAD", "/healthz", 200), ("GET", "/services", 200), ("POST", "/rpc", 200),
@@ -96,7 +96,7 @@ class HTTP1Part(Part):
         lines = [f"{method} {target} HTTP/1.1".encode()]
         for name, value in fields:
             name = rng.choice([name, name, name.title(), name.upper()])
-            # llhttp takes no tab after a length or a coding, and NIO none after `close`; nobody sends one there.
+            # llhttp accepts no tab after a length or a coding, and NIO none after `close`; clients send none there.
             after = [b"", b"", b" "] if name.lower() in (b"content-length", b"transfer-encoding", b"connection") else [b"", b"", b" ", b"\t "]
             lines.append(name + b":" + rng.choice([b" ", b"", b"  ", b"\t"]) + value + rng.choice(after))
         data = b"\r\n".join(lines) + b"\r\n\r\n" + (self._chunks(rng, body) if chunked else body)
@@ -118,7 +118,7 @@ class HTTP1Part(Part):
             steps.append({"do": "send", "data": data, "expect": expected})
         cut = rng.random()
         if cut < 0.35:
-            # In pieces, at any byte: what is said must not depend on how it comes.
+            # In pieces, cut at any byte: the answer must not depend on the pieces.
             for step in steps:
                 step["pieces"] = [len(piece) for piece in values.pieces(rng, step["data"], rng.choice([3, 12]))]
         elif cut < 0.4 and count == 1 and len(steps[0]["data"]) < 600:
@@ -132,11 +132,11 @@ class HTTP1Part(Part):
         return [{"do": "send", "data": data}]
 
     def _slow(self, rng):
-        """Part of a request, and then nothing."""
+        """Part of a request, then silence."""
         data = self._request(rng)[0]
         return [{"do": "send", "data": data[:rng.randrange(1, len(data))]}, {"do": "linger"}]
 
-    # MARK: What has to be true
+    # MARK: Checks
 
     def run(self, case):
         self._check_lingering()
@@ -155,7 +155,7 @@ class HTTP1Part(Part):
                     self.lingering.append((time.monotonic(), client, case.steps))
                     client = None
                     return
-            # The end of what is sent ends an unfinished request. A request that says so ends the connection by itself.
+            # The end of the bytes ends an unfinished request. A request with `close` ends the connection itself.
             if not stays:
                 client.end()
             if expected:
@@ -174,12 +174,12 @@ class HTTP1Part(Part):
         for size in step.get("pieces", []):
             client.send(data[at:at + size])
             at += size
-            # So that it arrives as a piece of its own, most times.
+            # So that it usually arrives as a piece of its own.
             time.sleep(0.0002)
         client.send(data[at:])
 
     def _expect(self, client, expected):
-        """These answers, in this order, and then the end."""
+        """These answers, in this order, and then the end of the connection."""
         for index, wanted in enumerate(expected):
             try:
                 response = client.response(wanted["head"])
@@ -224,7 +224,7 @@ class HTTP1Part(Part):
             raise Finding("no answer", "the connection was closed without one")
 
     def _check_lingering(self):
-        """Whoever stops in the midst of a request is answered 408 after a while, or closed."""
+        """A peer that stops in the middle of a request gets 408 after a while, or its connection is closed."""
         now = time.monotonic()
         while self.lingering and (now - self.lingering[0][0] > LINGER_SECONDS or len(self.lingering) > LINGER_CONNECTIONS_MAX):
             began, client, steps = self.lingering.pop(0)

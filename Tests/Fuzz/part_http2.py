@@ -12,18 +12,18 @@ from part_http1 import ALLOWED
 from part_rpc import FIND, probe
 
 QUIET_SECONDS = 8
-# How long an input that promises nothing is given to come to something.
+# Time for an input without an expected answer.
 SETTLE_SECONDS = 0.4
 GRPC_MESSAGE_BYTES_MAX = 8 * 1024
-# gRPC's codes for what a caller may send. INTERNAL only for messages that are no messages, as other servers do.
+# gRPC codes for valid input. INTERNAL only for malformed messages, as in other servers.
 GRPC_ALLOWED = {0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16}
 GRPC_INTERNAL = ("not a valid", "cut short", "malformed", "compress", "encoding")
 
 
 class HTTP2Part(Part):
-    """What both have in common. The input is sent on a connection of its own, after a preface and SETTINGS."""
+    """Base of both parts. The input is sent on a connection of its own, after a preface and SETTINGS."""
 
-    # Frames a caller is refused for are the session's business; its floods cost what they cost in a debug build.
+    # Floods are expensive in a debug build.
     cpu_seconds_max = 2.0
 
     def make(self, rng):
@@ -59,7 +59,7 @@ class HTTP2Part(Part):
         return [{"do": "send", "data": shapes2.floods(rng, fields, b"/services"), "flood": True}]
 
     def _windows(self, rng):
-        """A reader with small windows: they are kept to, and widened the answer comes whole."""
+        """A reader with small windows: the server keeps to them, and once they are widened the answer arrives whole."""
         fields, body, wanted = self.request(rng)
         size = rng.choice([0, 1, 10, 100])
         frames = settings((4, size)) + b"".join(shapes2.request_frames(rng, 1, fields, body))
@@ -74,7 +74,7 @@ class HTTP2Part(Part):
             requests.append(shapes2.request_frames(rng, stream, fields, body))
         return [{"do": "send", "data": shapes2.mutated_frames(rng, shapes2.interleave(rng, requests))}]
 
-    # MARK: What has to be true
+    # MARK: Checks
 
     def run(self, case):
         for step in case.steps:
@@ -89,7 +89,7 @@ class HTTP2Part(Part):
                 client.close()
 
     def _run(self, client, step):
-        # Wide windows, but where they are what the input is about.
+        # Wide windows, unless the input is about windows.
         client.send(PREFACE + (settings() if "window" in step else settings((4, 2**20)) + http2.window_update(0, 2**26)))
         data, at = step["data"], 0
         for size in step.get("pieces", []):
@@ -131,7 +131,7 @@ class HTTP2Part(Part):
 
     @staticmethod
     def _widen(client, expected):
-        """Gives a little window at a time, more and more."""
+        """Opens the window in growing steps."""
         numbers = [int(number) for number in expected]
         client.read(lambda: all(number in client.streams and client.streams[number].headers for number in numbers))
         by = 7
@@ -257,7 +257,7 @@ class HTTP2ServicePart(HTTP2Part):
 
 
 def check_grpc(part, stream):
-    """What every answer of a gRPC server has to keep to."""
+    """Rules for every answer of a gRPC server."""
     http1.check_secrets(stream.body + repr((stream.headers, stream.trailers)).encode())
     if stream.status != 200:
         part.counts[f"HTTP {stream.status}"] += 1
@@ -278,7 +278,7 @@ def check_grpc(part, stream):
 
 
 def grpc_probe(port, path, data):
-    """A well-behaved call on a connection of its own: OK, or it is a finding."""
+    """A well-behaved call on a connection of its own: anything but OK is a finding."""
     client = http2.Client(port, LIVE_SECONDS_MAX)
     try:
         client.send(PREFACE + settings() + frame(http2.HEADERS, 4, 1, http2.block(grpc_fields(path)))

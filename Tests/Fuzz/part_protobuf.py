@@ -1,4 +1,4 @@
-"""gRPC calls to every method of every service: messages and metadata, in shape and out of shape."""
+"""gRPC calls to every method of every service: messages and metadata, well-formed and malformed."""
 
 import base64
 
@@ -75,7 +75,7 @@ class ProtobufPart(Part):
         return self._call(rng, protos, lambda kind: values.mutate(rng, protos.encode(kind, self._value(rng, protos, kind, 0))))
 
     def _value(self, rng, protos, kind, depth):
-        """A message that may well be taken."""
+        """A message that may well be valid."""
         out = {}
         for field in protos.messages[kind]:
             if rng.random() < 0.25:
@@ -144,7 +144,7 @@ class ProtobufPart(Part):
         return step
 
     def _prefix(self, rng, protos):
-        """The five bytes before a message, and what comes after it."""
+        """The five bytes before a message, and the bytes after it."""
         step = self._plausible(rng, protos)
         data = step["body"][5:]
         step["body"] = rng.choice([
@@ -179,7 +179,7 @@ class ProtobufPart(Part):
         return {"do": "call", "service": service, "path": "/" + path, "metadata": [], "body": message(data)}
 
     def _created(self, rng, protos):
-        """A valid Create, with fields that nobody knows: those are not answered, let alone stored."""
+        """A valid Create with unknown fields, which must be neither returned nor stored."""
         unique = f"p{rng.getrandbits(64):016x}"
         data = protos.encode("vessel.Vessel", {"id": unique, "name": values.text(rng, 100) + "x", "capacity": rng.randint(1, 2**31 - 1),
                                                "max_weight": rng.randint(1, 2**31 - 1), "available": True})
@@ -187,7 +187,7 @@ class ProtobufPart(Part):
         return {"do": "call", "service": "vessel", "path": "/vessel.VesselService/Create", "metadata": [], "body": message(data),
                 "created": unique}
 
-    # MARK: What has to be true
+    # MARK: Checks
 
     def run(self, case):
         for step in case.steps:
@@ -232,7 +232,7 @@ class ProtobufPart(Part):
 
     @staticmethod
     def _send(client, stream, data):
-        """Sends frames at the pace that the server allows; stops when it has answered. The bytes of DATA that went out."""
+        """Sends frames within the server's windows, until it has answered. Returns the number of DATA bytes sent."""
         sent, at, kept = 0, 0, client.allowed
         answered = lambda: stream in client.streams or client.goaway is not None
         while at < len(data) and not answered():
@@ -268,7 +268,7 @@ class ProtobufPart(Part):
                 raise Finding("unknown fields answered", f"{decoded}")
 
     def finish(self):
-        """Pages can be read to their end, whatever was stored."""
+        """All pages can be read to the end, whatever was stored."""
         token = values.token(SECRET, "user0").encode()
         for path, kind in (("consignment.ConsignmentService/Get", "consignment.GetRequest"), ("user.UserService/GetAll", "user.Request")):
             page = ""

@@ -1,4 +1,4 @@
-"""Bodies of POST /rpc and of the paths of methods: JSON and forms, in every shape and out of shape."""
+"""Bodies of POST /rpc and of the methods' paths: JSON and forms, well-formed and malformed."""
 
 import json
 import socket
@@ -33,11 +33,11 @@ class RPCPart(Part):
 
     def open(self):
         self.client = None
-        # A busy machine takes its time for a large body in a debug build; what is slow for others, the probes see.
+        # A busy machine is slow with a large body in a debug build; the probes notice what is slow for others.
         self.fleet = Fleet.whole(["--timeout=20"])
         self.fleet.start()
         self.ledger = Ledger(self)
-        # What a plain body of the largest size costs here: hostile ones may cost a small multiple.
+        # Cost of a plain body of the largest size here; hostile ones may cost a small multiple.
         before = self.fleet.cpu_seconds()
         for body in (b'{"service":"vessel","method":"VesselService.Create","request":{"name":"%s"}}' % (b"a" * 1_000_000),
                      b'{"service":"consignment","method":"ConsignmentService.Create","request":{"containers":[%s{}]}}'
@@ -89,13 +89,13 @@ class RPCPart(Part):
         return [call("/rpc", self._envelope_of(rng, method, request, rng.random() < 0.2), headers, **expect)]
 
     def _odd(self, rng):
-        """A valid request with one or a few things in it that are odd."""
+        """A valid request with one or a few odd things in it."""
         method = rng.choice(METHODS)
         request, headers, expect = self.messages.odd(rng, method)
         return [call("/rpc", self._envelope_of(rng, method, request, rng.random() < 0.1), headers, **expect)]
 
     def _text(self, rng):
-        """The text of a valid or odd body, changed here and there."""
+        """The text of a valid or odd body, mutated in places."""
         step = (self._valid if rng.random() < 0.6 else self._odd)(rng)[0]
         return [{**step, "body": values.mutate(rng, step["body"]), "expect": {"mutated": True}}]
 
@@ -177,7 +177,7 @@ class RPCPart(Part):
         return [call("/rpc", body, [["authorization", b"Bearer " + values.token(SECRET, "fuzz").encode()]])]
 
     def _sequence(self, rng):
-        """A Create with a key, repeated, and then another with the same key."""
+        """A Create with a key, its repetition, and another request with the same key."""
         method = rng.choice([each for each in METHODS if each[1].endswith(".Create")])
         request, headers, expect = self.messages.valid(rng, method)
         headers = [each for each in headers if each[0] != "idempotency-key"] + [["idempotency-key", b"%x" % rng.getrandbits(64)]]
@@ -186,7 +186,7 @@ class RPCPart(Part):
         return [call("/rpc", body, headers, **expect), call("/rpc", body, headers, repeat=True, **expect),
                 call("/rpc", other, headers, status=[409], why=" for a key of another request")]
 
-    # MARK: What has to be true
+    # MARK: Checks
 
     def run(self, case):
         first = None
@@ -201,11 +201,11 @@ class RPCPart(Part):
                 raise Finding(f"status {response.status} instead of {wanted[0]}{expect.get('why', '')}",
                               f"{step['body'][:600]!r}: {response.body[:600]!r}")
             for name in expect.get("names", ()) if response.status == 400 else ():
-                # As the caller wrote it, in either of the two ways.
+                # The caller's spelling, in either of the two forms.
                 if name.replace("_", "") not in answer["detail"].replace("_", "").lower():
                     raise Finding("error without the field", f"{name}: {step['body'][:600]!r}: {response.body[:600]!r}")
             if expect.get("repeat") and first and response.status == first[0].status == 200 and answer != first[1]:
-                # A token is made anew for a repeat; the rest is the same.
+                # A repeated call gets a new token; the rest is the same.
                 if {**answer, "token": 0} != {**first[1], "token": 0}:
                     raise Finding("repeat differs", f"{first[0].body[:500]!r} and {response.body[:500]!r}")
             first = first or (response, answer)
@@ -243,7 +243,7 @@ class RPCPart(Part):
 
 
 def probe(port, method, path, body=b""):
-    """A well-behaved request on a connection of its own: 200, or it is a finding."""
+    """A well-behaved request on a connection of its own: anything but 200 is a finding."""
     client = http1.Client(port, LIVE_SECONDS_MAX)
     try:
         client.send(f"{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"

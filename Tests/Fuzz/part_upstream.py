@@ -1,4 +1,4 @@
-"""A hostile service behind a real gateway. Every caller gets a proper answer in time, and the gateway recovers."""
+"""A hostile service behind a real gateway. Callers must get proper answers in time, and the gateway must recover."""
 
 import socket
 import struct
@@ -17,10 +17,10 @@ from protos import tag, varint
 from upstream import Upstream
 
 TIMEOUT_SECONDS = 1
-# What a caller may wait at most: the deadline, and some for a machine that is busy.
+# Longest wait of a caller: the deadline, and some time for a busy machine.
 ANSWER_SECONDS_MAX = TIMEOUT_SECONDS + 4
 RECOVER_SECONDS_MAX = 8
-# A status text of a header list of 16 KiB, every byte of it escaped in JSON.
+# A status text in a header list of 16 KiB, with every byte escaped in JSON.
 ERROR_BYTES_MAX = 100 * 1024
 ERRORS = [429, 499, 500, 501, 503, 504]
 ALLOWED = {200, 400, 401, 403, 404, 409, *ERRORS}
@@ -48,13 +48,13 @@ def expect(*status):
     return {"at": "expect", "do": "expect", "status": list(status)}
 
 
-# Inputs after which the connection is as good as before.
+# Inputs after which the connection can still be used.
 KEEPS = ("legal", "status", "http", "message", "reset", "text")
 
 
 class UpstreamPart(Part):
     name = "upstream"
-    # The gateway says of calls that failed inside that they did.
+    # The gateway reports internal errors of calls.
     allow_errors = True
 
     def open(self):
@@ -87,7 +87,7 @@ class UpstreamPart(Part):
         return Case(kind, getattr(self, "_" + kind)(rng))
 
     def _legal(self, rng):
-        """A good answer in an unusual shape."""
+        """A valid answer in an unusual shape."""
         data = message(VESSEL)
         head = HEAD + b"".join(literal(b"x-%d" % index, b"y" * rng.choice([1, 100])) for index in range(rng.choice([0, 0, 5, 50])))
         steps = []
@@ -148,7 +148,7 @@ class UpstreamPart(Part):
         return [reply(HEADERS, 4, HEAD), *(reply(DATA, 0, part) for part in parts), reply(HEADERS, 5, trailers)]
 
     def _message(self, rng):
-        """The five bytes before the message, and the message, wrong in one way or another."""
+        """The five bytes before the message, and the message, malformed in some way."""
         data, wanted = rng.choice([
             (message(VESSEL, 1), [500]), (message(VESSEL, 2), [500]), (message(VESSEL) + message(VESSEL), ERRORS), (b"", [500]),
             (message(VESSEL)[:-1], [500]), (message(VESSEL)[:3], [500]), (b"\0\xff\xff\xff\xff" + b"x" * 100, [429, 500]),
@@ -160,7 +160,7 @@ class UpstreamPart(Part):
         return [expect(*wanted), *self._message_steps(data)]
 
     def _text(self, rng):
-        """Vessels with texts that cost. The answer is the text, escaped as JSON wants it."""
+        """Vessels with costly texts. The answer is the text, escaped as JSON."""
         text = values.hostile_text(rng, rng.choice([100, 10_000, 60_000])).encode("utf-8", "replace")
         vessel = b"\x0a" + varint(len(text)) + text + b"\x22" + varint(len(text)) + text
         steps = self._message_steps(message(b"\x0a" + varint(len(vessel)) + vessel))
@@ -227,7 +227,7 @@ class UpstreamPart(Part):
         return [expect(*sorted(ALLOWED)), *many]
 
     def _silent(self, rng):
-        """Nothing at all, or nothing after a while: the callers' deadline ends it."""
+        """No answer, or none after a while: the callers' deadline ends it."""
         silence = {"at": "reply", "do": "silence"}
         steps = rng.choice([[silence], [silence, {"at": "connect", "do": "pause", "seconds": 0.01}], [GOOD[0]], GOOD[:2],
                             [{"at": "reply", "do": "pause", "seconds": 1.5}, *GOOD]])
@@ -238,7 +238,7 @@ class UpstreamPart(Part):
                   for each in self._legal(rng)[1:] if each["do"] == "frame"]
         return [expect(*sorted(ALLOWED)), {"at": "reply", "do": "bytes", "data": values.mutate(rng, b"".join(frames))}]
 
-    # MARK: What has to be true
+    # MARK: Checks
 
     def run(self, case):
         wanted = next((step["status"] for step in case.steps if step["do"] == "expect"), sorted(ALLOWED))
@@ -288,7 +288,7 @@ class UpstreamPart(Part):
             raise Finding("late answer", f"after {time.monotonic() - began:.1f} s")
 
     def _recover(self):
-        """The service behaves again: so does the gateway, soon."""
+        """Once the service behaves again, so does the gateway, soon."""
         began = time.monotonic()
         while True:
             client = http1.Client(self.fleet["gateway"].port, ANSWER_SECONDS_MAX)

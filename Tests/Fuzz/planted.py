@@ -1,4 +1,4 @@
-"""A server with faults in it, which the fuzzer has to find: planted.py PORT. The body says which."""
+"""A server with planted faults that the fuzzer must find: planted.py PORT. The request body selects the fault."""
 
 import http.server
 import json

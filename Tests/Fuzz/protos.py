@@ -1,4 +1,4 @@
-"""Reads Protos/*.proto, as far as ours go, and writes messages as JSON and as protobuf. So a new method is fuzzed at once."""
+"""Parser of Protos/*.proto, as far as ours need it, and writer of JSON and protobuf. A new method is fuzzed at once."""
 
 import pathlib
 import re
@@ -66,7 +66,7 @@ class Protos:
     # MARK: Protobuf
 
     def encode(self, message, value):
-        """A message given as a dict, as protobuf."""
+        """A message, given as a dict, as protobuf."""
         out = b""
         for field in self.messages[message]:
             if field.name in value:
@@ -90,7 +90,7 @@ class Protos:
         return tag(field.number, 0) + varint(int(item))
 
     def decode(self, message, data):
-        """A message as a dict; unknown fields are under their numbers. ValueError for what is no such message."""
+        """A message as a dict; unknown fields are under their numbers. ValueError if it is malformed."""
         fields = {field.number: field for field in self.messages[message]}
         out = {}
         for number, kind, item in wire(data):

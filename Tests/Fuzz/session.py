@@ -1,4 +1,4 @@
-"""A part, and what has to be true while its inputs run."""
+"""A part, and the invariants that are checked while its inputs run."""
 
 import collections
 import threading
@@ -6,30 +6,30 @@ import time
 
 from fleet import Finding
 
-# Processor time that one input may cost all programs of a part together, in seconds, and for each MiB of it; debug builds,
-# so generous. What it costs to watch them meanwhile is on top.
+# Processor time that one input may cost all programs of a part together, in seconds, and for each MiB of it; generous,
+# because of debug builds. The cost of watching them comes on top.
 INPUT_CPU_SECONDS_MAX = 0.6
 INPUT_CPU_SECONDS_PER_MIB = 4.0
 WATCH_CPU_SHARE = 0.15
-# How long a well-behaved caller may wait at any time, in seconds. The machine may be busy with other things.
+# Longest wait of a well-behaved caller at any time, in seconds. The machine may be busy with other work.
 LIVE_SECONDS_MAX = 5
 PROBE_PAUSE_SECONDS = 0.2
-# How often memory and logs are looked at, in seconds.
+# Interval at which memory and logs are checked, in seconds.
 CHECK_SECONDS = 1.0
-# File descriptors that a program may have more at the end than at the beginning, some seconds after everybody has left.
+# File descriptors that a program may hold more at the end than at the start, seconds after all callers have left.
 DESCRIPTORS_MORE_MAX = 40
 LEAVE_SECONDS_MAX = 15
 
 
 class Part:
-    """What is fuzzed in one go: programs, a way to make inputs, and what has to be true."""
+    """A unit of fuzzing: programs, a generator of inputs, and invariants."""
 
     name = ""
     memory_mib = 320
     allow_errors = False
     # Whether SIGTERM ends its programs with status 0.
     stops = True
-    # What an input may cost. A small one that costs much is as much a finding as a large one that costs very much.
+    # Cost limit of an input. A small input that costs much is as much a finding as a large one that costs very much.
     cpu_seconds_max = INPUT_CPU_SECONDS_MAX
     cpu_seconds_per_mib = INPUT_CPU_SECONDS_PER_MIB
 
@@ -38,7 +38,7 @@ class Part:
         self.counts = collections.Counter()
 
     def prepare(self):
-        """What making inputs takes. No programs."""
+        """Prepares what making inputs needs; starts no programs."""
 
     def open(self):
         """Starts the programs."""
@@ -50,20 +50,20 @@ class Part:
             self.fleet = None
 
     def reset(self):
-        """Lets go of connections that a finding left as they were."""
+        """Drops connections that a finding left behind."""
 
     def make(self, rng):
-        """An input. From `rng` alone, so that a seed and an index say which."""
+        """Makes an input, from `rng` alone, so that a seed and an index determine it."""
 
     def run(self, case):
-        """Does the input's steps and checks what comes of them; raises Finding."""
+        """Carries out the input's steps and checks the result; raises Finding."""
 
     def probes(self):
         """Well-behaved callers: functions that raise Finding or OSError when they are not served."""
         return []
 
     def finish(self):
-        """What has to be true at the end."""
+        """Checks that apply at the end."""
 
 
 class Prober:
@@ -105,7 +105,7 @@ class Prober:
 
 
 class Session:
-    """A part that is open, with its prober."""
+    """A running part, with its prober."""
 
     def __init__(self, part):
         self.part, self.prober = part, None
@@ -130,7 +130,7 @@ class Session:
         try:
             self.part.run(case)
         except (OSError, Finding) as error:
-            # The end of a program shows itself as a lost connection before it can be waited for.
+            # A program's end shows as a lost connection before the process can be waited for.
             time.sleep(0.1)
             for program in fleet.programs.values():
                 program.check_alive()
@@ -157,7 +157,7 @@ class Session:
         self.part.fleet.check(self.part.memory_mib, self.part.allow_errors)
 
     def check_descriptors(self):
-        """Nobody is connected any more but for the prober: neither do the programs hold connections."""
+        """When only the prober is connected, the programs hold no other connections."""
         self.part.reset()
         deadline = time.monotonic() + LEAVE_SECONDS_MAX
         for name, program in self.part.fleet.programs.items():

@@ -1,4 +1,4 @@
-"""HTTP/1.1 requests that are not what they should be, and what a server has to make of them."""
+"""Malformed and ambiguous HTTP/1.1 requests, and the answers that a server must give."""
 
 import re
 
@@ -7,7 +7,7 @@ BAD_HOSTS = [b"a b", b"a/b", b"u@h", b"h:99999999", b"[::1", b"a\x00b", b"::1", 
 
 
 def smuggling(rng):
-    """One request whose end can be read in two ways, with another in it that must never be answered."""
+    """A request whose end can be read in two ways; it contains another request, which must never be answered."""
     inner = f"s{rng.getrandbits(48):012x}"
     hidden = f"GET /healthz HTTP/1.1\r\nhost: a\r\nx-request-id: {inner}\r\n\r\n".encode()
     n = len(hidden)
@@ -52,7 +52,7 @@ def smuggling(rng):
 
 
 def malformed(rng):
-    """Heads that RFC 9112 and 9110 forbid: one refusal, and nothing after it is read."""
+    """Heads that RFC 9112 and 9110 forbid: one refusal, and the rest is not read."""
     inner = f"s{rng.getrandbits(48):012x}"
     after = f"GET /healthz HTTP/1.1\r\nhost: a\r\nx-request-id: {inner}\r\n\r\n".encode()
     line, host = b"GET /healthz HTTP/1.1\r\n", b"host: a\r\n"

@@ -1,4 +1,4 @@
-"""Sequences of HTTP/2 frames: legal ones in every shape, and those that RFC 9113 and 7541 forbid or that mean no good."""
+"""Sequences of HTTP/2 frames: legal ones in every shape, those that RFC 9113 and 7541 forbid, and attacks."""
 
 import struct
 
@@ -11,7 +11,7 @@ STATIC = {(b":method", b"GET"): 2, (b":method", b"POST"): 3, (b":path", b"/"): 4
 
 
 def fields_block(rng, fields):
-    """A header block, each field written in one of the ways there are."""
+    """A header block, with each field encoded in one of the possible ways."""
     out = b""
     if rng.random() < 0.1:
         out += integer(rng.choice([0, 1, 100, 4096]), 5, 0x20)
@@ -32,7 +32,7 @@ def _padded(rng, flags, payload):
 
 
 def headers_frames(rng, stream, data, flags=0):
-    """HEADERS, and perhaps CONTINUATION, as one sequence that nothing may come between."""
+    """HEADERS, and perhaps CONTINUATION, as one sequence without other frames in between."""
     cuts = values.pieces(rng, data, 4) if rng.random() < 0.25 else [data[:16_000], *([data[16_000:]] if data[16_000:] else [])]
     first, rest = cuts[0], cuts[1:]
     flags |= 0 if rest else END_HEADERS
@@ -47,7 +47,7 @@ def headers_frames(rng, stream, data, flags=0):
 
 
 def request_frames(rng, stream, fields, body, trailers=None):
-    """A legal request, as a list of frames that others may come between."""
+    """A legal request, as a list of frames with which others may be interleaved."""
     ends_early = not body and trailers is None and rng.random() < 0.7
     out = [headers_frames(rng, stream, fields_block(rng, fields), END_STREAM if ends_early else 0)]
     if ends_early:
@@ -66,7 +66,7 @@ def request_frames(rng, stream, fields, body, trailers=None):
 
 
 def between(rng):
-    """A frame that may come at any time and changes nothing."""
+    """A frame that is allowed at any time and changes nothing."""
     return rng.choice([
         lambda: frame(PING, 0, 0, rng.randbytes(8)),
         lambda: frame(rng.choice([0xa, 0xb, 0xf0, 0xff]), rng.randrange(256), rng.choice([0, 1, 7]), rng.randbytes(rng.randrange(20))),
@@ -78,9 +78,9 @@ def between(rng):
 
 
 def interleave(rng, requests):
-    """Frames of several requests in one order, each request's own order kept."""
+    """Frames of several requests, interleaved; the order within each request is kept."""
     queues, out = [list(each) for each in requests], []
-    # Streams have to be opened in the order of their numbers.
+    # Streams must be opened in the order of their numbers.
     opened = 0
     while any(queues):
         choice = rng.choice([index for index, queue in enumerate(queues) if queue and index <= opened])
@@ -91,10 +91,10 @@ def interleave(rng, requests):
     return out
 
 
-# MARK: What must not be taken
+# MARK: Invalid sequences
 
 def malformed_fields(rng, good):
-    """A field list that makes a request malformed (RFC 9113 section 8.1.1), made from a good one."""
+    """A field list that makes a request malformed (RFC 9113 section 8.1.1), made from a valid one."""
     fields = list(good)
     pseudo = [index for index, (name, _) in enumerate(fields) if name.startswith(b":")]
     regular = len(pseudo)
@@ -124,7 +124,7 @@ def malformed_fields(rng, good):
 
 
 def connection_errors(rng, fields):
-    """Frames after which the connection has to end."""
+    """Frames after which the connection must end."""
     good = frame(HEADERS, END_HEADERS | END_STREAM, 1, block(fields))
     opened = frame(HEADERS, END_HEADERS, 1, block(fields))
     return rng.choice([
@@ -174,7 +174,7 @@ def connection_errors(rng, fields):
 
 
 def floods(rng, fields, path):
-    """Much of what costs a server more than its sender. Bounded, as it is sent to ourselves."""
+    """Many frames that cost a server more than their sender. Bounded, as both run on this machine."""
     call = frame(HEADERS, END_HEADERS, 0, block(fields))[9:]
     many = range(1, 4_001, 2)
     big = literal(b"x-big", b"y" * 4_000, 0x40, 6)
@@ -202,7 +202,7 @@ def floods(rng, fields, path):
 
 
 def mutated_frames(rng, frames):
-    """Frames with their heads changed, swapped, dropped or doubled, or their bytes changed."""
+    """Frames with their headers changed, swapped, dropped or duplicated, or their bytes changed."""
     frames = list(frames)
     if rng.random() < 0.4:
         return values.mutate(rng, b"".join(frames))

@@ -1,4 +1,4 @@
-"""Sees that the fuzzer finds what it is for: faults are planted in a server, and it has to find, shrink and repeat each."""
+"""Tests of the fuzzer: it must find, minimize and repeat each fault that is planted in a server."""
 
 import json
 import pathlib
@@ -22,7 +22,7 @@ from part_rpc import RPCPart, probe
 from part_upstream import UpstreamPart
 
 PLANTED = pathlib.Path(__file__).with_name("planted.py")
-# What is planted, and the kind that it has to come to.
+# Planted faults, and the kinds of their findings.
 FAULTS = {"die": "gateway ended", "boom": "status 500", "spin": "processor time", "hold": "memory", "tell": "secret in an answer",
           "text": "malformed error", "long": "long error text", "hang": "not served", "halt": "malformed response",
           "note": "error in a log"}
@@ -61,7 +61,7 @@ class PlantedPart(RPCPart):
 
 class FuzzerTests(unittest.TestCase):
     def test_faults(self):
-        """Every planted fault is found, made small, and found again from its file."""
+        """Every planted fault is found, minimized, and found again from its file."""
         for fault, kind in FAULTS.items():
             with self.subTest(fault), tempfile.TemporaryDirectory() as folder:
                 said = []
@@ -75,7 +75,7 @@ class FuzzerTests(unittest.TestCase):
                 self.assertTrue(saved["repeats"], said)
                 body = cases.unplain(saved["steps"])[0]["body"]
                 self.assertIn(fault.encode(), body)
-                # Those that take seconds each time leave no time to make them small.
+                # A finding that takes seconds each time leaves no time to minimize it.
                 if fault not in ("spin", "hold", "hang"):
                     self.assertLess(len(body), 60, said)
                 again = Engine(pathlib.Path(folder), said.append)
@@ -83,7 +83,7 @@ class FuzzerTests(unittest.TestCase):
                 self.assertEqual(again.findings, 1, said)
 
     def test_nothing_planted(self):
-        """A server without faults gives no findings."""
+        """A server without faults produces no findings."""
         with tempfile.TemporaryDirectory() as folder:
             said = []
             engine = Engine(pathlib.Path(folder), said.append)
@@ -92,7 +92,7 @@ class FuzzerTests(unittest.TestCase):
             self.assertEqual(engine.findings, 0, said)
 
     def test_seed(self):
-        """A seed and an index say an input to the last byte; another seed says another."""
+        """A seed and an index determine an input to the last byte; another seed makes another input."""
         for kind in (RPCPart, HTTP1Part, HTTP2GatewayPart, HTTP2ServicePart, ProtobufPart, UpstreamPart):
             for index in range(60):
                 made = [self._make(kind, seed, index) for seed in ("1", "1", "2")]
@@ -112,7 +112,7 @@ class FuzzerTests(unittest.TestCase):
         self.assertEqual(cases.unplain(json.loads(json.dumps(cases.plain(steps)))), steps)
 
     def test_protobuf(self):
-        """Our protobuf is read as it was written, and what is no protobuf is told."""
+        """Our protobuf is read as it was written, and malformed protobuf is detected."""
         ours = protos.Protos()
         value = {"description": "\u8239", "weight": -5, "containers": [{"id": "a"}, {"origin": "b" * 200}]}
         self.assertEqual(ours.decode("consignment.Consignment", ours.encode("consignment.Consignment", value)), value)
@@ -121,7 +121,7 @@ class FuzzerTests(unittest.TestCase):
                 ours.decode("consignment.Consignment", bad)
 
     def test_strict_frames(self):
-        """The reader of frames takes what is right and says what is wrong."""
+        """The frame reader accepts valid frames and reports invalid ones."""
         head = http2.block([(b":status", b"200"), (b"x", b"y" * 300)])
         reader = http2.FrameReader()
         data = http2.frame(http2.HEADERS, 0, 1, head[:10]) + http2.frame(http2.CONTINUATION, 4, 1, head[10:])

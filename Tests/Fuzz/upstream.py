@@ -1,4 +1,4 @@
-"""A gRPC server that does what it is told, right or wrong: the vessel service as a hostile one would play it."""
+"""A gRPC server that plays the vessel service by a script, valid or hostile."""
 
 import socket
 import struct
@@ -9,13 +9,13 @@ import http2
 from fleet import free_port
 from http2 import PREFACE, frame, settings
 
-# It ends by itself: no connection is kept longer, and none is sent more.
+# Limits of its own: longest life of a connection, and longest time of writing to it.
 CONNECTION_SECONDS_MAX = 20
 WRITE_SECONDS_MAX = 3
 
 
 class Upstream:
-    """Listens on a port of its own. `play` says what it does from now on; None is to behave well."""
+    """Listens on a port of its own. `play` sets its behaviour from now on; None is well-behaved."""
 
     def __init__(self, good_reply, health_reply):
         self.port = free_port()
@@ -26,7 +26,7 @@ class Upstream:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def play(self, script, keep):
-        """Changes the script, and ends the connections there are unless they are to be kept."""
+        """Changes the script, and closes open connections unless they are to be kept."""
         self.script = script
         if keep:
             return
@@ -111,7 +111,7 @@ class Upstream:
                 number = stream if step["stream"] is None else step["stream"]
                 connection.sendall(frame(step["kind"], step["flags"], number, step["payload"]))
             elif step["do"] == "bytes":
-                # Frames with this stream's number in them, changed afterwards.
+                # Frames that hold this stream's number, mutated afterwards.
                 connection.sendall(step["data"].replace(b"\x7e\x7e\x7e\x7f", struct.pack(">I", stream)))
             elif step["do"] == "pause":
                 time.sleep(step["seconds"])

@@ -1,11 +1,11 @@
-"""Hostile values and mutations, all drawn from a `random.Random`, so that a seed and an index say everything."""
+"""Hostile values and mutations, all drawn from a `random.Random`, so that a seed and an index determine them."""
 
 import base64
 import hashlib
 import hmac
 import json
 
-# Characters that cost much where text is compared, counted or hashed by canonical equivalence or by grapheme cluster.
+# Characters that are costly to compare, count or hash by canonical equivalence or by grapheme cluster.
 MARKS = ["\u0301\u0323", "\u093f\u094d\u0915", "\u0915\u094d", "\U0001f468\u200d", "\U0001f1e6", "\u1100\u1161", "\u0f71\u0f72"]
 ODD = [
     "\0", "\x01", "\x1f", "\x7f", "\x80", "\u00df", "\u0130", "\u0149", "\u01f0", "\u0390", "\u2028", "\u2029", "\u202e",
@@ -16,7 +16,7 @@ INTEGERS = [
     0, -0, 1, -1, 2, 7, 127, 128, 255, 256, 65_535, 65_536, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**32 - 1, 2**32,
     2**53, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), 2**64 - 1, 2**64, 10**30,
 ]
-# Number texts, as JSON has them or nearly.
+# Texts of numbers, valid in JSON or nearly.
 NUMBERS = [
     "0", "-0", "1.0", "1e2", "1E+2", "100e-2", "1.5", "-1", "+5", "05", "0x10", "1e400", "-1e400", "1e-400", ".5", "5.", "1e",
     "--1", "NaN", "Infinity", "-Infinity", "1_000", "\u0661", "2147483647", "2147483648", "-2147483648", "-2147483649",
@@ -25,12 +25,12 @@ NUMBERS = [
 
 
 def text(rng, longest=40):
-    """A text without surprises."""
+    """A plain text."""
     return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz ABC0123456789-_.") for _ in range(rng.randint(1, longest)))
 
 
 def length(rng, most):
-    """A length, small ones more often, limits and their neighbours now and then."""
+    """A length: mostly small, sometimes a limit or a number next to it."""
     kind = rng.random()
     if kind < 0.6:
         size = rng.randint(0, 40)
@@ -42,7 +42,7 @@ def length(rng, most):
 
 
 def hostile_text(rng, most=20_000):
-    """A text that is meant to cost or to confuse. At most `most` characters or so."""
+    """A text that is costly or confusing, of at most about `most` characters."""
     kind = rng.randrange(6)
     size = length(rng, most)
     if kind == 0:
@@ -60,13 +60,13 @@ def hostile_text(rng, most=20_000):
 
 
 def marks(rng, size):
-    """At most so many bytes of a text that costs much."""
+    """A costly text of at most `most` bytes."""
     mark = rng.choice(MARKS).encode()
     return b"a" + mark * ((size - 1) // len(mark))
 
 
 def mutate(rng, data, rounds=None):
-    """Bytes changed in a few places: flipped, dropped, doubled, cut, swapped, or with something odd put in."""
+    """Bytes mutated in a few places: flipped, dropped, duplicated, cut, swapped, or with something odd inserted."""
     data = bytearray(data)
     for _ in range(rounds or rng.choice([1, 1, 1, 2, 3, 8])):
         at = rng.randrange(len(data) + 1)
@@ -107,7 +107,7 @@ def _base64url(data):
 
 
 def token(secret, subject, roles=(), **changes):
-    """A token as the user service makes them. Good until the year 2100, so that an input is the same in every run."""
+    """A token like those of the user service. Valid until the year 2100, so that an input is the same in every run."""
     claims = {
         "iss": "shippy.user", "sub": subject, "iat": 1_700_000_000, "exp": 4_102_444_800,
         "user": {"id": subject, "name": "Fuzz", "company": "", "email": "fuzz@example.com", "roles": list(roles)},
@@ -119,7 +119,7 @@ def token(secret, subject, roles=(), **changes):
 
 
 def bad_token(rng, secret):
-    """A token that must not let anybody in."""
+    """An invalid token."""
     good = token(secret, "somebody")
     head, claims, signature = good.split(".")
     return rng.choice([

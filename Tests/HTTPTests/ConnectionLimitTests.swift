@@ -5,7 +5,7 @@ import NIOPosix
 import TestSupport
 import Testing
 
-@Suite("How many connections there may be")
+@Suite("Limits on connections")
 struct ConnectionLimitTests {
     private static let request = "GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -15,7 +15,7 @@ struct ConnectionLimitTests {
         return clients
     }
 
-    @Test("more connections than allowed are closed at once, and the busy ones live")
+    @Test("connections beyond the limit are closed at once, and busy ones stay open")
     func busy() async throws {
         let gate = Gate()
         let responder = ClosureResponder { _ in
@@ -34,7 +34,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("a newcomer takes the place of a connection that is idle", arguments: ["", "answered"])
+    @Test("a newcomer replaces an idle connection", arguments: ["", "answered"])
     func idle(kind: String) async throws {
         let count = 4 * System.coreCount
         try await withServer(
@@ -56,16 +56,16 @@ struct ConnectionLimitTests {
                 let newcomer = try await RawClient.connect(address)
                 try await newcomer.send(Self.request)
                 #expect(try await newcomer.responses(1).hasPrefix("HTTP/1.1 200"))
-                // It stays, idle, as others will.
+                // It stays open and idle, like the others.
                 withExtendedLifetime(newcomer) {}
             }
-            // Of whichever loop: the longest idle one of the newcomer's loop goes.
+            // The longest-idle connection of the newcomer's loop is closed, whichever loop that is.
             try await eventually("some to go") { idle.contains { $0.hasEnded } }
             try await eventually("no more than allowed") { server.connectionCount <= count }
         }
     }
 
-    @Test("a connection that was made a moment ago is not idle yet")
+    @Test("a connection made a moment ago is not idle yet")
     func grace() async throws {
         try await withServer(
             .echo(),
@@ -79,7 +79,7 @@ struct ConnectionLimitTests {
             #expect(try await RawClient.connect(address).end() == "")
             try await first.send(Self.request)
             #expect(try await first.responses(1).hasPrefix("HTTP/1.1 200"))
-            // It has had its request.
+            // Its first request is answered.
             let second = try await RawClient.connect(address)
             try await second.send(Self.request)
             #expect(try await second.responses(1).hasPrefix("HTTP/1.1 200"))
@@ -87,7 +87,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("an idle HTTP/2 connection that makes room says that it goes")
+    @Test("an idle HTTP/2 connection that makes room sends GOAWAY")
     func goAway() async throws {
         try await withServer(.echo(), configure: { $0.connectionsMax = 1 }) { server, address in
             let port = try #require(address.port)
@@ -105,7 +105,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("an address that has as many as it may loses its longest idle one, others lose none")
+    @Test("an address at its limit loses its longest-idle connection, others lose none")
     func address() async throws {
         let loops = System.coreCount
         let limit = AddressLimit(connectionsMax: 10 * loops) { $0.port.map { _ in 1 } }
@@ -134,7 +134,7 @@ struct ConnectionLimitTests {
         }
     }
 
-    @Test("an address whose connections are all busy gets no more")
+    @Test("an address whose connections are all busy gets no further one")
     func busyAddress() async throws {
         let gate = Gate()
         let responder = ClosureResponder { _ in

@@ -4,10 +4,10 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-/// What single frames of HTTP/2 mean, sent as bytes.
+/// The meaning of single HTTP/2 frames, sent as bytes.
 @Suite("Requests over HTTP/2")
 struct HTTP2RequestTests {
-    /// Answers with all headers of the request, a line each.
+    /// Answers with all headers of the request, one per line.
     private static func headers() -> ClosureResponder {
         ClosureResponder { request in
             let lines = request.headers.map { "\($0.name): \($0.value)" }.joined(separator: "\n")
@@ -16,7 +16,7 @@ struct HTTP2RequestTests {
     }
 
     @Test(
-        "trailers are no headers",
+        "trailers are not headers",
         arguments: ["authorization", "token", "content-type", "idempotency-key", "x-forwarded-for", "expect", "cookie"])
     func trailers(name: String) async throws {
         try await withServer(Self.headers()) { _, address in
@@ -38,7 +38,7 @@ struct HTTP2RequestTests {
         }
     }
 
-    @Test("a peer that asks first is told to go on")
+    @Test("a peer that expects 100 (Continue) gets it")
     func expectContinue() async throws {
         try await withServer(.echo()) { _, address in
             let port = try #require(address.port)
@@ -52,7 +52,7 @@ struct HTTP2RequestTests {
                 #expect(peer.answers[1]?.status == "")
                 peer.send(Frame(.data, Frame.endStream, stream: 1, Array("ok".utf8)))
                 #expect(peer.answer(1)?.text == "POST /p - ok")
-                // Who has sent everything needs no word.
+                // A peer that has sent everything gets no 100.
                 peer.send(.http("GET", "/g", stream: 3, [("expect", "100-continue")], endStream: true))
                 let answer = peer.answer(3)
                 #expect(answer?.text == "GET /g - " && answer?.interim == [])
@@ -61,7 +61,7 @@ struct HTTP2RequestTests {
     }
 
     @Test(
-        "what is wrong with a header is said before the body comes",
+        "an error in a header is answered before the body comes",
         arguments: [
             ([("content-length", "101")], "413"),
             ([("content-length", "101"), ("expect", "100-continue")], "413"),
@@ -75,14 +75,14 @@ struct HTTP2RequestTests {
             let port = try #require(address.port)
             try await onThread {
                 let peer = try HTTP2Peer(port: port)
-                // A section of more than a frame may hold goes on in the next.
+                // A section larger than a frame continues in the next frame.
                 let block = Frame.http("POST", "/", stream: 1, fields, endStream: false).payload
                 let first = Array(block.prefix(16_000))
                 let rest = Array(block.dropFirst(16_000))
                 peer.send(Frame(.headers, rest.isEmpty ? Frame.endHeaders : 0, stream: 1, first))
                 if !rest.isEmpty { peer.send(Frame(.continuation, Frame.endHeaders, stream: 1, rest)) }
                 let answer = peer.answer(1, patience: 5)
-                // A length of so many digits is no length at all for some; they may reset.
+                // A length of so many digits may also be invalid for nghttp2, which resets the stream.
                 #expect(answer?.status == status || answer?.reset != nil)
                 #expect(answer?.interim == [] || answer?.status == "")
                 peer.send(.http("GET", "/next", stream: 3, endStream: true))
@@ -92,7 +92,7 @@ struct HTTP2RequestTests {
         }
     }
 
-    @Test("cookies in many crumbs are one header: the limit is of bytes")
+    @Test("a cookie split into many fields is one header: the limit is on bytes")
     func cookies() async throws {
         try await withServer(Self.headers()) { _, address in
             let port = try #require(address.port)
@@ -109,7 +109,7 @@ struct HTTP2RequestTests {
     }
 
     @Test(
-        "an authority that names no host is refused",
+        "an authority that names no host is rejected",
         arguments: ["u@h", "u:p@h", "h:99999999", "h:65536", "h:x", "[::1", "[::1]x", "[1.2.3.4]", ":80", "h%2", ""])
     func authority(text: String) async throws {
         let responder = ClosureResponder.echo()
@@ -132,7 +132,7 @@ struct HTTP2RequestTests {
         }
     }
 
-    @Test("host beside authority must be the same host and port")
+    @Test("host next to :authority must be the same host and port")
     func host() async throws {
         try await withServer(Self.headers()) { _, address in
             let port = try #require(address.port)
@@ -155,7 +155,7 @@ struct HTTP2RequestTests {
         }
     }
 
-    @Test("a method that nobody knows reaches the responder, a tunnel is not implemented")
+    @Test("an unknown method reaches the responder, CONNECT is 501")
     func methods() async throws {
         try await withServer(.echo()) { _, address in
             let port = try #require(address.port)
@@ -173,7 +173,7 @@ struct HTTP2RequestTests {
 
 @Suite("The end of an HTTP/2 connection")
 struct HTTP2DrainTests {
-    /// A GOAWAY with the largest stream id, then a request that was on its way; then the real GOAWAY.
+    /// A GOAWAY with the largest stream id, then a request that was on its way, then the final GOAWAY.
     private func crossing(_ port: Int, begin: @escaping @Sendable () -> Void) async throws {
         try await onThread {
             let peer = try HTTP2Peer(port: port)
@@ -192,7 +192,7 @@ struct HTTP2DrainTests {
         }
     }
 
-    @Test("a request that crosses the drain's GOAWAY is answered")
+    @Test("a request that crosses the GOAWAY of a drain is answered")
     func drain() async throws {
         try await withServer(.echo()) { server, address in
             let port = try #require(address.port)
@@ -212,7 +212,7 @@ struct HTTP2DrainTests {
         }
     }
 
-    @Test("a peer that does not answer is let go all the same")
+    @Test("a peer that does not answer the PING is disconnected all the same")
     func silent() async throws {
         try await withServer(
             .echo(),
@@ -233,16 +233,16 @@ struct HTTP2DrainTests {
     }
 }
 
-@Suite("Header sections that are far too large", .serialized)
+@Suite("Header sections far beyond the limit", .serialized)
 struct HeaderBombTests {
-    @Test("a header section that a few bytes blow up is not decoded to its end, and ends the connection")
+    @Test("a header section that unpacks to megabytes is not decoded to its end, and ends the connection")
     func bomb() async throws {
         try await withServer(.echo()) { server, address in
             let port = try #require(address.port)
             let fields = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "test")]
             try await onThread {
                 let peer = try HTTP2Peer(port: port)
-                // 5 MB, were they all taken.
+                // 5 MB, if the server took them all.
                 for number in 0..<35 {
                     for frame in Frame.headerBomb(UInt32(2 * number + 1), fields) where !peer.send(frame) { break }
                 }
@@ -255,7 +255,7 @@ struct HeaderBombTests {
         }
     }
 
-    @Test("one header section that is a few times too large is 431, again and again it ends the connection")
+    @Test("a header section a few times too large is 431; many of them end the connection")
     func repeated() async throws {
         try await withServer(.echo()) { _, address in
             let port = try #require(address.port)
@@ -278,14 +278,14 @@ struct HeaderBombTests {
                     #expect(answer.status == "431")
                     refused += 1
                 }
-                // 256 KiB of what is beyond the limit.
+                // 256 KiB beyond the limit.
                 #expect(refused == 8)
                 #expect(peer.goAways.last?.code == 0xb)
             }
         }
     }
 
-    @Test("a header section in more frames than any needs ends the connection")
+    @Test("a header section in too many frames ends the connection")
     func continuations() async throws {
         try await withServer(.echo()) { server, address in
             let port = try #require(address.port)

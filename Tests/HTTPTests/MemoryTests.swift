@@ -5,13 +5,13 @@ import RPC
 import TestSupport
 import Testing
 
-@Suite("Memory of a server over all its connections", .serialized)
+@Suite("Memory of an HTTP server over all its connections", .serialized)
 struct MemoryTests {
     private static let mebibyte = 1024 * 1024
-    /// The least there is: 6 MiB for requests, 12 MiB for answers.
+    /// The smallest budget: 6 MiB for requests, 12 MiB for answers.
     private static var small: MemoryBudget { MemoryBudget(limitBytes: MemoryBudget.limitBytesMin) }
 
-    @Test("unfinished bodies are refused with 429 where they would hold too much; small requests are served")
+    @Test("unfinished bodies that would hold too much are refused with 429; small requests are served")
     func unfinishedBodies() async throws {
         let memory = Self.small
         try await withServer(.echo(), configure: { $0.memory = memory }) { server, address in
@@ -37,7 +37,7 @@ struct MemoryTests {
         }
     }
 
-    @Test("heads that never end, and requests that wait behind a slow one, count too")
+    @Test("unfinished heads, and requests queued behind a slow one, count too")
     func headsAndPipelines() async throws {
         let memory = Self.small
         let gate = Gate()
@@ -61,7 +61,7 @@ struct MemoryTests {
         }
     }
 
-    @Test("answers that nobody reads are bounded together; beyond that is 429, and others get small answers")
+    @Test("unread answers share a limit; beyond it is 429, and others get small answers")
     func unreadAnswers() async throws {
         let memory = Self.small
         let responder = ClosureResponder { request in
@@ -86,7 +86,7 @@ struct MemoryTests {
         }
     }
 
-    @Test("a body that is shared takes no memory, however many wait for it")
+    @Test("a shared body takes no memory, however many wait for it")
     func sharedBodies() async throws {
         let memory = Self.small
         let body = ByteBuffer(repeating: 0x61, count: 4 * Self.mebibyte)
@@ -109,7 +109,7 @@ struct MemoryTests {
         }
     }
 
-    @Test("a peer that takes a little now and then is no better than one that takes nothing")
+    @Test("a peer that reads a little now and then counts as one that reads nothing")
     func trickle() async throws {
         let body = ByteBuffer(repeating: 0x61, count: 32 * Self.mebibyte)
         let responder = ClosureResponder { _ in HTTPResponse(status: .ok, body: body) }
@@ -117,7 +117,7 @@ struct MemoryTests {
             responder,
             configure: {
                 $0.writeTimeout = .milliseconds(500)
-                // More than a peer takes that reads a few KiB at a time.
+                // More than a peer that reads a few KiB at a time takes.
                 $0.answerBytesMin = 16 * Self.mebibyte
             }
         ) { server, address in
@@ -134,7 +134,7 @@ struct MemoryTests {
 }
 
 extension MemoryTests {
-    /// HTTP/2 as bytes, with header fields that are literals (RFC 7541 section 6.2.2).
+    /// HTTP/2 frames as bytes, with literal header fields (RFC 7541 section 6.2.2).
     private enum Frames {
         static func frame(_ kind: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8] = []) -> [UInt8] {
             [
@@ -148,7 +148,7 @@ extension MemoryTests {
             (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) }
         }
 
-        /// The preface, and SETTINGS with a window of so many bytes for each stream.
+        /// The preface, and SETTINGS with the initial window of each stream.
         static func hello(window: UInt32) -> [UInt8] {
             Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + frame(4, 0, 0, [0, 4] + big(window))
         }
@@ -165,7 +165,7 @@ extension MemoryTests {
         static func windowUpdate(_ stream: UInt32, _ bytes: UInt32) -> [UInt8] { frame(8, 0, stream, big(bytes)) }
     }
 
-    @Test("over HTTP/2 a shut window holds no more than the budget: 429 for the rest, and small answers for others")
+    @Test("over HTTP/2 a closed window holds at most the budget: 429 for the rest, and small answers for others")
     func shutWindow() async throws {
         let memory = Self.small
         let responder = ClosureResponder { request in
@@ -216,12 +216,12 @@ extension MemoryTests {
         }
     }
 
-    @Test("over HTTP/2 bodies count as they come, on all connections together")
+    @Test("over HTTP/2 bodies count as they arrive, over all connections")
     func unfinishedStreams() async throws {
         let memory = Self.small
         try await withServer(.echo(), configure: { $0.memory = memory }) { server, address in
             var clients: [RawClient] = []
-            // As much as the windows allow at first, 15 x 64 KB on each connection, of bodies that never end.
+            // As much as the initial windows allow, 15 x 64 KB on each connection, of bodies that never end.
             for _ in 0..<12 {
                 let client = try await RawClient.connect(address)
                 var bytes = Frames.hello(window: 65_535)

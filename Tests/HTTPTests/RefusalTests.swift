@@ -55,7 +55,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "a method or a transfer coding that the server does not know is 501",
+        "an unknown method or transfer coding is 501",
         arguments: [
             "FOO /rpc HTTP/1.1\r\nhost: x\r\n\r\n", "BREW /pot HTTP/1.1\r\nhost: x\r\n\r\n",
             "get / HTTP/1.1\r\nhost: x\r\n\r\n", "GETTING / HTTP/1.1\r\nhost: x\r\n\r\n",
@@ -67,12 +67,12 @@ struct RefusalTests {
     func notImplemented(request: String) async throws {
         let responder = ClosureResponder.echo()
         try await withServer(responder) { _, address in
-            // The parser knows this one, and stops only at the protocol.
+            // The parser knows this method, and fails only at the protocol.
             let isRTSP = request.hasPrefix("DESCRIBE")
             for bytewise in isRTSP ? [false] : [false, true] {
                 let client = try await RawClient.connect(address)
                 if bytewise {
-                    // The rest may meet a closed connection.
+                    // The connection may be closed before all is sent.
                     for character in request { try? await client.send(String(character)) }
                 } else {
                     try await client.send(request)
@@ -90,7 +90,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "a host that is none is refused, in Host and in the target",
+        "an invalid host is rejected, in Host and in the target",
         arguments: [
             "a b", "a/b", "u@h", "u:p@h", "h:99999999", "h:65536", "h:-1", "h:x", "[::1", "::1", "[::1]x", "[v1.]",
             "[fe80::1%25eth0]",
@@ -112,7 +112,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "an absolute target must be http's, with a host, and no target has a fragment",
+        "an absolute target must be http or https with a host, and no target has a fragment",
         arguments: [
             "http:///rpc", "https:///", "http://", "http://:80/", "http:/rpc", "ftp://h/", "http://u:p@h/", "/rpc#here",
             "http://h/#here", "h/rpc", "*",

@@ -141,7 +141,7 @@ struct RequestTests {
     }
 
     @Test(
-        "hosts have many forms",
+        "valid forms of hosts",
         arguments: [
             "", "shippy.example", "SHIPPY.example.:8080", "h:", "h:0", "h:65535", "h:00080", "127.0.0.1:80", "[::1]",
             "[2001:db8::1]:8080", "[::ffff:1.2.3.4]", "[v1.fe80::a+en1]", "a_b~c", "h%C3%A9", "a!$&'()*+,;=b",
@@ -158,7 +158,7 @@ struct RequestTests {
         }
     }
 
-    @Test("space around a value is no part of it")
+    @Test("space around a value is not part of it")
     func space() async throws {
         try await withServer(.echo()) { _, address in
             let client = try await RawClient.connect(address)
@@ -172,7 +172,7 @@ struct RequestTests {
         }
     }
 
-    @Test("the host of an absolute target takes Host's place")
+    @Test("the host of an absolute target replaces Host")
     func absoluteHost() async throws {
         let responder = ClosureResponder { request in
             HTTPResponse(status: .ok, body: ByteBuffer(string: request.headers["host"].joined(separator: "|")))
@@ -185,7 +185,7 @@ struct RequestTests {
     }
 
     @Test(
-        "characters that need no encoding mean the same encoded, others do not",
+        "encoded unreserved characters are decoded, others are not",
         arguments: [
             ("/%72pc", "/rpc"), ("/%72%70%63?%72", "/rpc"), ("/%7euser%2D%2e%5F", "/~user-._"),
             ("/a%2Fb%2fc", "/a%2Fb%2fc"),
@@ -200,7 +200,7 @@ struct RequestTests {
         }
     }
 
-    @Test("many small headers are no large ones")
+    @Test("many small headers are within the limit")
     func manyHeaders() async throws {
         try await withServer(.echo()) { _, address in
             let client = try await RawClient.connect(address)

@@ -34,7 +34,7 @@ struct ConfigurationTests {
         #expect(configuration.tls == TLSFiles())
     }
 
-    @Test("a memory limit is bytes, with a unit or without, and has a least")
+    @Test("a memory limit is in bytes, with an optional unit, and has a minimum")
     func memoryLimit() throws {
         #expect(try service().memoryLimitBytes == nil)
         let sizes = [

@@ -4,12 +4,12 @@ import Testing
 
 @testable import Runtime
 
-/// What control groups of both versions say, in folders of the test's own.
+/// Control groups of both versions, in folders of the test's own.
 @Suite("The container's memory limit")
 struct MemoryLimitTests {
     /// - Parameters:
-    ///   - groups: as `/proc/self/cgroup` says it.
-    ///   - files: by path under the root of all groups.
+    /// - groups: content of `/proc/self/cgroup`.
+    /// - files: contents by path under the root of all groups.
     private func limit(_ groups: String, _ files: [String: String]) throws -> Int? {
         let folder = try TemporaryFolder()
         for (path, text) in files {
@@ -22,7 +22,7 @@ struct MemoryLimitTests {
         return MemoryLimit.ofContainer(root: folder.file("root"), groups: folder.file("groups"))
     }
 
-    @Test("version 2: the least of the own group and those around it; max is none")
+    @Test("version 2: the smallest limit of the group and its ancestors; max is no limit")
     func version2() throws {
         let inside = "0::/\n"
         #expect(try limit(inside, ["memory.max": "268435456"]) == 268_435_456)
@@ -34,7 +34,7 @@ struct MemoryLimitTests {
         #expect(try limit(nested, ["pods/one/web/memory.max": "2000", "pods/memory.max": "1000"]) == 1_000)
     }
 
-    @Test("version 1: the same, and a number that no machine has is none")
+    @Test("version 1: the same, and a number that no machine has is no limit")
     func version1() throws {
         let groups = "9:name=systemd:/\n4:cpu,memory:/pods/one\n0::/\n"
         let none = "9223372036854771712"
@@ -46,7 +46,7 @@ struct MemoryLimitTests {
         #expect(try limit(groups, ["memory/memory.limit_in_bytes": none]) == nil)
     }
 
-    @Test("nothing that can be read is no limit")
+    @Test("unreadable files are no limit")
     func nothing() {
         #expect(MemoryLimit.ofContainer(root: "/nowhere", groups: "/nowhere") == nil)
     }

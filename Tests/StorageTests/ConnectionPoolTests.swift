@@ -140,7 +140,7 @@ import Testing
         await pool.shutdown()
     }
 
-    @Test("a call whose turn comes later than it may wait is RESOURCE_EXHAUSTED and not run; the next ones are")
+    @Test("a call whose turn comes after its longest wait gets RESOURCE_EXHAUSTED and does not run; the next ones do")
     func late() async throws {
         let pool = pool { $0.waitMax = .milliseconds(30) }
         try pool.start()

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import Storage
 
-/// A store of the test's own making: it can be away, and calls can be held up in it.
+/// A store for tests: it can be unreachable, and can hold calls up.
 final class FakeStore: Sendable {
     struct State {
         var isAway = false

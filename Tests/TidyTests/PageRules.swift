@@ -58,7 +58,7 @@ struct PageRules {
         #expect(files.subtracting(named).filter { $0.hasSuffix(".js") || $0.hasSuffix(".css") }.isEmpty)
     }
 
-    @Test("the page's proxy says whom a request is from, and hands on no claim of the caller's")
+    @Test("the page's proxy sets the client's address, and passes on no address that the client claims")
     func forwardedFor() throws {
         let locations = try Repository.text("deployments/nginx.conf").components(separatedBy: "location ").dropFirst()
         let proxies = locations.filter { $0.contains("proxy_pass") }

@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// Text from strangers is bytes. Swift's own comparing, hashing and splitting of a `String` takes the square of a run of
-/// combining marks, so that one request could stop a program (see `Sources/Shared/RPC/Text/OutsideText.swift`).
+/// Text from outside is bytes. Swift's own comparison, hashing and splitting of a `String` take quadratic time in a run
+/// of combining marks, so that one request could stop a program (see `Sources/Shared/RPC/Text/OutsideText.swift`).
 ///
-/// The compiler does not know which texts are a stranger's. So in the folders that see such texts every use of these is
-/// looked at by somebody, who writes down why it is harmless: in the list below for a whole file, or in a comment that
-/// begins with `text:` beside it or right above.
+/// The compiler does not know which texts come from outside. So in the folders that read such texts every use of these
+/// functions is reviewed, and the reason why it is harmless is written down: in the list below for a whole file, or in
+/// a comment that begins with `text:` beside it or right above.
 @Suite("House rules for text from outside")
 struct TextRules {
     private static let folders = [
@@ -16,7 +16,7 @@ struct TextRules {
         "Sources/EmailService", "Sources/UserService", "Sources/VesselService",
     ]
 
-    /// Files where no stranger's text of any length is used so, and why.
+    /// Files without such use of long text from outside, and why.
     private static let reviewed = [
         "Sources/APIGateway/APIGateway.swift": "flags",
         "Sources/APIGateway/Gateway.swift": "our services' names",
@@ -48,7 +48,7 @@ struct TextRules {
         "Sources/UserService/Tokens/SecretFile.swift": "configuration",
     ]
 
-    /// What compares, hashes or takes apart a `String`. Bytes have no such calls, or other arguments.
+    /// Uses that compare, hash or split a `String`. Bytes have no such functions, or other arguments.
     private static var uses: [Regex<Substring>] {
         [
             #/\.(?:lowercased|uppercased)\(\)/#,
@@ -64,7 +64,7 @@ struct TextRules {
         ]
     }
 
-    /// The lines of a file that use one of them, numbered from 1, unless they say why that is harmless.
+    /// The lines of a file with such a use, numbered from 1, unless a comment says why it is harmless.
     private static func suspects(in file: Repository.File) -> [(number: Int, line: Substring)] {
         let uses = uses
         return file.numberedCode.filter { number, line in
@@ -74,7 +74,7 @@ struct TextRules {
         }
     }
 
-    @Test("no text from outside is compared, hashed or split as a String, unless it says why that is harmless")
+    @Test("no text from outside is compared, hashed or split as a String, unless a comment says why that is harmless")
     func strings() throws {
         for file in try Repository.swiftFiles(under: Self.folders)
         where !file.isGenerated && Self.reviewed[file.path] == nil {
@@ -84,7 +84,7 @@ struct TextRules {
         }
     }
 
-    @Test("every file that was reviewed is there, and still needs it")
+    @Test("every reviewed file exists, and still needs its review")
     func reviewedFiles() throws {
         let files = try Repository.swiftFiles(under: Self.folders)
         for path in Self.reviewed.keys.sorted() {
@@ -93,7 +93,7 @@ struct TextRules {
         }
     }
 
-    @Test("the rule finds what it is for")
+    @Test("the rule finds the uses that it is for")
     func finds() {
         let lines = [
             "if value.lowercased() != name {", "guard text.hasPrefix(prefix) else {", "switch path { case \"/rpc\":",

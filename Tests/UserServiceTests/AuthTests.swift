@@ -47,7 +47,7 @@ struct AuthTests {
         }
     }
 
-    @Test("a password that goes on after the 72 bytes that bcrypt reads is another, found wrong after one hash as any")
+    @Test("a password that goes on after bcrypt's 72 bytes is wrong, and costs one hash like any other")
     func longPasswords() async throws {
         try await withService { service in
             let longest = String(repeating: "p", count: 72)

@@ -7,16 +7,16 @@ import Testing
 
 @testable import UserService
 
-/// The service starts again, and its clock, or its store's, shows an earlier time than before.
+/// The service restarts, and its clock, or its store's, shows an earlier time than before.
 @Suite("A clock that is set back", .timeLimit(.minutes(2)))
 struct ClockTests {
     private static let hour: Int64 = 3_600_000_000
 
-    @Test("new users come after those that are stored", arguments: UserStoreKind.allCases)
+    @Test("new users come after the stored ones", arguments: UserStoreKind.allCases)
     func order(kind: UserStoreKind) async throws {
         try await withService(ServiceWishes(needsToken: false, store: kind)) { service in
             try await service.users.insert("old@example.com", id: "old", at: TestClock.epoch + Self.hour)
-            // Nobody's clock was ever there.
+            // A time that none of our clocks has shown.
             try await service.users.insert("strange@example.com", id: "strange", at: 253_402_300_800_000_000)
             let (first, _) = try await service.signUp("first@example.com")
             let (second, token) = try await service.signUp("second@example.com")
@@ -26,7 +26,7 @@ struct ClockTests {
         }
     }
 
-    @Test("a clock that was once years ahead makes no token that is good for years")
+    @Test("a clock that was once years ahead makes no token that is valid for years")
     func tokens() async throws {
         try await withService { service in
             try await service.users.insert("old@example.com", id: "old", at: TestClock.epoch + 100_000 * Self.hour)
@@ -37,7 +37,7 @@ struct ClockTests {
         }
     }
 
-    /// What is stored looks as it does when the clock is set back by an hour.
+    /// Moves stored times into the future, as if the clock was set back by an hour.
     private func setBack(_ kind: UserStoreKind, _ address: String) async throws {
         switch kind {
         case .sqlite:
@@ -65,7 +65,7 @@ struct ClockTests {
     }
 
     @Test(
-        "an event that waits is due as soon as it was, and a lease is as long as it was",
+        "a waiting event is due after the same delay, and a lease keeps its length",
         arguments: UserStoreKind.allCases)
     func events(kind: UserStoreKind) async throws {
         let database = try await EmptyDatabase(kind)

@@ -143,7 +143,7 @@ import Testing
         #expect(try await PostgresServer.sql("SELECT count(*) FROM shippy_migrations", at: uri) == "4")
     }
 
-    @Test("rows with texts of any length and times without end or beginning block no page")
+    @Test("rows with texts of any length and with infinite times block no page")
     func hugeRows() async throws {
         let uri = try await database(
             """
@@ -172,7 +172,7 @@ import Testing
                         ids += page.users.map(\.id)
                         request.pageToken = page.nextPageToken
                         pages += 1
-                        // Of the shortest pages a few tell.
+                        // Of the shortest pages a few are enough.
                     } while !request.pageToken.isEmpty && (size > 1 || pages < 10)
                     #expect(ids.first == "first")
                     if size == 1 { continue }

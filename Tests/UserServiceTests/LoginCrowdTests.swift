@@ -7,7 +7,7 @@ import Testing
 
 @testable import UserService
 
-/// Many logins at the same time, and many addresses.
+/// Many logins at the same time, and from many addresses.
 @Suite("Logins in crowds", .timeLimit(.minutes(2)))
 struct LoginCrowdTests {
     private let clock = TestClock()
@@ -16,7 +16,7 @@ struct LoginCrowdTests {
         CallerAddress(peer: "10.\(number / 65_536).\(number / 256 % 256).\(number % 256):1")
     }
 
-    @Test("of 64 guesses at once no more are compared than one after the other, and the rest is told to wait")
+    @Test("of 64 guesses at once only as many are compared as of guesses in sequence; the rest must wait")
     func guesses() async throws {
         try await withService(ServiceWishes(threads: 2)) { service in
             try await service.signUp("ada@example.com")
@@ -60,7 +60,7 @@ struct LoginCrowdTests {
         #expect(throttle.waitingCount == 0)
     }
 
-    @Test("those of a service too")
+    @Test("programs that log in to a service at once all get in")
     func programsOfService() async throws {
         try await withService(ServiceWishes(threads: 2)) { service in
             try await service.signUp("ada@example.com")
@@ -72,7 +72,7 @@ struct LoginCrowdTests {
         }
     }
 
-    @Test("guesses from another address, at any pace, leave the owner's logins alone; unknown emails are treated alike")
+    @Test("guesses from another address, at any pace, do not affect the owner; unknown emails are treated the same")
     func stranger() async throws {
         try await withService { service in
             try await service.signUp("ada@example.com")
@@ -95,7 +95,7 @@ struct LoginCrowdTests {
                     UserMethods.auth, user("ada@example.com"), metadata: ["x-client-address": "192.0.2.7"])
                 #expect(token.valid)
             }
-            // Without the gateway, the peer's address is the caller's.
+            // Without the gateway the caller's address is the peer's.
             #expect(try await service.call(UserMethods.auth, user("ada@example.com")).valid)
         }
     }
@@ -108,7 +108,7 @@ struct LoginCrowdTests {
         return true
     }
 
-    @Test("past the budget of all addresses logins are held back and none is rejected that comes from a new one")
+    @Test("beyond the account's budget logins are delayed, and none from a new address is rejected")
     func manyAddresses() async throws {
         let held = Mutex<[Duration]>([])
         let throttle = LoginThrottle(now: clock.now, sleep: { delay in held.withLock { $0.append(delay) } })
@@ -119,7 +119,7 @@ struct LoginCrowdTests {
         #expect(delays.count == 100)
         #expect(delays.first == .milliseconds(15) && delays.last == .milliseconds(300))
         #expect(delays == delays.sorted())
-        // Whoever fails now has no failure free, but those who have failed before don't start anew.
+        // A new failure is no longer free, but addresses that failed before do not start over.
         #expect(await !fail(throttle, from: 199))
         clock.advance(.seconds(1))
         #expect(await fail(throttle, from: 199))
@@ -160,7 +160,7 @@ struct LoginCrowdTests {
         #expect(held.withLock { $0 } == 50)
     }
 
-    @Test("who waits in line goes on in order, or leaves when the caller does; a line has an end")
+    @Test("waiting logins go on in order, or leave with their callers; a line has a limit")
     func lines() async throws {
         var limits = LoginLimits()
         limits.lineMax = 3
@@ -184,14 +184,14 @@ struct LoginCrowdTests {
         #expect(throttle.waitingCount == 1)
         throttle.cancel(second)
         throttle.cancel(try await waiters[2].value)
-        // The last to end are failures: whoever waits behind them is told so.
+        // The last ones to end are failures, so the next login is rejected.
         for attempt in underWay.dropFirst() { throttle.failed(attempt) }
         throttle.failed(try await begin())
         await #expect(throws: UserError.tooManyTries(seconds: 1)) { try await begin() }
         #expect(throttle.waitingCount == 0)
     }
 
-    @Test("a caller who has left already waits in no line")
+    @Test("a caller who has left already does not wait in line")
     func lateCancellation() async throws {
         let throttle = LoginThrottle(now: clock.now, sleep: { _ in })
         for index in 0..<4 { _ = try await throttle.begin(email: "ada@example.com", from: key(index / 4)) }
@@ -203,7 +203,7 @@ struct LoginCrowdTests {
         #expect(throttle.waitingCount == 0)
     }
 
-    @Test("who is held back and gives up has not failed")
+    @Test("a delayed login that gives up has not failed")
     func givesUp() async throws {
         let limits = LoginLimits()
         let throttle = LoginThrottle(limits, now: clock.now)

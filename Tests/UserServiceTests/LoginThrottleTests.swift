@@ -19,7 +19,7 @@ struct LoginThrottleTests {
         try await throttle.begin(email: email, from: CallerAddress(peer: peer))
     }
 
-    /// Seconds to wait; 0 when the login was let through, and failed.
+    /// The wait in seconds; 0 when the login was let through, and failed.
     private func fail(
         _ throttle: LoginThrottle, _ email: String = "ada@example.com", peer: String = "1.2.3.4:5"
     ) async -> Int {
@@ -43,7 +43,7 @@ struct LoginThrottleTests {
         #expect(throttle.rejectionCount == 7)
     }
 
-    @Test("coming too early does not make the wait longer")
+    @Test("retrying too early does not make the wait longer")
     func earlyIsFree() async {
         let throttle = makeThrottle()
         for _ in 0..<5 {
@@ -68,7 +68,7 @@ struct LoginThrottleTests {
         #expect(await fail(throttle) == 1)
     }
 
-    @Test("a success elsewhere forgives a guesser nothing")
+    @Test("a success from another address forgives a guesser nothing")
     func successElsewhere() async throws {
         let throttle = makeThrottle()
         for _ in 0..<4 { #expect(await fail(throttle) == 0) }
@@ -76,7 +76,7 @@ struct LoginThrottleTests {
         #expect(await fail(throttle) == 1)
     }
 
-    @Test("a login that came to nothing never was")
+    @Test("a cancelled login does not count")
     func cancelled() async throws {
         let throttle = makeThrottle()
         for _ in 0..<200 { throttle.cancel(try await begin(throttle)) }
@@ -85,7 +85,7 @@ struct LoginThrottleTests {
         #expect(throttle.delayCount == 0)
     }
 
-    @Test("accounts do not hold each other up, and case makes no other account")
+    @Test("accounts are independent, and case does not matter")
     func accounts() async {
         let throttle = makeThrottle()
         while await fail(throttle, "ada@example.com") == 0 {}
@@ -93,7 +93,7 @@ struct LoginThrottleTests {
         #expect(await fail(throttle, "ADA@Example.com") == 1)
     }
 
-    @Test("nine guesses from another address do not keep the owner out")
+    @Test("nine guesses from another address do not lock the owner out")
     func owner() async throws {
         let throttle = makeThrottle()
         for _ in 0..<9 {
@@ -104,7 +104,7 @@ struct LoginThrottleTests {
         #expect(throttle.delayCount == 0)
     }
 
-    @Test("the port makes no other address, and of IPv6 the network counts")
+    @Test("the port does not matter, and of IPv6 the network counts")
     func places() async {
         let throttle = makeThrottle()
         for port in 1...4 { #expect(await fail(throttle, peer: "1.2.3.4:\(port)") == 0) }
@@ -115,7 +115,7 @@ struct LoginThrottleTests {
         #expect(await fail(throttle, peer: "[2001:db8:0:2::1]:1") == 0)
     }
 
-    @Test("an address has a wide budget of failures that fills up again")
+    @Test("an address has a wide budget of failures, which refills")
     func addresses() async {
         var limits = LoginLimits()
         limits.addressBurst = 10
@@ -148,7 +148,7 @@ struct LoginThrottleTests {
         let throttle = makeThrottle(limits)
         for _ in 0..<3 { #expect(await fail(throttle) == 0) }
         for index in 0..<10_000 { _ = await fail(throttle, "\(index)@example.com") }
-        // What is known of an account may have been forgotten, which is the bound's price.
+        // The bound's price: the account's failures may have been forgotten.
         #expect(await fail(throttle, "last@example.com") == 0)
     }
 
@@ -169,7 +169,7 @@ struct LoginThrottleTests {
         #expect(ofMarks < ofPlain * 10 + .milliseconds(20), "\(ofMarks) against \(ofPlain)")
     }
 
-    @Test("a table keeps what it can and lets the oldest go")
+    @Test("a full table drops its oldest records")
     func table() {
         var table = BoundedTable<Int>(capacity: 8)
         let now = clock.now()
@@ -185,13 +185,13 @@ struct LoginThrottleTests {
     }
 }
 
-@Suite("Whom a login is from")
+@Suite("Address of a login")
 struct CallerAddressTests {
     private func address(_ metadata: Metadata, peer: String = "10.0.0.1:5") -> CallerAddress {
         CallerAddress(RequestContext(path: "/user.UserService/Auth", metadata: metadata, peer: peer))
     }
 
-    @Test("whom the gateway names; without it the peer")
+    @Test("the address that the gateway sets; without it the peer's")
     func named() {
         #expect(address(["x-client-address": "192.0.2.7"]) == CallerAddress(peer: "192.0.2.7:1"))
         #expect(address(["x-client-address": "2001:db8::1"]) == CallerAddress(peer: "[2001:db8::2]:1"))
@@ -200,7 +200,7 @@ struct CallerAddressTests {
     }
 
     @Test(
-        "what is no address is not taken for one",
+        "an invalid address is ignored",
         arguments: ["", "unknown", "192.0.2.7, 6.6.6.6", "192.0.2.7:80", String(repeating: "1", count: 1_000)])
     func noAddress(_ text: String) {
         #expect(address(["x-client-address": text]) == CallerAddress(peer: "10.0.0.1:9"))

@@ -91,12 +91,12 @@ struct PageTests {
     }
 
     @Test(
-        "a page token of a time that a store can't take is INVALID_ARGUMENT, and any other is answered",
+        "a page token with a time that a store can't hold is INVALID_ARGUMENT, and any other is answered",
         arguments: UserStoreKind.allCases)
     func times(store: UserStoreKind) async throws {
         try await withService(ServiceWishes(needsToken: false, store: store)) { service in
             try await fill(service, 4)
-            // PostgreSQL's first moment is the 1st of January of 4713 BC.
+            // PostgreSQL's first moment is January 1 of 4713 BC.
             let first: Int64 = -210_866_803_200_000_000
             for time: Int64 in [.min + 1, .min / 2, first - 1] {
                 let refused = await status { try await page(service, token: token(of: time)) }
@@ -115,7 +115,7 @@ struct PageTests {
         }
     }
 
-    @Test("a page token of marks costs no more than one of plain letters")
+    @Test("a page token of combining marks costs no more than one of plain letters")
     func hostileTokens() throws {
         let marks = "1" + String(repeating: "\u{301}\u{323}", count: 100_000)
         let plain = String(repeating: "1", count: marks.utf8.count)

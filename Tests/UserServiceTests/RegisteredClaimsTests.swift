@@ -3,7 +3,7 @@ import Testing
 
 @testable import UserService
 
-/// Claims and header parameters that RFC 7519 and RFC 7515 give a meaning, in tokens that are signed with our secret.
+/// Claims and header parameters with a meaning in RFC 7519 and RFC 7515, in tokens that are signed with our secret.
 @Suite("Registered claims", .timeLimit(.minutes(1)))
 struct RegisteredClaimsTests {
     private static let now: Int64 = 1_767_225_600
@@ -20,7 +20,7 @@ struct RegisteredClaimsTests {
             hmac: HMACKey(from: ServiceFixture.secret), digestAlgorithm: .sha256)
         let token = try await keys.sign(ForgedClaims(fields: all.merging(claims) { $1 }), header: header)
         let tokens = await Tokens(TokenSecrets(current: ServiceFixture.secret)) { seconds }
-        // The second time it may be remembered.
+        // The second time it may be cached.
         for _ in 0..<2 {
             do throws(UserError) { try await tokens.check(token) } catch {
                 #expect(error == .badToken)
@@ -30,7 +30,7 @@ struct RegisteredClaimsTests {
         return true
     }
 
-    @Test("a token is not good before its nbf, and is from then on")
+    @Test("a token is invalid before its nbf, and valid from then on")
     func notBefore() async throws {
         let inAnHour = ["nbf": Value.number(Self.now + 3_600), "exp": .number(Self.now + 7_200)]
         #expect(try await !isAccepted(inAnHour))
@@ -44,7 +44,7 @@ struct RegisteredClaimsTests {
         }
     }
 
-    @Test("a token for another audience is no token for us; one that names us among others is")
+    @Test("a token for another audience is rejected; one that names us among others is accepted")
     func audience() async throws {
         for ours in [Value.text("shippy.user"), .list(["other", "shippy.user"])] {
             #expect(try await isAccepted(["aud": ours]), "\(ours)")
@@ -55,7 +55,7 @@ struct RegisteredClaimsTests {
         for other in others { #expect(try await !isAccepted(["aud": other]), "\(other)") }
     }
 
-    @Test("times may have fractions, and no token is good for longer than it says")
+    @Test("times may have fractions, and no token is valid for longer than it says")
     func fractions() async throws {
         let end = ["exp": Value.real(Double(Self.now) + 10.5)]
         #expect(try await isAccepted(end))
@@ -71,12 +71,12 @@ struct RegisteredClaimsTests {
         }
     }
 
-    @Test("a token of a moment that the clock has not come to again is good")
+    @Test("a token from a time that the clock has not reached again is valid")
     func clockSetBack() async throws {
         #expect(try await isAccepted(["iat": .number(Self.now)], at: Self.now - 3_600))
     }
 
-    @Test("an issuer, a subject or an id of another type is rejected, and claims that we don't know are not looked at")
+    @Test("an issuer, a subject or an id of another type is rejected, and unknown claims are ignored")
     func others() async throws {
         for name in ["iss", "sub", "jti"] {
             for wrong in [Value.number(1), .null, .list(["shippy.user"])] {
@@ -86,7 +86,7 @@ struct RegisteredClaimsTests {
         #expect(try await isAccepted(["jti": .text("1"), "scope": .list([]), "azp": .null]))
     }
 
-    @Test("a header that names another kind of token, one inside, or what must be understood is rejected")
+    @Test("a header that names another kind of token, a nested one, or critical extensions is rejected")
     func headers() async throws {
         func isAccepted(_ name: String, _ value: JWTHeaderField) async throws -> Bool {
             var header = JWTHeader()

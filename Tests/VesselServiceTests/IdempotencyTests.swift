@@ -103,13 +103,13 @@ import Testing
         }
     }
 
-    @Test("keys may have 255 bytes, not more and not none", arguments: StoreKind.allCases)
+    @Test("keys have 1 to 255 bytes", arguments: StoreKind.allCases)
     func keyLength(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
             let handlers = VesselHandlers(repository: vessels.repository)
             let longest = String(repeating: "k", count: 255)
             #expect(await status { try await handlers.create(vessel(), context(key: longest)) } == .ok)
-            // One character of many bytes is no short key.
+            // One character of many bytes is not a short key.
             let marks = "a" + String(repeating: "\u{301}", count: 200)
             for key in ["", longest + "k", marks] {
                 let refused = await status { try await handlers.create(vessel(), context(key: key)) }

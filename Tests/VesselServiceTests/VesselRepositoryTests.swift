@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test("texts hold a NUL as any other character, in every store", arguments: StoreKind.allCases)
+    @Test("texts hold a NUL like any other character, in every store", arguments: StoreKind.allCases)
     func zeroBytes(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels async throws in
             var stored = vessel("a\0b", name: "\0name")

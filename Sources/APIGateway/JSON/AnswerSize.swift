@@ -1,21 +1,21 @@
 import Contracts
 
-/// How long a message is as JSON and how much it holds, worked out from its wire bytes before anything is made of it: a control
-/// character is one byte there and six here.
+/// Size of a message as JSON, and the number of its elements, computed from its wire bytes before it is decoded: a
+/// control character is one byte there and six here.
 struct AnswerSize {
-    /// An upper bound for what the encoder writes.
+    /// Upper bound of what the encoder writes.
     private(set) var jsonBytes: Int
-    /// Texts and messages in it, by its description: a text that reads like fields is one text.
+    /// Texts and messages in it. The description tells them apart: a text that reads like fields is one text.
     private(set) var elements: Int
 
-    /// Shorter answers are not worked out, in bytes: they are at most some tens of KiB as JSON.
+    /// Size from which answers are measured, in bytes; shorter ones are at most some tens of KiB as JSON.
     static let bytesMin = 4 * 1024
-    /// Quotes, colon and comma around a member, in bytes.
+    /// Quotes, colon and comma of a member, in bytes.
     private static let memberBytes = 4
-    /// The longest number that is no text, such as an int32, in bytes.
+    /// Longest number without quotes, such as an int32, in bytes.
     private static let numberBytes = 11
 
-    /// Bytes that are no such message end the walk: they won't be encoded.
+    /// Malformed bytes end the walk: they won't be encoded.
     init(_ bytes: UnsafeRawBufferPointer, as message: MessageDescription) {
         var walk = Walk(bytes: bytes)
         jsonBytes = walk.message(message, end: bytes.count)
@@ -73,7 +73,7 @@ struct AnswerSize {
         }
     }
 
-    /// Of a text between its quotes. Two bytes of U+0080 to U+009F become six, too.
+    /// Size of a text between its quotes. The two bytes of U+0080 to U+009F become six, too.
     private static func escapedBytes(_ text: Slice<UnsafeRawBufferPointer>) -> Int {
         var size = 0
         var before: UInt8 = 0

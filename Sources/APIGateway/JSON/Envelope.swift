@@ -45,7 +45,7 @@ extension Envelope {
             return Envelope(service: service, method: method, request: request)
         }
 
-        /// - Parameter name: `nil` for null, which stands for a field left out but is given all the same.
+        /// - Parameter name: `nil` for null, which means a missing field but counts as given.
         mutating func set(service name: Name?) throws {
             guard !hasService else { throw Self.repeated("service") }
             hasService = true

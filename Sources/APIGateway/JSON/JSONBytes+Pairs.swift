@@ -1,10 +1,10 @@
 import NIOCore
 
 extension JSONBytes {
-    /// The same text with pairs of `\u` escapes, which stand for one character beyond U+FFFF, resolved to UTF-8.
+    /// The same text with pairs of `\u` escapes, which encode one character beyond U+FFFF, resolved to UTF-8.
     ///
-    /// SwiftProtobuf 1.39 puts half of them together wrongly and says nothing: it joins by OR what must be added, so that
-    /// U+20BB7 becomes U+10BB7. Clients that write ASCII only, as Python's `json` does, would store another name.
+    /// SwiftProtobuf 1.39 decodes half of them wrongly and without an error: it joins by OR what must be added, so that
+    /// U+20BB7 becomes U+10BB7. Clients that write only ASCII, such as Python's `json`, would store another name.
     /// Source: RFC 8259 section 7; `decodeString` in SwiftProtobuf's JSONScanner.swift.
     var resolvingPairs: JSONBytes {
         withUnsafeBytes { bytes in
@@ -20,7 +20,7 @@ extension JSONBytes {
                     resolved.writeBytes(bytes[start..<at])
                     continue
                 }
-                // What is no escape is left for the decoder to reject.
+                // A malformed escape is left for the decoder to reject.
                 guard at + 1 < bytes.count, let scalar = try? cursor.escape(at: &at, end: bytes.count) else {
                     return self
                 }
@@ -34,7 +34,7 @@ extension JSONBytes {
         }
     }
 
-    /// Whether `\ud` occurs, as it does in hardly any request.
+    /// Whether `\ud` occurs, which is rare in requests.
     private static func mayHavePairs(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var at = 0
         while at + 2 < bytes.count {

@@ -13,7 +13,7 @@ extension JSONCursor {
         return true
     }
 
-    /// A string's content for people; bytes that are not UTF-8 become replacement characters.
+    /// A string's content for display; bytes that are not UTF-8 become replacement characters.
     func value(_ text: Text) throws(JSONSyntaxError) -> String {
         if text.hasEscapes { return String(decoding: try unescaped(text), as: UTF8.self) }
         return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
@@ -36,12 +36,12 @@ extension JSONCursor {
         return result
     }
 
-    /// Whether a string's content is UTF-8. Throws as ``unescaped(_:)`` does, and builds nothing.
+    /// Whether a string's content is UTF-8. Throws like ``unescaped(_:)``, without building the content.
     func isUTF8(_ text: Text) throws(JSONSyntaxError) -> Bool {
         guard text.hasEscapes else { return UnsafeRawBufferPointer(rebasing: bytes[text.range]).isUTF8 }
         var at = text.range.lowerBound
         while at < text.range.upperBound {
-            // Escapes stand for whole characters, so that what is between them has to be whole too.
+            // Escapes stand for whole characters, so the bytes between them must be whole, too.
             let end = bytes[at..<text.range.upperBound].firstIndex(of: UInt8(ascii: "\\")) ?? text.range.upperBound
             guard UnsafeRawBufferPointer(rebasing: bytes[at..<end]).isUTF8 else { return false }
             at = end
@@ -50,10 +50,10 @@ extension JSONCursor {
         return true
     }
 
-    /// The character of the escape at `at`, which then stands behind it.
+    /// The character of the escape at `at`; moves `at` behind it.
     func escape(at: inout Int, end: Int) throws(JSONSyntaxError) -> Unicode.Scalar {
         let start = at
-        // The scanner saw a byte behind every backslash.
+        // The scanner checked that a byte follows every backslash.
         let escape = bytes[at + 1]
         at += 2
         switch escape {

@@ -2,13 +2,13 @@ import Contracts
 import NIOCore
 import RPC
 
-/// Checks a request's JSON against the message that it is for, in one pass and before anything is made of it: names, types,
-/// ranges, fields given twice, and how many elements there are.
+/// Checks a request's JSON against its message's description, in one pass and before it is decoded: names, types,
+/// ranges, duplicate fields, and the number of elements.
 ///
-/// The decoder behind it takes a field twice, joins lists, and says of what it refuses neither where nor why. Nothing is
-/// built here while all is well: a path is put together on the way out of a problem.
+/// The decoder that follows accepts duplicate fields, joins lists, and reports neither where nor why it rejects. While
+/// the request is valid nothing is built here: the path of a problem is put together on the way out.
 enum RequestCheck {
-    /// - Parameter root: the path of the message itself, `request` or empty.
+    /// - Parameter root: path of the message itself, `request` or empty.
     /// - Throws: 400 for the first problem, such as `request.capacity: expected an int32`; 413 for too many elements.
     static func check(
         _ json: JSONBytes, as message: MessageDescription, root: String
@@ -27,12 +27,12 @@ enum RequestCheck {
     }
 }
 
-/// What is wrong with a request, and where.
+/// A problem of a request, and its path.
 private struct RequestProblem: Error {
     enum Reason {
         case wrong(String)
         case syntax(JSONSyntaxError)
-        /// The last step names a field that the message has not.
+        /// The last step names a field that the message does not have.
         case unknownField(message: String)
         case givenTwice
         case tooManyElements
@@ -44,7 +44,7 @@ private struct RequestProblem: Error {
     }
 
     private let reason: Reason
-    /// Where, innermost first.
+    /// Path of the problem, innermost first.
     private var steps: [Step] = []
 
     init(_ reason: Reason) {
@@ -87,7 +87,7 @@ private struct RequestProblem: Error {
 }
 
 private struct Scanner {
-    /// Bytes of a number's text: what is longer is no number that anybody needs.
+    /// Longest text of a number, in bytes; no reasonable number is longer.
     static let numberBytesMax = 100
 
     var cursor: JSONCursor
@@ -102,7 +102,7 @@ private struct Scanner {
         guard depth < JSONCursor.depthMax else { throw RequestProblem(.wrong("nested too deep")) }
         guard cursor.take("{") else { throw RequestProblem(.wrong("expected an object")) }
         if cursor.take("}") { return }
-        // One bit for each field, by its place.
+        // One bit for each field, by its index.
         var seen: UInt64 = 0
         repeat {
             let name = try syntax { cursor throws(JSONSyntaxError) in try cursor.string() }
@@ -111,7 +111,7 @@ private struct Scanner {
             guard seen & 1 << UInt64(index) == 0 else { throw RequestProblem(.givenTwice).within(field: field.name) }
             seen |= 1 << UInt64(index)
             try syntax { cursor throws(JSONSyntaxError) in try cursor.expect(":") }
-            // In the JSON mapping null is a field left out.
+            // In the JSON mapping null is a missing field.
             if cursor.take(word: "null") { continue }
             do throws(RequestProblem) {
                 if field.isRepeated {
@@ -126,7 +126,7 @@ private struct Scanner {
         try syntax { cursor throws(JSONSyntaxError) in try cursor.expect("}") }
     }
 
-    /// The place of the field with this name, escapes resolved.
+    /// Index of the field with this name, escapes resolved.
     private func index(
         of name: JSONCursor.Text, in description: MessageDescription
     ) throws(RequestProblem) -> Int {
@@ -147,7 +147,7 @@ private struct Scanner {
         return index
     }
 
-    /// A name as its caller wrote it, whose escapes were resolved before.
+    /// The name that the caller wrote. Its escapes were resolved before, so this does not fail.
     private func text(_ name: JSONCursor.Text) -> String {
         (try? cursor.value(name)) ?? ""
     }
@@ -200,8 +200,8 @@ private struct Scanner {
 // MARK: - Numbers
 
 extension Scanner {
-    /// A number, or one in quotes, which obeys the same grammar; `200`, `200.0` and `2e2` are the same whole number in the
-    /// JSON mapping.
+    /// Checks a number, or one in quotes, which obeys the same grammar; `200`, `200.0` and `2e2` are the same whole
+    /// number in the JSON mapping.
     private mutating func int32() throws(RequestProblem) {
         switch cursor.peek() ?? 0 {
         case UInt8(ascii: "\""):
@@ -223,12 +223,12 @@ extension Scanner {
 
     private static func problem(ofQuoted bytes: UnsafeRawBufferPointer) -> RequestProblem? {
         var cursor = JSONCursor(bytes)
-        // The whole of it, and without the space that may stand before a number elsewhere.
+        // All of it, and without the space that may precede a number elsewhere.
         guard (try? cursor.number()) == 0..<bytes.count else { return RequestProblem(.wrong("expected an int32")) }
         return problem(of: bytes)
     }
 
-    /// - Parameter bytes: a number by the grammar.
+    /// - Parameter bytes: a number that obeys the grammar.
     private static func problem(of bytes: UnsafeRawBufferPointer) -> RequestProblem? {
         guard bytes.count <= numberBytesMax, let number = Double(String(decoding: bytes, as: UTF8.self)),
             number.isFinite, number == number.rounded()

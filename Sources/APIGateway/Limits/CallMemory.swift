@@ -1,26 +1,27 @@
 import NIOCore
 import RPC
 
-/// The memory that a call takes of the process's budget, beside what the server takes for the bytes of request and answer.
+/// Memory of a call in the process's budget, in addition to what the server counts for the bytes of request and answer.
 struct CallMemory: Sendable {
     private let budget: MemoryBudget
 
-    /// While it is encoded an answer is there twice: as it grows it is copied, and at its end.
+    /// Copies of an answer while it is encoded: a buffer is copied as it grows, and again at its end.
     private static let encodingFactor = 2
-    /// A request is there three times: as text, which the server has counted, as a message, and as bytes for the service.
+    /// Copies of a request that are counted here: the message, and the bytes for the service. The server has counted
+    /// the text.
     private static let decodingFactor = 2
 
     init(_ budget: MemoryBudget) {
         self.budget = budget
     }
 
-    /// For the time that a request is a message and on its way; `nil` for a small one.
+    /// Reserves memory for the time that a request is a message and on its way; `nil` for a small one.
     ///
     /// - Throws: 429 when there is no room.
     func request(_ json: JSONBytes?) throws(GatewayError) -> MemoryReservation? {
         guard let json, json.count >= ElementCount.bytesMin else { return nil }
-        // Whatever begins with a brace becomes an object; braces in texts only make it dearer. More than a message may have
-        // are found, and refused, where it is decoded.
+        // Every object begins with a brace; braces in texts only raise the estimate. ``RequestCheck`` rejects a request
+        // with more objects than a message may have.
         let objects = json.withUnsafeBytes { bytes in
             bytes.reduce(0) { $1 == UInt8(ascii: "{") ? $0 + 1 : $0 }
         }
@@ -30,7 +31,7 @@ struct CallMemory: Sendable {
         return memory
     }
 
-    /// For an answer that takes at most so many bytes as JSON, before it is encoded.
+    /// Reserves memory for an answer of at most so many bytes as JSON, before it is encoded.
     ///
     /// - Throws: RESOURCE_EXHAUSTED when there is no room.
     func answer(jsonBytes: Int) throws(Status) -> MemoryReservation {
@@ -50,6 +51,6 @@ struct CallMemory: Sendable {
 /// A service's answer as JSON.
 struct GatewayAnswer {
     var body: ByteBuffer
-    /// What is held until the caller has the body; `nil` for a small one, for which the server takes it.
+    /// Memory that is held until the caller has read the body; `nil` for a small one, which the server counts.
     var memory: MemoryReservation?
 }

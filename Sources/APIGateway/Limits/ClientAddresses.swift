@@ -1,18 +1,18 @@
 import HTTP
 
-/// Whom requests are from, as far as the proxies before the gateway are believed.
+/// The addresses of clients, as trusted proxies report them.
 struct ClientAddresses: Sendable {
-    /// `nil` believes nobody: a request is from whoever has made the connection.
+    /// `nil` trusts no proxy: the client of a request is its peer.
     let proxies: TrustedProxies?
 
-    /// The address as people write it, without port; empty where there is none.
+    /// The client's address as text, without port; empty when there is none.
     func text(of request: HTTPRequest) -> String {
         let host = Self.host(of: request.peer)
         guard let proxies, let peer = NetworkAddress(host) else { return String(host) }
         return proxies.client(peer: peer, headers: request.headers).text ?? String(host)
     }
 
-    /// The peer without port and brackets. Runs for every request, so it looks at a few bytes only.
+    /// The peer's address without port and brackets. Runs for every request, so it reads only a few bytes.
     private static func host(of peer: String) -> Substring {
         let bytes = peer.utf8
         guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")) else { return peer[...] }

@@ -6,13 +6,13 @@ struct NetworkAddress: Hashable, Sendable {
     var high: UInt64
     var low: UInt64
 
-    /// Bytes of the longest address with a zone, brackets and a port; nothing longer is one.
+    /// Longest text of an address with zone, brackets and port, in bytes.
     private static let textBytesMax = 96
 
     private static let mappedPrefix: UInt64 = 0xffff_0000_0000
 
-    /// `nil` for what is no IP address. Takes brackets around IPv6, and a port along with it, as peers and some proxies
-    /// write it.
+    /// `nil` for a text that is no IP address. Accepts brackets around IPv6, and a port, as peers and some proxies
+    /// write them.
     init?(_ text: Substring) {
         guard text.utf8.count <= Self.textBytesMax,
             let address = Self.parse(text) ?? Self.parseBracketed(text)
@@ -32,7 +32,7 @@ struct NetworkAddress: Hashable, Sendable {
         (try? SocketAddress(ipAddress: String(text), port: 0)).flatMap(NetworkAddress.init)
     }
 
-    /// `nil` for what is no IP address.
+    /// `nil` for an address that is not an IP address.
     init?(_ address: SocketAddress) {
         switch address {
         case .v4(let address):

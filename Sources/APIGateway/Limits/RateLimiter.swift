@@ -23,7 +23,7 @@ final class RateLimiter: Sendable {
 
     /// - Parameters:
     ///   - rate: requests a second.
-    ///   - proxies: those that are believed about whom a request is from; `nil` believes nobody.
+    ///   - proxies: proxies whose forwarded addresses are trusted; `nil` trusts none.
     init(rate: Int, proxies: TrustedProxies?, clock: @escaping @Sendable () -> NIODeadline = { .now() }) {
         self.clock = clock
         interval = 1_000_000_000 / Int64(rate)
@@ -58,7 +58,7 @@ final class RateLimiter: Sendable {
     ///
     /// - Returns: the seconds after which the next one will be let in, when this one is not.
     func refusal(of request: HTTPRequest) -> Int? {
-        // Who has no address at all shares one budget.
+        // Callers without an address share one budget.
         let peer = NetworkAddress(request.peer[...])
         let client = peer.map { proxies?.client(peer: $0, headers: request.headers) ?? $0 }
         let key = Self.key(of: client)

@@ -49,7 +49,7 @@ enum TrustedProxies: Hashable, Sendable {
         return client
     }
 
-    /// Whether a peer with this address is a proxy. Where only their number is known, every peer is one.
+    /// Whether a peer with this address is a proxy. When only the number of proxies is configured, every peer is one.
     func isProxy(_ peer: NetworkAddress) -> Bool {
         isTrusted(peer, hops: 0)
     }

@@ -16,7 +16,7 @@ enum GatewayPath: Int, CaseIterable {
         }
     }
 
-    /// The path that is a route as it stands, compared by bytes; `nil` for any other.
+    /// The path whose route is exactly this text, compared by bytes; `nil` for any other.
     init?(exactly path: String) {
         for candidate in [GatewayPath.rpc, .healthz, .readyz, .services] where path.hasSameBytes(as: candidate.route) {
             self = candidate
@@ -25,7 +25,7 @@ enum GatewayPath: Int, CaseIterable {
         return nil
     }
 
-    /// The methods that it knows, as `Allow` has them. The same for OPTIONS and for 405.
+    /// Methods that the path allows, as in `Allow`. The same for OPTIONS and for 405.
     var allow: String {
         switch self {
         case .rpc, .method: "POST, OPTIONS"

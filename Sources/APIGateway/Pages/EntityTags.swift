@@ -1,17 +1,17 @@
 import RPC
 
-/// Reads the lists of entity tags of `If-Match` and `If-None-Match` (RFC 9110 sections 8.8.3 and 13.1).
+/// Matching of the entity tags in `If-Match` and `If-None-Match` (RFC 9110 sections 8.8.3 and 13.1).
 enum EntityTags {
     enum Comparison {
-        /// Weak tags are never the same.
+        /// Weak tags never match.
         case strong
-        /// `W/` makes no difference.
+        /// `W/` is ignored.
         case weak
     }
 
-    /// Whether a tag of the lists, or `*`, matches; `nil` where there is no list.
+    /// Whether a tag of the lists, or `*`, matches; `nil` when there is no list.
     ///
-    /// What follows something that is no tag is not looked at.
+    /// A list is read up to the first element that is no tag.
     ///
     /// - Parameters:
     ///   - lists: the values of one header.
@@ -25,7 +25,7 @@ enum EntityTags {
         if rest.elementsEqual(CollectionOfOne(UInt8(ascii: "*"))) { return true }
         let quote = UInt8(ascii: "\"")
         while true {
-            // Empty elements of a list mean nothing (section 5.6.1.2).
+            // Empty list elements are ignored (section 5.6.1.2).
             rest = rest.drop { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
             let isWeak = rest.starts(with: "W/".utf8)
             if isWeak { rest = rest.dropFirst(2) }

@@ -3,7 +3,7 @@ import NIOCore
 import RPC
 import Synchronization
 
-/// Whether the services behind the gateway answer, as `GET /readyz` tells it: every event loop asks, as each has
+/// Whether the services behind the gateway answer, for `GET /readyz`. Every event loop is checked, as each has
 /// connections of its own.
 ///
 /// One check serves every probe that comes while it runs and for a moment afterwards, so that probes can't add up to

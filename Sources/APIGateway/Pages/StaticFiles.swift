@@ -15,7 +15,7 @@ struct StaticFiles: Sendable {
     }
 
     private let files: [ByteKey: File]
-    /// Of the longest path in ``files``: a stranger's that is longer is none of them.
+    /// Bytes of the longest path in ``files``; a longer path matches none.
     private let pathBytesMax: Int
 
     /// - Parameter contents: by path below the folder, such as `js/app.js`.
@@ -51,7 +51,7 @@ struct StaticFiles: Sendable {
 
     // MARK: Describing files
 
-    /// By the ending of a file's name, in lower case.
+    /// Content types by the ending of a file's name, in lower case.
     // text: names of our own files, looked up once at the start.
     private static let contentTypes: [String: String] = [
         "html": "text/html; charset=utf-8", "htm": "text/html; charset=utf-8",
@@ -79,7 +79,7 @@ struct StaticFiles: Sendable {
         return "\"\(String(digest, radix: 16))-\(String(body.readableBytes, radix: 16))\""
     }
 
-    /// `nil` where a decoded byte would be a separator, which nobody who looked at the path before has seen as one.
+    /// `nil` when a decoded byte would be a separator, which earlier checks of the path have not seen as one.
     private static func percentDecoded(_ path: String) -> String? {
         guard let bytes = PercentCoding.decoded(path.utf8) else { return nil }
         let isSeparator: (UInt8) -> Bool = { $0 == UInt8(ascii: "/") }
@@ -89,9 +89,9 @@ struct StaticFiles: Sendable {
 }
 
 extension StaticFiles.File {
-    /// The file; 304 if the caller has this version, 412 if he asked for another (RFC 9110 section 13.2.2).
+    /// The file; 304 if the client has this version, 412 if it asked for another (RFC 9110 section 13.2.2).
     ///
-    /// Files have no date here, so that conditions on one are ignored (sections 13.1.3 and 13.1.4).
+    /// Files have no date here, so conditions on dates are ignored (sections 13.1.3 and 13.1.4).
     func response(to request: HTTPRequest) throws(GatewayError) -> HTTPResponse {
         if let isMatched = EntityTags.match(request.headers["if-match"], etag, by: .strong), !isMatched {
             throw GatewayError(412, "the file is another version")

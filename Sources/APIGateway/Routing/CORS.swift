@@ -11,7 +11,7 @@ enum CORS {
 
     /// The answer to `OPTIONS`, whether or not it is a preflight.
     ///
-    /// - Parameter allow: the methods that the path knows.
+    /// - Parameter allow: methods that the path allows.
     static func preflight(allow: String) -> HTTPResponse {
         HTTPResponse(
             status: .noContent,

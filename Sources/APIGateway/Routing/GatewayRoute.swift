@@ -59,7 +59,8 @@ struct GatewayRoute: Sendable {
         do {
             return try Request(jsonUTF8Bytes: json.resolvingPairs)
         } catch {
-            // What passed the check is decoded; should the two ever differ, the caller still learns whose fault it is.
+            // A request that passed the check can be decoded. Should the two ever differ, the error still blames the
+            // request.
             let path = root.isEmpty ? "" : "\(root): "
             throw GatewayError(400, "\(path)not a valid \(Request.messageDescription.name)")
         }

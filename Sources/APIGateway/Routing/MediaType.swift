@@ -9,15 +9,15 @@ enum MediaType {
 
     /// Throws 415 for anything else, an encoding, or a character set that is not UTF-8. No `content-type` means JSON.
     ///
-    /// Both headers may come in lists or more than once. An empty list of encodings is none (RFC 9110 section 5.6.1.2); of
-    /// types there is one, and those that are said must agree (section 8.3).
+    /// Both headers may be lists or occur more than once. An empty list of encodings counts as none (RFC 9110 section
+    /// 5.6.1.2). There is only one type: repeated values must agree (section 8.3).
     init(of request: HTTPRequest) throws(GatewayError) {
         var type: MediaType?
         for (name, value) in request.headers {
             // By length first: most headers are neither.
             switch name.utf8.count {
             case 12 where name.hasSameBytes(asAnyCaseOf: "content-type"):
-                // The common case, without taking the value apart.
+                // The common case, without parsing the value.
                 if type == nil, value.hasSameBytes(as: "application/json") {
                     type = .json
                     continue
@@ -41,7 +41,7 @@ enum MediaType {
         self = type ?? .json
     }
 
-    /// The elements of a list that are not empty. A comma between quotes separates nothing.
+    /// Elements of a list that are not empty. A comma between quotes does not separate.
     private static func elements(of value: String) -> [Substring] {
         var isQuoted = false
         let elements = value.utf8.split { byte in
@@ -51,7 +51,7 @@ enum MediaType {
         return elements.map { Substring($0).trimmedOfBlanks }.filter { !$0.isEmpty }
     }
 
-    /// One media type with its parameters.
+    /// Parses one media type with its parameters.
     private static func type(_ value: Substring) throws(GatewayError) -> MediaType {
         let parts = value.utf8.split(separator: UInt8(ascii: ";")).map { Substring($0).trimmedOfBlanks }
         let name = parts.first ?? ""
@@ -70,7 +70,7 @@ enum MediaType {
         return type
     }
 
-    /// What a parameter says of the character set, without the quotes around it; `nil` for other parameters.
+    /// Value of a `charset` parameter, without its quotes; `nil` for other parameters.
     private static func charset(_ parameter: Substring) -> Substring? {
         let name = "charset="
         let bytes = parameter.utf8
@@ -81,7 +81,7 @@ enum MediaType {
         return Substring(value)
     }
 
-    /// ASCII is UTF-8 too.
+    /// ASCII is a subset of UTF-8.
     private static func isUTF8(_ charset: Substring) -> Bool {
         charset.hasSameBytes(asAnyCaseOf: "utf-8") || charset.hasSameBytes(asAnyCaseOf: "utf8")
             || charset.hasSameBytes(asAnyCaseOf: "us-ascii")

@@ -44,8 +44,8 @@ struct PassedHeaders {
         metadata.add("x-request-id", requestID)
     }
 
-    /// Tells the services whom the request is from. A header of that name is not among those that are passed on: what the
-    /// gateway says is never taken from the caller.
+    /// Adds the client's address for the services. A header of that name is not among those that are passed on, so the
+    /// address never comes from the caller.
     mutating func add(clientAddress: String) {
         if !clientAddress.isEmpty { metadata.add("x-client-address", clientAddress) }
     }

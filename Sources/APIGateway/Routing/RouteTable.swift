@@ -11,7 +11,7 @@ struct RouteTable: Sendable {
         let route: GatewayRoute
         let client: RPCClient
         let recorder: (any CallRecorder)?
-        /// The method's place in ``RouteTable/queues``.
+        /// The method's index in ``RouteTable/queues``.
         let queue: Int
         /// `VesselService.Create`, as bytes to compare.
         fileprivate let name: [UInt8]
@@ -38,7 +38,7 @@ struct RouteTable: Sendable {
     static let serviceNames = ["vessel", "user", "consignment"]
 
     private let services: [Service]
-    /// An entry of each method whose calls queue apart from those of others.
+    /// One entry for each method that has a queue of its own.
     let queues: [Entry]
     private let prefix: [UInt8]
 
@@ -54,7 +54,7 @@ struct RouteTable: Sendable {
         for name in Self.serviceNames {
             guard let client = clients[name] else { continue }
             let entries = Self.routes(of: name).map { route in
-                // A method under two names is one.
+                // A method under two names has one queue.
                 let known = queues.firstIndex { $0.route.fullName == route.fullName }
                 let entry = Entry(
                     service: name, route: route, client: client, queue: known ?? queues.count,

@@ -79,7 +79,7 @@ final class LoopShedder: @unchecked Sendable {
 
     private func enqueue(_ request: QueuedRequest, _ method: Int, _ continuation: UnsafeContinuation<Turn, Never>) {
         eventLoop.assertInEventLoop()
-        // Who waits for a connection takes nobody's place.
+        // A call that waits for a connection keeps no other from its place.
         guard methods[method].isReachable(eventLoop) else {
             states[method].startAnyway()
             return continuation.resume(returning: .start)

@@ -3,8 +3,8 @@ import NIOPosix
 
 /// Holds the answers to refused requests back for a moment.
 ///
-/// Who is refused should come again after `Retry-After`. Callers that come again at once instead would take the processor
-/// that calls could be answered with, all the more of it the quicker they are refused.
+/// A refused caller should retry after `Retry-After`. Callers that retry at once instead take processor time from the calls
+/// that can be answered, and the more of it the sooner they are refused.
 final class RefusalPauses: Sendable {
     private let loops: [RefusalPause]
 

@@ -8,10 +8,11 @@ enum ConsignmentRules {
     static let containerTextLengthMax = 200
     static let pageSizeDefault = 100
     static let pageSizeMax = 1_000
-    /// A page of large consignments ends early: the answer is one message of at most 4 MiB, and up to six times that as JSON.
+    /// Bytes of a page. Pages of large consignments end early: the answer is one message of at most 4 MiB, and up to
+    /// six times that as JSON.
     static let pageBytesMax = 1024 * 1024
 
-    /// Of one consignment in a page. The largest that the rules above allow has 3.3 MB.
+    /// Bytes of one consignment in a page. The largest that the rules above allow has 3.3 MB.
     static let recordBytesMax = 3_500 * 1024
 
     /// `id` and `vessel_id` are not looked at: the service gives both, and callers of old send a vessel along.

@@ -36,7 +36,7 @@ struct ConsignmentPage: Sendable, Equatable {
     /// Whether there are more behind the last.
     var hasMore = false
 
-    /// Elements that a page may have: somewhat fewer than any message may (``MessageLimits/elementsMax``).
+    /// Elements of a page: somewhat fewer than any message may have (``MessageLimits/elementsMax``).
     static let elementsMax = 18_000
     private static let elementsPerConsignment = 8
     private static let elementsPerContainer = 5
@@ -48,10 +48,10 @@ struct ConsignmentPage: Sendable, Equatable {
 
     /// Takes the next one in order.
     ///
-    /// - Parameter bytes: its size as it is stored.
+    /// - Parameter bytes: its stored size.
     /// - Returns: whether there is room for another.
     mutating func take(_ consignment: Consignment_Consignment, bytes: Int, limit: Int, bytesMax: Int) -> Bool {
-        // Empty containers are next to nothing as bytes and a hundred times that as objects.
+        // Empty containers take few bytes on the wire, but a hundred times as many as objects.
         let elements = Self.elementsPerConsignment + Self.elementsPerContainer * consignment.containers.count
         let fits = byteCount + bytes <= bytesMax && elementCount + elements <= Self.elementsMax
         guard consignments.count < limit, consignments.isEmpty || fits else {
@@ -65,10 +65,10 @@ struct ConsignmentPage: Sendable, Equatable {
         return true
     }
 
-    /// The consignment, or what of it an answer can hold: one that another program stored must not block the way to all those
-    /// behind it.
+    /// The consignment, or only the parts that an answer can hold: an oversized one that another program stored must
+    /// not block the way to those behind it.
     private static func listable(_ consignment: Consignment_Consignment) -> Consignment_Consignment {
-        // What is stored may hold more than the message does, such as fields that we don't know.
+        // The stored size may exceed the message's: a document may hold more, such as unknown fields.
         let isListable = consignment.containers.count <= ConsignmentRules.containersMax
         if isListable, let bytes: [UInt8] = try? consignment.serializedBytes(),
             bytes.count <= ConsignmentRules.recordBytesMax

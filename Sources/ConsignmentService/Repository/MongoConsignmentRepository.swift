@@ -86,7 +86,7 @@ extension MongoConsignmentRepository {
             ], deadline: deadline)
     }
 
-    /// The largest id of ours; documents of other programs may have others, and of other types.
+    /// The largest of our ids; documents of other programs may have other ids, also of other types.
     private static func newest(
         _ connection: MongoConnection, _ deadline: Deadline
     ) throws(StorageError) -> String? {

@@ -9,11 +9,11 @@ struct MongoEmailRepository: EmailRepository {
     static let emails = "emails"
     private static let pending: BSONValue = .int32(StoredMail.Status.pending.rawValue)
 
-    /// Mails that are moved by one claim; the next one moves the rest.
+    /// Mails that one claim moves at most; later claims move the rest.
     private static let movedMax: Int32 = 1_000
 
     let store: MongoStore
-    /// Looks for mails whose time the clock has gone back behind.
+    /// Rate limit of the search for mails that were scheduled in the future.
     private let steps = Pace(every: ClockStep.interval)
 
     init(store: MongoStore) {
@@ -132,7 +132,8 @@ extension MongoEmailRepository {
         }
     }
 
-    /// Moves mails that were scheduled in the future; see ``ClockStep``. Each once, whatever other replicas do.
+    /// Moves mails that were scheduled in the future; see ``ClockStep``. Each is moved once, whatever other replicas
+    /// do.
     private static func moveBack(
         _ now: WallTime, _ connection: MongoConnection, _ deadline: Deadline
     ) throws(StorageError) {

@@ -27,7 +27,7 @@ struct SQLiteEmailRepository: EmailRepository {
         CREATE INDEX emails_created_at ON emails (created_at) WHERE status = 0;
         """,
         "ALTER TABLE emails ADD COLUMN traceparent TEXT NOT NULL DEFAULT ''",
-        // When `due_at` was decided; see ``ClockStep``.
+        // The time at which `due_at` was decided; see ``ClockStep``.
         """
         ALTER TABLE emails ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX emails_scheduled_at ON emails (scheduled_at) WHERE status = 0;
@@ -68,7 +68,7 @@ struct SQLiteEmailRepository: EmailRepository {
         "SELECT count(*) FROM (SELECT 1 FROM emails WHERE status = 0 LIMIT \(MailStatistics.countMax))")
 
     let store: SQLiteStore
-    /// Looks for mails whose time the clock has gone back behind.
+    /// Rate limit of the search for mails that were scheduled in the future.
     private let steps = Pace(every: ClockStep.interval)
 
     init(store: SQLiteStore) {

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Checks the authority of an http URI: `host` or `host:port`, without userinfo (RFC 9110 sections 4.2 and 7.2, RFC 3986
-/// section 3.2). `Host`, HTTP/2's `:authority` and absolute request targets carry one. Looks at bytes only.
+/// The authority of an http URI: `host` or `host:port`, without userinfo (RFC 9110 sections 4.2 and 7.2, RFC 3986
+/// section 3.2). `Host`, HTTP/2's `:authority` and absolute request targets carry one. Works on bytes only.
 enum Authority {
     static let portMax = 65_535
     /// The longest text of an IPv6 address, in bytes.
@@ -17,25 +17,25 @@ enum Authority {
         return end > text.startIndex && isRegisteredName(text[..<end]) && isPortSuffix(text[end...])
     }
 
-    /// Whether two valid authorities name the same host and port. Hosts have no case.
+    /// Whether two valid authorities name the same host and port. Hosts are case-insensitive.
     ///
-    /// - Parameter portStandard: the port that need not be said.
+    /// - Parameter portStandard: the scheme's default port, which may be omitted.
     static func isSame(_ one: Substring.UTF8View, _ other: Substring.UTF8View, portStandard: StaticString) -> Bool {
         let one = withoutPort(portStandard, one)
         let other = withoutPort(portStandard, other)
         return one.count == other.count && zip(one, other).allSatisfy { lowercased($0) == lowercased($1) }
     }
 
-    /// Drops an empty port, and the standard one.
+    /// The authority without its port, if that is empty or the default one.
     private static func withoutPort(_ standard: StaticString, _ text: Substring.UTF8View) -> Substring.UTF8View {
         guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else { return text }
         let port = text[colon...].dropFirst()
         let isStandard = standard.withUTF8Buffer { port.elementsEqual($0) }
-        // Within brackets it is part of the address, which ends with its bracket.
+        // A colon within brackets belongs to the address. The text after it ends with `]`, so it never equals a port.
         return port.isEmpty || isStandard ? text[..<colon] : text
     }
 
-    /// Nothing, or a colon and a number; RFC 3986 lets the number be empty.
+    /// Whether the text is empty, or a colon and a number; RFC 3986 lets the number be empty.
     private static func isPortSuffix(_ text: Substring.UTF8View) -> Bool {
         guard let first = text.first else { return true }
         guard first == UInt8(ascii: ":") else { return false }
@@ -48,7 +48,7 @@ enum Authority {
         return true
     }
 
-    /// `IPv6address` or `IPvFuture`, without the brackets. Zones are for one machine and have no place in a request.
+    /// `IPv6address` or `IPvFuture`, without the brackets. Zone identifiers are local to one machine and are rejected.
     private static func isAddressLiteral(_ text: Substring.UTF8View) -> Bool {
         guard let first = text.first else { return false }
         if lowercased(first) == UInt8(ascii: "v") {
@@ -116,7 +116,7 @@ package enum PercentCoding {
         }
     }
 
-    /// Every encoded byte decoded; `nil` if one is encoded wrongly.
+    /// The text with every percent-encoded byte decoded; `nil` if an encoding is malformed.
     package static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
@@ -134,8 +134,8 @@ package enum PercentCoding {
         return bytes
     }
 
-    /// The path with unreserved bytes decoded, so that `/%72pc` is `/rpc` (RFC 3986 section 6.2.2.2). Everything else stays
-    /// encoded: `%2F` is no separator.
+    /// The path with its unreserved bytes decoded, so that `/%72pc` is `/rpc` (RFC 3986 section 6.2.2.2). All other
+    /// bytes stay encoded: `%2F` is no separator.
     static func normalized(_ path: Substring) -> String {
         guard path.utf8.contains(UInt8(ascii: "%")) else { return String(path) }
         var bytes: [UInt8] = []

@@ -1,19 +1,19 @@
 import NIOCore
 
-/// The connections of one event loop: found by whom they are from, and by how long they have been idle.
+/// The connections of one event loop, found by peer address and by idle time.
 struct ConnectionList {
     private struct Entry {
         let connection: any ServedConnection
-        /// Whom it is from; `nil` while nobody knows, and for those who are not counted.
+        /// Key of the peer's address; `nil` until it is known, and for addresses without a limit.
         var address: UInt64?
     }
 
-    /// Idle connections that are looked up at once: under a flood of newcomers a search for each would be quadratic.
+    /// Idle connections that one search finds. A search for each newcomer would be quadratic under a flood of them.
     private static let candidatesMax = 256
 
     private var entries: [ObjectIdentifier: Entry] = [:]
     private var byAddress: [UInt64: Set<ObjectIdentifier>] = [:]
-    /// The longest idle ones of the last search, the longest of all at the end.
+    /// The longest-idle connections of the last search; the longest-idle one is last.
     private var candidates: [ObjectIdentifier] = []
 
     var isEmpty: Bool { entries.isEmpty }
@@ -23,7 +23,7 @@ struct ConnectionList {
         entries[ObjectIdentifier(connection)] = Entry(connection: connection)
     }
 
-    /// - Returns: whether it was in the list, and the address that it counted towards.
+    /// - Returns: whether it was in the list, and the address key that it was counted under.
     mutating func remove(_ connection: any ServedConnection) -> (isKnown: Bool, address: UInt64?) {
         let id = ObjectIdentifier(connection)
         guard let entry = entries.removeValue(forKey: id) else { return (false, nil) }
@@ -41,7 +41,7 @@ struct ConnectionList {
         byAddress[address, default: []].insert(id)
     }
 
-    /// `successor` takes the place of `connection`, which is the same to its peer.
+    /// Puts `successor` in the place of `connection`; to the peer it is the same connection.
     mutating func replace(_ connection: any ServedConnection, by successor: any ServedConnection) {
         let (isKnown, address) = remove(connection)
         guard isKnown else { return }
@@ -49,9 +49,9 @@ struct ConnectionList {
         if let address { setAddress(address, of: successor) }
     }
 
-    /// A connection that has been idle for about as long as any.
+    /// A connection that has been idle for about the longest time; `nil` when none is idle.
     ///
-    /// - Parameter address: only connections of this one; `nil` for any.
+    /// - Parameter address: only connections of this address; `nil` for any.
     mutating func longIdle(from address: UInt64?) -> (any ServedConnection)? {
         guard let address else { return longIdle() }
         var longest: (connection: any ServedConnection, order: UInt64)?
@@ -70,7 +70,7 @@ struct ConnectionList {
         return nextCandidate()
     }
 
-    /// Candidates may have ended, or be busy.
+    /// The next candidate that is still open and idle.
     private mutating func nextCandidate() -> (any ServedConnection)? {
         while let id = candidates.popLast() {
             if let connection = entries[id]?.connection, connection.idleOrder != nil { return connection }

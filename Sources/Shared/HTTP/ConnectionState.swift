@@ -57,19 +57,19 @@ struct ConnectionState {
     let bodyBytesMax: Int
     let turnsMax: Int
 
-    /// Of a head that has begun, in bytes: it may grow to as much, out of sight.
+    /// Bytes counted for a partial head: the parser may buffer as much before it reports the head.
     private static let partialHeadBytes = 16 * 1024
-    /// Of a request beside its body, in bytes.
+    /// Bytes counted for a request in addition to its body.
     private static let requestBytes = 1024
     private var inputBytes = 0
     private var turnBytes = 0
     private var answeringBytes = 0
 
-    /// Memory that requests take which are not answered yet.
+    /// Memory that unanswered requests take, in bytes.
     var heldBytes: Int { inputBytes + turnBytes + answeringBytes }
 
     private static func bytes(of request: HTTPRequest) -> Int {
-        // A slice keeps all of the buffer that it was read into.
+        // A slice keeps the whole buffer that it was read into.
         requestBytes + (request.body.readableBytes > 0 ? request.body.storageCapacity : 0)
     }
 
@@ -161,7 +161,7 @@ struct ConnectionState {
         inputBytes = 0
     }
 
-    /// Refuses what came last and is not begun, whole or in part: there is no memory for it.
+    /// Refuses the newest request that has not started, complete or partial: there is no memory for it.
     mutating func refuseNewest() {
         if isReceiving { return refuse(.outOfMemory) }
         guard case .request(let request, _, _)? = turns.last else { return }

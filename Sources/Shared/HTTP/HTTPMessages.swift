@@ -5,8 +5,8 @@ import RPC
 /// A request as a responder sees it: whole, within the server's limits.
 public struct HTTPRequest: Sendable {
     public var method: HTTPMethod
-    /// The request target's path without the query; starts with `/`, or is `*` with OPTIONS. Unreserved characters are
-    /// decoded (RFC 3986 section 6.2.2.2), all others are as sent.
+    /// Path of the request target, without the query; starts with `/`, or is `*` with OPTIONS. Unreserved characters
+    /// are decoded (RFC 3986 section 6.2.2.2), all others are as sent.
     public var path: String
     /// The text after `?`, if any.
     public var query: String?
@@ -35,9 +35,9 @@ public struct HTTPResponse: Sendable {
     /// Further headers, which cost next to nothing.
     public var shared: SharedHeaders?
     public var body: ByteBuffer
-    /// Memory that was taken for the body; held until the peer has taken it. Without it the server takes some.
+    /// Memory reserved for the body, held until the peer has read it; `nil` lets the server reserve it.
     public var memory: MemoryReservation?
-    /// The body is in memory anyway, whoever waits for it: no memory is taken for it.
+    /// Whether the body is in memory anyway and shared by all its readers: no memory is counted for it.
     public var isBodyShared = false
 
     public init(
@@ -61,9 +61,9 @@ public enum HTTPRefusal: Error, Equatable {
     case bodyTooLarge
     /// The header section is larger than allowed: 431.
     case headersTooLarge
-    /// The process holds as many bytes for its peers as it may: 429.
+    /// The memory budget is used up: 429.
     case outOfMemory
-    /// A method or a transfer coding that the server does not know: 501.
+    /// An unsupported method or transfer coding: 501.
     case notImplemented
 }
 

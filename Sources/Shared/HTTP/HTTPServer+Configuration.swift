@@ -10,18 +10,18 @@ extension HTTPServer {
         public var tls: NIOSSLContext?
         /// The largest body, in bytes; a larger one is refused with 413.
         public var bodyBytesMax = 1024 * 1024
-        /// The largest request line and header section, in bytes; a larger one is refused with 431. Over HTTP/2 each field
-        /// counts 32 bytes more than its name and value (RFC 9113 section 6.5.2).
+        /// The largest request line and header section, in bytes; a larger one is refused with 431. Over HTTP/2 each
+        /// field counts 32 bytes in addition to its name and value (RFC 9113 section 6.5.2).
         public var headerBytesMax = 16 * 1024
         /// How long a peer may take to send one request, from its first byte; then it is refused with 408.
         public var requestTimeout: Duration = .seconds(10)
         /// How long a connection may stay open between requests.
         public var idleTimeout: Duration = .seconds(75)
-        /// How long a peer may take less than ``answerBytesMin`` of what waits for it before that ends.
+        /// Time within which a peer must read ``answerBytesMin``. The connection or stream of a slower one is closed.
         public var writeTimeout: Duration = .seconds(30)
-        /// Bytes of an answer that a peer takes at least within ``writeTimeout``, or all that are left: about 1 KiB a second.
+        /// Bytes of an answer that a peer must read within ``writeTimeout``, or all that are left: about 1 KiB/s.
         public var answerBytesMin = 32 * 1024
-        /// What all connections may hold; shared by all servers and clients of a program.
+        /// Memory budget of all connections; shared by all servers and clients of a program.
         public var memory = MemoryBudget()
         /// How long a peer that has closed its sending side is still worked for. Closing a socket and closing only its
         /// sending side look the same from here, so a quick answer is sent and a slow one is cancelled.
@@ -33,11 +33,11 @@ extension HTTPServer {
         public var pipelinedRequestsMax = 4096
         /// Response bytes of one connection that wait for a slow reader before it is answered and read no further.
         public var bufferedResponseBytesMax = 64 * 1024
-        /// Connections at a time. A further one takes the place of one that is idle; where none is, it is closed at once.
+        /// Largest number of connections. A further one replaces an idle one; when none is idle, it is closed at once.
         public var connectionsMax = 10_000
-        /// How long a connection is no idle one for others to take its place: its first request may be on its way.
+        /// Age up to which a connection does not count as idle for replacement: its first request may be on its way.
         public var newcomerGrace: Duration = .milliseconds(250)
-        /// What one address may have of them; `nil` for any number.
+        /// Limit on the connections of one address; `nil` for none.
         public var addressLimit: AddressLimit?
 
         public init(address: HostPort, tls: NIOSSLContext? = nil) {
@@ -48,13 +48,13 @@ extension HTTPServer {
 }
 
 extension HTTPServer.Configuration {
-    /// How fast answers have to be taken now: faster while memory is short.
+    /// Rate at which peers must read answers now: higher while memory is short.
     var answerRate: ProgressRate {
         ProgressRate(window: TimeAmount(writeTimeout), bytesMin: answerBytesMin).adapted(to: memory)
     }
 
-    /// Header fields in one request over HTTP/1, trailers included; more are refused with 431. As many as could be in a
-    /// section over HTTP/2: what bounds them is memory, not what browsers send.
+    /// Header fields in one request over HTTP/1, trailers included; more are refused with 431. As many as fit into a
+    /// section over HTTP/2: the limit is set by memory, not by what browsers send.
     var headerFieldsMax: Int { headerBytesMax / HTTP2Session.fieldOverheadBytes }
 
     /// How often connections are looked over for lapsed timeouts: an eighth of the shortest, so that none is

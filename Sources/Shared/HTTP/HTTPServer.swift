@@ -21,7 +21,7 @@ public final class HTTPServer: Sendable {
         case stopped
     }
 
-    /// Bytes of a connection that the kernel takes and does not send yet.
+    /// Unsent bytes of a connection that the kernel buffers.
     private static let unsentBytesMax = 32 * 1024
 
     private let configuration: Configuration
@@ -29,7 +29,7 @@ public final class HTTPServer: Sendable {
     private let loops: [ObjectIdentifier: LoopContext]
     private let openConnections: OpenConnections
     private let logger: Logger
-    /// How often it is said that there are too many connections.
+    /// Rate limit of the warning about too many connections.
     private let fullLog = LogGap()
     private let lifecycle = Mutex(Lifecycle.new)
 
@@ -95,7 +95,7 @@ public final class HTTPServer: Sendable {
 
     // MARK: Channels
 
-    /// Of the buffers that a connection is read into; each connection has one of its own.
+    /// Allocator of the read buffers of a connection; each connection has its own.
     static func makeReceiveAllocator() -> AdaptiveRecvByteBufferAllocator {
         AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
     }
@@ -134,7 +134,7 @@ public final class HTTPServer: Sendable {
         return try await bootstrap.bind(to: configuration.address)
     }
 
-    /// The system has no descriptor for the next connection: idle ones give theirs.
+    /// Closes idle connections when the system has no descriptor for the next one.
     private func freeDescriptors() {
         for loop in loops.values {
             loop.eventLoop.execute {

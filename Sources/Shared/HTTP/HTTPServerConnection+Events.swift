@@ -2,7 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 
-/// What ends a connection, or its input.
+/// Events that end a connection or its input.
 extension HTTPServerConnection {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
@@ -10,17 +10,17 @@ extension HTTPServerConnection {
             state.refuse(.headersTooLarge)
             pump()
         case HTTPParserError.invalidMethod, HTTPParserError.invalidConstant:
-            // The parser knows a few methods that are none of HTTP's, and stops at the protocol that they do not go with.
+            // The parser knows methods of other protocols, and fails at the HTTP version that follows one of them.
             state.refuse(keeper.hasUnknownMethod(isFirst: !sawPart) ? .notImplemented : .malformed)
             pump()
         case is HTTPParserError:
             state.refuse(.malformed)
             pump()
         case is ByteToMessageDecoderError:
-            // More bytes after a parser error: they are thrown away until the connection closes.
+            // More bytes after a parser error: they are dropped until the connection closes.
             break
         case NIOSSLError.uncleanShutdown:
-            // The peer ended without saying so; the end of input follows as an event. A request that was cut off by
+            // The peer closed without close_notify; the end of input follows as an event. A request that was cut off by
             // it is incomplete by its own length.
             break
         default:

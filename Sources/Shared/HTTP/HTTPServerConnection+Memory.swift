@@ -1,9 +1,9 @@
 import NIOCore
 import RPC
 
-/// What a connection holds for its peer, and how long it works for it alone.
+/// Memory that a connection holds for its peer, and its turns on the event loop.
 extension HTTPServerConnection {
-    /// Goes on after other connections had their turns.
+    /// Continues after other connections have had their turns.
     func scheduleTurn(_ context: ChannelHandlerContext) {
         guard !isTurnScheduled else { return }
         isTurnScheduled = true
@@ -16,15 +16,15 @@ extension HTTPServerConnection {
 
     private static let spareBytesMin = 4 * 1024
 
-    /// Lets go of the buffer that was read into, which grows with what comes and would stay with an idle connection.
+    /// Releases the read buffer, which grows with the input and would stay with an idle connection.
     func releaseSpareMemory(_ context: ChannelHandlerContext) {
         guard isSpareHeld else { return }
         isSpareHeld = false
-        // An option that a channel does not know is an error of NIO's, and nothing is lost by it.
+        // A channel without this option throws; that does no harm.
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: HTTPServer.makeReceiveAllocator())
     }
 
-    /// Takes memory for what has come; refuses that where there is none.
+    /// Counts memory for what was received; refuses the newest request when there is none.
     func holdRequests() {
         if state.heldBytes > Self.spareBytesMin { isSpareHeld = true }
         guard !requestMemory.resize(to: state.heldBytes) else { return }
@@ -32,7 +32,7 @@ extension HTTPServerConnection {
         requestMemory.resizeAnyway(to: state.heldBytes)
     }
 
-    /// The response, with memory for a large body; a refusal where there is none.
+    /// The response, with memory reserved for a large body; a refusal when there is none.
     func affordable(_ response: HTTPResponse) -> HTTPResponse {
         let count = response.body.readableBytes
         guard count >= ResponseWriter.separateBodyBytesMin, response.memory == nil, !response.isBodyShared else {
@@ -46,13 +46,13 @@ extension HTTPServerConnection {
         return response
     }
 
-    /// Bytes that the channel has and the socket does not take yet.
+    /// Bytes that the channel holds and the socket has not taken yet.
     func unsentBytes(_ context: ChannelHandlerContext) -> Int {
-        // An unknown option would be an error of NIO's; without it a connection counts as not writing.
+        // A channel without this option throws; the connection then counts as not writing.
         (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Counts the small answers among the bytes that wait for the peer; the large ones have memory of their own.
+    /// Counts the small answers among the unsent bytes; large ones have reservations of their own.
     func countUnsent(_ bytes: Int) {
         responseMemory.resizeAnyway(to: max(0, bytes - largeBodyBytes))
     }

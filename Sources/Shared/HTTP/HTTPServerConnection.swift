@@ -28,8 +28,8 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     /// The channel wanted to read when the queue was not empty.
     private var isReadHeld = false
     private var isPumping = false
-    /// Answers given in one turn of the loop, for one connection: behind each other in one read there may be thousands of
-    /// requests, and other connections wait meanwhile.
+    /// Answers per connection and turn of the loop: one read may hold thousands of pipelined requests, and other
+    /// connections wait meanwhile.
     private static let answersPerTurnMax = 64
     var answersThisTurn = 0
     var isTurnScheduled = false
@@ -40,13 +40,13 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     private var needsFlush = false
     private var task: Task<Void, Never>?
     var watch = StallWatch()
-    /// Whether the peer takes its answers.
+    /// Tells whether the peer reads its answers.
     var answerProgress = ProgressWatch()
-    /// Handed to the channel since the beginning, in bytes.
+    /// Bytes handed to the channel since the beginning.
     private(set) var writtenBytes = 0
-    /// Of bodies that were handed over whole and are not sent to their ends.
+    /// Bytes of bodies that were handed over whole and are not completely sent yet.
     private(set) var largeBodyBytes = 0
-    /// Whether the buffer that is read into may have grown.
+    /// Whether the read buffer may have grown.
     var isSpareHeld = false
     var requestMemory: MemoryAccount
     var responseMemory: MemoryAccount
@@ -71,7 +71,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         }
         use = loop.nextUse()
         if context.channel.isActive { connected(context) }
-        // It may have been told before it had a channel.
+        // `drain()` may have been called before there was a channel.
         if state.isDraining { pump() }
     }
 
@@ -227,7 +227,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         if let body { write(body, response.memory, context) }
     }
 
-    /// A large body, whose memory is held until it is sent.
+    /// Writes a large body; holds its memory until it is sent.
     private func write(_ body: ByteBuffer, _ memory: MemoryReservation?, _ context: ChannelHandlerContext) {
         handOver(context, promise: nil)
         let count = body.readableBytes

@@ -11,9 +11,9 @@ protocol ServedConnection: AnyObject {
     /// Closes now, whatever is in progress.
     func abort()
     func checkTimeouts(now: NIODeadline)
-    /// ``LoopContext/nextUse()`` when it was last used; `nil` while it is busy.
+    /// Value of ``LoopContext/nextUse()`` at its last use; `nil` while it is busy.
     var idleOrder: UInt64? { get }
-    /// Closes an idle connection, as another needs its place.
+    /// Closes an idle connection because another needs its place.
     func evict()
 }
 
@@ -96,15 +96,15 @@ final class LoopContext: @unchecked Sendable {
         if connections.isEmpty { drained?.succeed() }
     }
 
-    /// `detector` has found its successor: the connection goes on as that.
+    /// Replaces `detector` by the connection for the protocol that it detected.
     func replace(_ detector: VersionDetector, by successor: any ServedConnection) {
         eventLoop.assertInEventLoop()
         connections.replace(detector, by: successor)
         if drained != nil { successor.drain() }
     }
 
-    /// Counts a connection towards its address's. An address that has as many as it may loses the one that has been idle
-    /// for about the longest; where none is idle, it loses this one.
+    /// Counts a connection for its address. Above the limit, the connection of that address that has been idle for
+    /// about the longest is closed; when none is idle, the new one is closed.
     func setAddress(_ address: SocketAddress?, of detector: VersionDetector, _ channel: any Channel) {
         eventLoop.assertInEventLoop()
         guard let limit = configuration.addressLimit, let key = address.flatMap(limit.key) else { return }
@@ -112,15 +112,15 @@ final class LoopContext: @unchecked Sendable {
         connections.setAddress(key, of: detector)
     }
 
-    /// Closes an idle connection for the sake of a newcomer, and the newcomer if none is idle.
+    /// Closes an idle connection to make room for a newcomer, or the newcomer when none is idle.
     ///
-    /// - Parameter address: only connections of this one; `nil` for any.
+    /// - Parameter address: only connections of this address; `nil` for any.
     func makeRoom(for newcomer: any Channel, from address: UInt64? = nil) {
         eventLoop.assertInEventLoop()
         if !evictIdle(from: address) { openConnections.makeRoom(for: newcomer, from: address, besides: self) }
     }
 
-    /// Closes a connection that is idle. False when none is.
+    /// Closes an idle connection of this loop; false when none is idle.
     func evictIdle(from address: UInt64? = nil) -> Bool {
         eventLoop.assertInEventLoop()
         guard let victim = connections.longIdle(from: address) else { return false }
@@ -128,7 +128,7 @@ final class LoopContext: @unchecked Sendable {
         return true
     }
 
-    /// A number that grows with each use of a connection: what has the smallest has been idle for the longest.
+    /// A number that grows with each use of a connection: the one with the smallest number has been idle the longest.
     func nextUse() -> UInt64 {
         eventLoop.assertInEventLoop()
         uses += 1

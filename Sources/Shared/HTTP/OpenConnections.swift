@@ -4,12 +4,12 @@ import Synchronization
 
 /// The number of connections of a server, over all its loops. Usable from any thread.
 final class OpenConnections: Sendable {
-    /// Of a connection that nothing goes over, in bytes: channel, handlers, the buffer that it is read into.
+    /// Bytes counted for a connection without traffic: channel, handlers, read buffer.
     static let connectionBytes = 6 * 1024
 
     enum Admission {
         case fits
-        /// There are more than may be: an idle one has to go.
+        /// Above the limit: an idle connection has to be closed.
         case beyond
         /// There is no memory for it. It is not counted.
         case noMemory
@@ -18,7 +18,7 @@ final class OpenConnections: Sendable {
     private let counter = Atomic<Int>(0)
     private let max: Int
     private let memory: MemoryBudget
-    /// Connections of those addresses that are counted.
+    /// Number of connections by address, for addresses with a limit.
     private let byAddress = Mutex<[UInt64: Int]>([:])
     private let loops = Mutex<[WeakLoop]>([])
 
@@ -33,9 +33,9 @@ final class OpenConnections: Sendable {
 
     var count: Int { counter.load(ordering: .relaxed) }
 
-    /// Counts one more.
+    /// Counts a new connection.
     ///
-    /// - Parameter evict: closes an idle connection, where there is no memory for the new one; false when none is idle.
+    /// - Parameter evict: closes an idle connection when there is no memory for the new one; false when none is idle.
     func add(evict: () -> Bool = { false }) -> Admission {
         let (before, _) = counter.add(1, ordering: .relaxed)
         let hasMemory =
@@ -53,7 +53,7 @@ final class OpenConnections: Sendable {
         counter.subtract(1, ordering: .relaxed)
     }
 
-    /// Counts one more of an address.
+    /// Counts a new connection of an address.
     ///
     /// - Returns: how many it has now.
     func add(from address: UInt64) -> Int {
@@ -72,15 +72,15 @@ final class OpenConnections: Sendable {
 
     // MARK: Room
 
-    /// Lets loops close idle connections for each other's newcomers. Call it once.
+    /// Sets the loops that close idle connections for each other's newcomers. Call it once.
     func setLoops(_ all: [LoopContext]) {
         loops.withLock { $0 = all.map(WeakLoop.init) }
     }
 
-    /// Closes an idle connection on one of the other loops, for a newcomer whose own loop has none; where there is none,
-    /// closes the newcomer.
+    /// Closes an idle connection on another loop for a newcomer whose own loop has none; when no loop has one, closes
+    /// the newcomer.
     ///
-    /// - Parameter address: only connections of this one; `nil` for any.
+    /// - Parameter address: only connections of this address; `nil` for any.
     func makeRoom(for newcomer: any Channel, from address: UInt64?, besides asking: LoopContext) {
         let others = loops.withLock { $0.compactMap(\.loop) }.filter { $0 !== asking }
         Self.ask(others[...], for: newcomer, from: address)

@@ -1,10 +1,10 @@
 import NIOCore
 import NIOHTTP1
 
-/// Keeps the bytes that the parser is reading, for as long as it reads them.
+/// Keeps the bytes that the parser is reading, as long as it reads them.
 ///
-/// The parser says of a request line only that it does not know its method, whether that is another method or no HTTP at
-/// all; the bytes tell which (RFC 9110 section 9.1: an unknown method is 501).
+/// For a request line the parser reports only that it does not know the method, whether that is another method or the
+/// line is not HTTP at all. The bytes tell which (RFC 9110 section 9.1: an unknown method is 501).
 final class ReadKeeper: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -17,10 +17,11 @@ final class ReadKeeper: ChannelInboundHandler {
         bytes = nil
     }
 
-    /// Whether the line that the parser stopped at begins with a method that the server does not know.
+    /// Whether the line at which the parser stopped begins with a method that the server does not know.
     ///
-    /// - Parameter isFirst: whether no request before it ended in the same read. Otherwise it is looked for behind the
-    ///   empty lines that end header sections: one that follows a body directly is not found, and counts as malformed.
+    /// - Parameter isFirst: whether no request before it ended in the same read. Otherwise the line is searched for
+    ///   after the empty lines that end header sections. One that directly follows a body is not found, and counts as
+    ///   malformed.
     func hasUnknownMethod(isFirst: Bool) -> Bool {
         guard let bytes = bytes?.readableBytesView else { return false }
         if isFirst { return Self.beginsWithUnknownMethod(bytes) }
@@ -33,7 +34,7 @@ final class ReadKeeper: ChannelInboundHandler {
         return false
     }
 
-    /// A token and a space; of a line that comes in pieces there may be no more yet than a piece of the token.
+    /// Whether the bytes begin with a token, then a space or the end: a line may arrive in pieces.
     private static func beginsWithUnknownMethod(_ bytes: ByteBufferView) -> Bool {
         let token = bytes.prefix(methodBytesMax).prefix(while: isTokenByte)
         guard !token.isEmpty, token.endIndex == bytes.endIndex || bytes[token.endIndex] == UInt8(ascii: " ") else {
@@ -43,10 +44,10 @@ final class ReadKeeper: ChannelInboundHandler {
         return false
     }
 
-    /// Longer ones are no methods.
+    /// Longest token that counts as a method, in bytes.
     private static let methodBytesMax = 64
 
-    /// RFC 9110 section 5.6.2.
+    /// `tchar` (RFC 9110 section 5.6.2).
     private static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -12,10 +12,10 @@ struct RequestDraft {
     let declaredBytes: Int?
     private var expectsContinue = false
 
-    /// Rejects what RFC 9112 forbids and the parser lets pass, and what this server does not implement.
+    /// Rejects what RFC 9112 forbids although the parser accepts it, and what this server does not implement.
     init(head: HTTPRequestHead, peer: String) throws(HTTPRefusal) {
         let isHTTP10 = head.version == .http1_0
-        // Tunnels are a proxy's work.
+        // CONNECT asks for a tunnel; this server is no proxy.
         guard head.method != .CONNECT else { throw .notImplemented }
         var hosts = 0
         var declaredBytes: Int?
@@ -28,7 +28,7 @@ struct RequestDraft {
             switch name.utf8.count {
             case 4 where name.isSameFieldName(as: "host"):
                 hosts += 1
-                // Empty where the target has no authority to name (RFC 9112 section 3.2).
+                // Empty when the target has no authority (RFC 9112 section 3.2).
                 let host = value.trimmedOfBlanks
                 guard host.isEmpty || Authority.isValid(host.utf8) else { throw .malformed }
             case 6 where name.isSameFieldName(as: "expect"):
@@ -47,7 +47,7 @@ struct RequestDraft {
             }
         }
         if transferEncodings > 0 {
-            // From HTTP/1.0 it is how requests are smuggled past a proxy that reads it differently (RFC 9112 sections 6.1
+            // In HTTP/1.0 it serves to smuggle requests past a proxy that reads it differently (RFC 9112 sections 6.1
             // and 11.2).
             guard !isHTTP10 else { throw .malformed }
             if transferEncodings > 1 || !isChunkedAlone {
@@ -59,7 +59,7 @@ struct RequestDraft {
         guard let target = RequestTarget(head.uri, method: head.method) else { throw .malformed }
         self.request = HTTPRequest(
             method: head.method, path: target.path, query: target.query, headers: head.headers, peer: peer)
-        // The absolute form counts, whatever Host says (RFC 9112 section 3.2.2).
+        // The absolute form takes precedence over Host (RFC 9112 section 3.2.2).
         if let authority = target.authority {
             request.headers.replaceOrAdd(name: "host", value: String(authority))
         }
@@ -70,8 +70,8 @@ struct RequestDraft {
         self.expectsContinue = expectsContinue && !isHTTP10
     }
 
-    /// What is wrong with transfer codings that are not chunked alone: one that isn't known before it is 501; everything
-    /// else leaves the body's end open to interpretation (RFC 9112 sections 6.1 and 6.3).
+    /// Refusal of transfer codings other than a single `chunked`. An unknown coding before a final `chunked` is 501;
+    /// anything else leaves the end of the body ambiguous (RFC 9112 sections 6.1 and 6.3).
     static func refusal(ofTransferCodings values: [String]) -> HTTPRefusal {
         var codings: [Substring] = []
         for value in values {

@@ -1,16 +1,16 @@
 import NIOHTTP1
 
-/// A request target, taken apart: origin form, absolute form, or `*` (RFC 9112 section 3.2).
+/// A parsed request target: origin form, absolute form, or `*` (RFC 9112 section 3.2).
 struct RequestTarget {
-    /// Unreserved characters decoded, everything else as sent; starts with `/`, or is `*`.
+    /// Unreserved characters are decoded, all others are as sent; starts with `/`, or is `*`.
     let path: String
     let query: String?
-    /// What the absolute form says; it takes the place of `Host`.
+    /// Authority of the absolute form; replaces `Host`.
     private(set) var authority: Substring?
 
-    /// `nil` for what is none of the forms, names no valid host, or has a fragment.
+    /// `nil` for a text that has none of the forms, names no valid host, or has a fragment.
     ///
-    /// - Parameter allowsAbsoluteForm: HTTP/2 has pseudo-header fields for what it says.
+    /// - Parameter allowsAbsoluteForm: false for HTTP/2, where pseudo-header fields carry scheme and authority.
     init?(_ target: String, method: HTTPMethod, allowsAbsoluteForm: Bool = true) {
         var rest = target[...]
         if rest.utf8.first != UInt8(ascii: "/") {

@@ -43,7 +43,7 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
         context.fireChannelActive()
     }
 
-    /// The peer's address is known from here on.
+    /// Counts the connection for its peer's address, which is known from here on.
     private func begin(_ context: ChannelHandlerContext) {
         loop.setAddress(context.remoteAddress, of: self, context.channel)
     }
@@ -135,7 +135,7 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
     }
 
     var idleOrder: UInt64? {
-        // One that is not active yet is the newcomer that others make room for.
+        // A channel that is not active yet is the newcomer that others make room for.
         guard held.readableBytes == 0, !isHandshaking, context?.channel.isActive == true,
             .now() - openedAt >= TimeAmount(loop.configuration.newcomerGrace)
         else { return nil }

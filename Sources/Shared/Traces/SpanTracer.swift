@@ -50,7 +50,7 @@ public final class SpanTracer: Tracer {
             return Arrival(
                 identity: isSame ? remote : remote.sampled(isSampled).next(), parentSpanID: 0, state: checkedState,
                 isRecorded: false,
-                // What was checked is the text itself or nothing.
+                // The checked state is the text itself or `nil`.
                 isUnchanged: isSame && (checkedState == nil) == (state == nil)
                     && parent.utf8.starts(with: "00-".utf8))
         }

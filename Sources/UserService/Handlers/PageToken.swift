@@ -2,13 +2,13 @@
 ///
 /// It holds nothing that the page before it did not show, so it is not sealed.
 enum PageToken {
-    /// Changes when the text's form does, so that old ones are rejected and not misread.
+    /// Changes with the token's format, so that old tokens are rejected and not misread.
     private static let version = UInt8(ascii: "1")
     private static let timeDigits = 16
-    /// The longest key that PostgreSQL's index of ids holds: a table of another program may have such users.
+    /// Longest id that PostgreSQL's index can hold, in bytes: a table of another program may have such users.
     private static let idByteCountMax = 2_704
-    /// What PostgreSQL's timestamps can be, in microseconds since 1970: from 4713 BC on, and as the smallest number
-    /// `-infinity`. Source: PostgreSQL 15, "Date/Time Types".
+    /// Times that PostgreSQL's timestamps can hold, in microseconds since 1970: from 4713 BC on, and `-infinity` as the
+    /// smallest number. Source: PostgreSQL 15, "Date/Time Types".
     private static let times = -210_866_803_200_000_000...Int64.max
 
     static func text(_ position: UserPosition) -> String {
@@ -17,7 +17,8 @@ enum PageToken {
             + hex(Array(position.id.utf8))
     }
 
-    /// - Throws: ``UserError/invalid(_:)`` for a text that ``text(_:)`` never returned, and for one that no store can take.
+    /// - Throws: ``UserError/invalid(_:)`` for a text that ``text(_:)`` never returned, and for one that no store
+    ///   accepts.
     static func position(_ text: String) throws(UserError) -> UserPosition {
         let problem = UserError.invalid("page_token must be one that this service gave")
         let text = text.utf8

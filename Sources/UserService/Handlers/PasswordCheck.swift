@@ -2,7 +2,7 @@ import Logging
 import RPC
 import Runtime
 
-/// Compares passwords with stored hashes, not too often for one account and address. Every comparison goes through here.
+/// Comparison of passwords with stored hashes, throttled by account and address. Every comparison goes through here.
 struct PasswordCheck: Sendable {
     let hasher: PasswordHasher
     let throttle: LoginThrottle
@@ -12,7 +12,7 @@ struct PasswordCheck: Sendable {
     ///
     /// Email and password decide nothing about time or text: where there is no user, a hash of nobody is compared.
     /// - Parameters:
-    ///   - find: returns the user; called once the login is let through.
+    /// - find: returns the user; called after the throttle has let the login through.
     /// - Returns: the user when the password is theirs, else `nil`.
     /// - Throws: ``UserError/tooManyTries(seconds:)``, and what `find` and ``PasswordHasher`` throw.
     func user(
@@ -43,7 +43,7 @@ struct PasswordCheck: Sendable {
 }
 
 extension PasswordCheck {
-    /// How much was hashed, and how many logins were rejected or held back for earlier failures.
+    /// Registers metrics of hashes, and of logins rejected or delayed because of earlier failures.
     func register(in registry: MetricsRegistry) {
         registry.counter("password_hashes_total", "Times that a password was put through bcrypt.") {
             Double(hasher.runCount)

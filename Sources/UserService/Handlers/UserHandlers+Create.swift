@@ -4,7 +4,7 @@ import RPC
 
 /// Signing up.
 extension UserHandlers {
-    /// A day.
+    /// Longest time by which a token may begin ahead of the clock: a day.
     private static let tokenAheadSecondsMax: Int64 = 86_400
 
     func create(_ request: User_User, _ context: RequestContext) async throws -> User_Response {
@@ -46,8 +46,8 @@ extension UserHandlers {
         return try await response(user)
     }
 
-    /// The token begins with the user, not now, so that a repeat gets the same one and none need be stored. A clock that was
-    /// once far ahead must not make tokens that are good for that much longer.
+    /// The token begins with the user, not now, so that a repeated call gets the same one and none needs to be stored.
+    /// A clock that was once far ahead must not make tokens that are valid for that much longer.
     private func response(_ user: StoredUser) async throws -> User_Response {
         var response = User_Response()
         response.user = Self.shown(user)

@@ -7,14 +7,14 @@ import SwiftProtobuf
 struct UserHandlers: Sendable {
     static let pageSizeStandard = 100
     static let pageSizeMax = 1_000
-    /// A page of long names ends early: the answer is one message, and messages are bounded at 4 MiB.
+    /// Bytes of a page. Pages of long names end early: the answer is one message, and messages are limited to 4 MiB.
     static let pageBytesMax = 2 * 1024 * 1024
 
     let repository: any UserRepository
     let tokens: Tokens
     let passwords: PasswordCheck
     let clock: UserClock
-    /// When users are created, so that a new one comes after all others in pages.
+    /// Creation times of users, which only grow, so that a new user comes after all others in pages.
     private let times: GrowingTime
     /// False with `DISABLE_AUTH=true`.
     var needsToken: Bool
@@ -86,11 +86,11 @@ struct UserHandlers: Sendable {
         return response
     }
 
-    /// How many of `users` a page holds, by number and by bytes; at least one, if there is one.
+    /// How many of `users` fit into a page, by number and by bytes; at least one, if there is one.
     private static func count(of users: [StoredUser], limit: Int) -> Int {
         var bytes = 0
         for (index, user) in users.prefix(limit).enumerated() {
-            // A few more go to tags and lengths.
+            // 32 bytes for tags and lengths.
             bytes += 32 + user.id.utf8.count + user.name.utf8.count + user.company.utf8.count + user.email.utf8.count
             if bytes > pageBytesMax { return max(1, index) }
         }
@@ -102,7 +102,7 @@ struct UserHandlers: Sendable {
         try await tokens.check(context.metadata.bearerToken ?? "")
     }
 
-    /// A method for callers with a good token; the requests of others are not even decoded.
+    /// A method for callers with a valid token; the requests of others are not decoded.
     private func authenticated<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, as service: String?,
         handler: @escaping @Sendable (Request, RequestContext) async throws -> Response

@@ -12,7 +12,7 @@ enum UserRules {
     /// The rules for a new user. The id is not looked at: the service makes ids.
     static func checkNew(_ user: User_User) throws(UserError) {
         try checkNoNUL(user)
-        // What is too long is refused right below, and not searched before.
+        // A name that is too long is rejected below, and not searched here.
         let isLong = !user.name.hasAtMost(nameLengthMax)
         guard isLong || user.name.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
             throw .invalid("name must not be empty")

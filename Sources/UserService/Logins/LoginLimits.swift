@@ -1,35 +1,37 @@
 /// How failed logins slow down the next ones.
 ///
-/// An account from one address: the first failures are free, then each doubles the wait, up to half a minute. Whoever knows
-/// somebody's email and guesses from elsewhere does not keep them out.
+/// An account from one address: the first failures are free, then each doubles the wait, up to half a minute. An
+/// attacker who knows a user's email and guesses from elsewhere does not lock the user out.
 ///
-/// An account from all addresses together: a wide budget of failures that fills up again. Past it logins are held back for a
-/// moment before they are compared, and no failure of an address is free any more; none is rejected for it, so that the
-/// owner gets in from an address that has not failed, however many others guess.
+/// An account from all addresses together: a wide budget of failures, which refills. Beyond it logins are delayed
+/// before they are compared, and no failure of an address is free any more. None is rejected for it, so that the owner
+/// gets in from an address that has not failed, however many others guess.
 ///
-/// An address for all accounts: a budget too, as wide as many people behind one address need. It is there for an address that
-/// drives a large machine to its limits; on a small one the queue for hashing is full before.
+/// An address for all accounts: also a budget, wide enough for many people behind one address. It stops an address that
+/// would drive a large machine to its limits; on a small one the queue for hashing is full before.
 struct LoginLimits: Sendable {
-    /// Failures of an account from one address that cost nothing: slips of the finger.
+    /// Failures of an account from one address without a wait: typing errors.
     var freeFailures = 3
-    /// The wait after the first failure that is not free.
+    /// Wait after the first failure that is not free.
     var waitFirst: Duration = .seconds(1)
     var waitMax: Duration = .seconds(30)
-    /// After so long without a failure, those of an account from one address are forgotten.
+    /// Time without a failure after which those of an account from one address are forgotten.
     var forgetAfter: Duration = .seconds(15 * 60)
-    /// Accounts from one address that are remembered, about 64 bytes each. Past it those whose failures are oldest go first.
+    /// Pairs of account and address that are remembered, about 64 bytes each. Beyond it those with the oldest failures
+    /// go first.
     var pairsMax = 32_768
-    /// Logins of one account from one address that wait until the ones before them were compared: programs share accounts.
+    /// Logins of one account from one address that may wait until earlier ones are compared: programs share accounts.
     var lineMax = 60
 
-    /// Failures of an account, whatever the addresses, that it may run up.
+    /// Failures that an account may accumulate, from all addresses.
     var accountBurst = 100.0
-    /// Failures that an account is forgiven each second: two a minute.
+    /// Failures that an account is forgiven per second: two a minute.
     var accountRate = 1.0 / 30
     var accountsMax = 32_768
-    /// For so long a login is held back for each failure past the budget.
+    /// Delay of a login for each failure beyond the budget.
     var accountDelayStep: Duration = .milliseconds(15)
-    /// Short, as a login that is held back has one of the gateway's few places for logins, which others wait for.
+    /// Longest delay. Short, because a delayed login holds one of the gateway's few places for logins, for which others
+    /// wait.
     var accountDelayMax: Duration = .milliseconds(300)
 
     /// Failures from one address that it may run up.
@@ -40,17 +42,17 @@ struct LoginLimits: Sendable {
     var addressWait: Duration = .seconds(1)
     var addressesMax = 4_096
 
-    /// Logins of all accounts that wait for others, or are held back, at a time. Past it the first are rejected and the second
-    /// are not held back.
+    /// Logins of all accounts that wait for others, or are delayed, at a time. Beyond it logins that would wait are
+    /// rejected, and others are not delayed.
     var waitingMax = 4_096
 
-    /// Logins of an account from one address that may be compared at a time, after so many failures. Each counts as a failure
-    /// until it is compared.
+    /// Logins of an account from one address that may be compared at a time, after so many failures. Each counts as a
+    /// failure until it is compared.
     func atOnce(after failures: Int, isOverBudget: Bool) -> Int {
         max(1, free(isOverBudget) + 1 - failures)
     }
 
-    /// How long an account waits after so many failures from one address.
+    /// Wait of an account after so many failures from one address.
     func wait(after failures: Int, isOverBudget: Bool) -> Duration {
         let counted = failures - free(isOverBudget)
         guard counted > 0 else { return .zero }
@@ -58,9 +60,9 @@ struct LoginLimits: Sendable {
         return min(waitMax, waitFirst * (1 << min(counted - 1, 20)))
     }
 
-    /// How long a login is held back.
+    /// Delay of a login before it is compared.
     ///
-    /// - Parameter excess: failures past the account's budget, this login included.
+    /// - Parameter excess: failures beyond the account's budget, this login included.
     func delay(excess: Double) -> Duration {
         excess > 0 ? min(accountDelayMax, accountDelayStep * min(excess.rounded(.up), 10_000)) : .zero
     }

@@ -1,20 +1,20 @@
 import Storage
 import Synchronization
 
-/// Slows logins down that come after failed ones, before anything is looked up or hashed; see ``LoginLimits``.
+/// Slows down logins that follow failed ones, before anything is looked up or hashed; see ``LoginLimits``.
 ///
-/// It treats emails that belong to nobody like all others, so that its answers tell nothing. Logins that are rejected here do
-/// not count: whoever comes too early does not wait longer. Memory only; each replica counts for itself, and a restart
-/// forgets.
+/// It treats unknown emails like all others, so that its answers reveal nothing. Rejected logins do not count: a retry
+/// that comes too early does not prolong the wait. In memory only: each replica counts for itself, and a restart
+/// forgets everything.
 final class LoginThrottle: Sendable {
     private typealias State = LoginThrottleState<CheckedContinuation<Turn, Never>>
 
-    /// A login that was let through, to be ended by one of ``succeeded(_:)``, ``failed(_:)`` and ``cancel(_:)``.
+    /// A login that was let through. It must be ended by one of ``succeeded(_:)``, ``failed(_:)`` and ``cancel(_:)``.
     struct Attempt: Sendable {
         fileprivate let keys: LoginKeys
     }
 
-    /// How waiting in line ended.
+    /// How a wait in line ended.
     private enum Turn: Sendable {
         case decided(LoginDecision)
         case cancelled
@@ -27,7 +27,7 @@ final class LoginThrottle: Sendable {
     private let delays = Atomic(0)
 
     /// - Parameters:
-    ///   - sleep: returns after so long; throws when the task is cancelled.
+    /// - sleep: returns after the given time; throws when the task is cancelled.
     init(
         _ limits: LoginLimits = LoginLimits(), now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
@@ -37,16 +37,16 @@ final class LoginThrottle: Sendable {
         state = Monitor(State(limits))
     }
 
-    /// Logins that were rejected, for a metric.
+    /// Number of rejected logins, for a metric.
     var rejectionCount: Int { rejections.load(ordering: .relaxed) }
-    /// Logins that were held back, for a metric.
+    /// Number of delayed logins, for a metric.
     var delayCount: Int { delays.load(ordering: .relaxed) }
-    /// Logins that wait at this moment.
+    /// Number of logins that wait now.
     var waitingCount: Int { state.withLock { $0.waiting } }
 
-    /// Begins a login, after those of the same account and address that are under way and might be guesses.
+    /// Begins a login, after those of the same account and address that are in progress and might be guesses.
     ///
-    /// - Parameter email: whoever logs in claims to be; case does not matter.
+    /// - Parameter email: the account's email; case does not matter.
     /// - Throws: ``UserError/tooManyTries(seconds:)``, `CancellationError`.
     func begin(email: String, from address: CallerAddress) async throws -> Attempt {
         let attempt = Attempt(keys: Self.keys(email, address))
@@ -56,20 +56,20 @@ final class LoginThrottle: Sendable {
         case .begin(let delay):
             if delay > .zero { try await hold(attempt, delay) }
             return attempt
-        case .wait: throw CancellationError()  // Nobody who waited is told to wait.
+        case .wait: throw CancellationError()  // A login that waited is not told to wait again.
         case .reject(let wait):
             rejections.add(1, ordering: .relaxed)
             throw UserError.tooManyTries(seconds: max(1, Int((wait / .seconds(1)).rounded(.up))))
         }
     }
 
-    /// The password was right: the failures of the account from this address are forgotten.
+    /// The password was right: forgets the failures of the account from this address.
     func succeeded(_ attempt: Attempt) { end(attempt, .succeeded) }
 
     /// The password was wrong.
     func failed(_ attempt: Attempt) { end(attempt, .failed) }
 
-    /// The password was not compared, because something went wrong: the login never was.
+    /// The password was not compared, because of an error: the login does not count.
     func cancel(_ attempt: Attempt) { end(attempt, .cancelled) }
 
     private func decide(_ attempt: Attempt) -> LoginDecision {
@@ -89,7 +89,7 @@ final class LoginThrottle: Sendable {
             await withCheckedContinuation { continuation in
                 let now = now()
                 let turn: Turn? = state.withLock { state in
-                    // A cancellation before this found nobody to wake.
+                    // A cancellation before this point found no waiter to resume.
                     if Task.isCancelled { return .cancelled }
                     let decision = state.begin(attempt.keys, now: now)
                     guard decision == .wait else { return .decided(decision) }
@@ -123,7 +123,7 @@ final class LoginThrottle: Sendable {
         }
     }
 
-    /// By Swift's hash, whose seed is made anew in each process, so that nobody can look for keys that meet.
+    /// Keys by Swift's hash, whose seed differs in each process, so that colliding keys can't be searched for.
     private static func keys(_ email: String, _ address: CallerAddress) -> LoginKeys {
         let (who, place) = (hash(Array(FoldedEmail.of(email).utf8)), hash(address.bytes))
         var hasher = Hasher()
@@ -132,7 +132,7 @@ final class LoginThrottle: Sendable {
         return LoginKeys(pair: UInt64(bitPattern: Int64(hasher.finalize())), account: who, address: place)
     }
 
-    /// Of the bytes: two texts that look the same would cost far more to compare.
+    /// Hashes the bytes: comparing texts by canonical equivalence would cost far more.
     private static func hash(_ bytes: [UInt8]) -> UInt64 {
         var hasher = Hasher()
         bytes.withUnsafeBytes { hasher.combine(bytes: $0) }

@@ -1,17 +1,18 @@
-/// Whom a login claims to be, and from where. Hashes that strangers can't foresee; see ``BoundedTable``.
+/// Keys of a login: the account that it claims, and its address. Hashes that attackers can't predict; see
+/// ``BoundedTable``.
 struct LoginKeys: Sendable {
-    /// The account, from the address.
+    /// The pair of account and address.
     var pair: UInt64
     var account: UInt64
     var address: UInt64
 }
 
 enum LoginDecision: Sendable, Equatable {
-    /// It counts from now on, and may be compared after so long.
+    /// It counts from now on, and may be compared after this delay.
     case begin(after: Duration)
-    /// It has to wait for those that are under way.
+    /// It must wait for logins in progress.
     case wait
-    /// It may come again after so long.
+    /// It may be retried after this time.
     case reject(Duration)
 }
 
@@ -22,9 +23,9 @@ enum LoginOutcome: Sendable {
     case cancelled
 }
 
-/// What is known of logins that failed or are under way, and what follows for the next one; without locks, tasks and clocks.
+/// State of logins that failed or are in progress, which decides about the next ones; without locks, tasks and clocks.
 ///
-/// A login counts as failed from the moment that it may be compared: guesses that come together can't all be compared before
+/// A login counts as failed as soon as it may be compared: guesses that arrive together can't all be compared before
 /// the first of them has failed.
 struct LoginThrottleState<Waiter> {
     private struct Pair {
@@ -32,10 +33,10 @@ struct LoginThrottleState<Waiter> {
         var waitsUntil: ContinuousClock.Instant
     }
 
-    /// The logins of one account from one address that have not ended. There are as many lines as calls at most.
+    /// The logins of one account from one address that have not ended. There are at most as many lines as calls.
     private struct Line {
         var underWay = 0
-        /// The first comes first.
+        /// In order of arrival.
         var waiters: [(ticket: Int, waiter: Waiter)] = []
     }
 
@@ -45,7 +46,7 @@ struct LoginThrottleState<Waiter> {
     private var addresses: FailureBudget
     private var lines: [UInt64: Line] = [:]
     private var lastTicket = 0
-    /// Logins in lines, and those that are held back.
+    /// Logins in lines, and delayed ones.
     private(set) var waiting = 0
 
     init(_ limits: LoginLimits) {
@@ -55,7 +56,7 @@ struct LoginThrottleState<Waiter> {
         addresses = FailureBudget(rate: limits.addressRate, capacity: limits.addressesMax)
     }
 
-    /// What becomes of a login. What may begin is counted, and has to be ended.
+    /// Decides about a login. One that may begin is counted, and must be ended.
     mutating func begin(_ keys: LoginKeys, now: ContinuousClock.Instant) -> LoginDecision {
         let pair = pairs.record(of: keys.pair, now: now) ?? Pair(waitsUntil: now)
         if pair.waitsUntil > now { return .reject(pair.waitsUntil - now) }
@@ -73,9 +74,9 @@ struct LoginThrottleState<Waiter> {
         return .begin(after: waiting < limits.waitingMax ? limits.delay(excess: excess) : .zero)
     }
 
-    /// Ends a login that may have begun.
+    /// Ends a login that was allowed to begin.
     ///
-    /// - Returns: those that waited for it and whose turn it is, or who were in vain.
+    /// - Returns: the waiting logins that this decides about: they may begin, or are rejected.
     mutating func end(
         _ keys: LoginKeys, _ outcome: LoginOutcome, now: ContinuousClock.Instant
     ) -> [(waiter: Waiter, decision: LoginDecision)] {
@@ -108,9 +109,9 @@ struct LoginThrottleState<Waiter> {
 
     // MARK: Lines
 
-    /// Puts a login in line that was told to wait.
+    /// Puts a login that must wait in its line.
     ///
-    /// - Returns: what ``leave(_:_:)`` finds it by.
+    /// - Returns: the ticket for ``leave(_:_:)``.
     mutating func wait(_ keys: LoginKeys, _ waiter: Waiter) -> Int {
         lastTicket += 1
         lines[keys.pair, default: Line()].waiters.append((lastTicket, waiter))
@@ -118,7 +119,7 @@ struct LoginThrottleState<Waiter> {
         return lastTicket
     }
 
-    /// Takes a login out of its line; `nil` when its turn has come.
+    /// Removes a login from its line; `nil` when it is decided already.
     mutating func leave(_ keys: LoginKeys, _ ticket: Int) -> Waiter? {
         guard let index = lines[keys.pair]?.waiters.firstIndex(where: { $0.ticket == ticket }) else { return nil }
         waiting -= 1
@@ -130,7 +131,7 @@ struct LoginThrottleState<Waiter> {
     ) -> [(waiter: Waiter, decision: LoginDecision)] {
         var decided: [(waiter: Waiter, decision: LoginDecision)] = []
         while let first = lines[keys.pair]?.waiters.first {
-            // Its own place is free for what is decided about it.
+            // Removed first, so that it does not count against the room in its own line.
             lines[keys.pair]?.waiters.removeFirst()
             let decision = begin(keys, now: now)
             guard decision != .wait else {

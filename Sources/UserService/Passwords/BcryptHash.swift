@@ -6,17 +6,17 @@ struct BcryptHash: Sendable {
     static let cost = 10
     /// A stored hash of a higher cost counts as malformed: one login would hold a thread for many seconds.
     static let costMax = 14
-    /// bcrypt reads no further.
+    /// Bytes of a password that bcrypt reads; it ignores the rest.
     static let passwordBytesMax = 72
     private static let byteCount = 60
     private static let costMin = 4
 
     let text: String
 
-    /// Whether a hash of a password that bcrypt reads only the beginning of may be in here.
+    /// Whether the hash may be of a password that is longer than bcrypt reads.
     ///
-    /// This service makes `$2b$` and takes no such password. The series' Go service made `$2a$` and took them; what a person
-    /// typed there in full is compared as it was stored.
+    /// This service makes `$2b$` and rejects such passwords. The series' Go service made `$2a$` and accepted them; such
+    /// a password still matches when it is typed in full.
     var mayBeCut: Bool { !text.utf8.starts(with: "$2b$".utf8) }
 
     /// `nil` when `text` is no bcrypt hash of the kinds `$2a$`, `$2b$` and `$2y$`, or costs too much.

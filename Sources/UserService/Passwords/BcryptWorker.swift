@@ -19,11 +19,11 @@ final class BcryptWorker: PooledConnection {
     /// works, and hashing takes what is left. A thread inherits it from the one that starts it, so nothing that hashing
     /// threads call may start threads, but for ``IdleBcrypt``: they resume handlers, which go on on their event loops.
     private static let niceness: Int32 = 10
-    /// How long a hash may wait for a processor that nobody else wants, before it is made with what this thread's nice
-    /// value entitles it to. Long against the 50 ms that it takes, so that two are seldom made for one; short against
-    /// ``PasswordHasher/waitMax``, so that on a busy machine those behind it are not refused for it.
+    /// How long a hash may wait for a processor that is otherwise idle, before it is made at this thread's nice value.
+    /// Long compared with the 50 ms that it takes, so that two are seldom made for one; short compared with
+    /// ``PasswordHasher/waitMax``, so that on a busy machine the calls behind it are not refused.
     static let patience = TimeAmount.milliseconds(500)
-    /// After a hash has waited in vain, the next ones do not wait for so long: processors that are busy mostly stay so.
+    /// How long hashes skip that wait after one has waited in vain: processors that are busy mostly stay so.
     private static let busyMemory = TimeAmount.seconds(5)
     /// Longer ones are refused by the library; its bound counts the NUL at the end.
     static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1

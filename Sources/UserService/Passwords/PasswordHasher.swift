@@ -19,8 +19,8 @@ final class PasswordHasher: Sendable {
 
     /// Calls that may wait for each thread: half a second's worth.
     static let queuedPerThread = 10
-    /// How long they may wait where processors have little to spare. After two seconds in the gateway's queue, and with one
-    /// for the hash itself, the answer is there within the gateway's 5 s.
+    /// How long they may wait when processors have little to spare. After two seconds in the gateway's queue, and with one
+    /// for the hash itself, the answer comes within the gateway's 5 s.
     static let waitMax: Duration = .seconds(2)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
@@ -68,8 +68,8 @@ final class PasswordHasher: Sendable {
     /// It takes as long where there is no user or a malformed hash as it does for a hash of ``BcryptHash/cost``; only a
     /// hash of another cost, which this service never makes, takes another time.
     /// - Parameters:
-    ///   - password: without NUL. One of more than ``BcryptHash/passwordBytesMax`` bytes matches no hash that this service
-    ///     made, as it takes none; bcrypt alone would let everybody in who knows the first ones.
+    /// - password: without NUL. One of more than ``BcryptHash/passwordBytesMax`` bytes matches no hash that this
+    ///   service made, as it accepts none; bcrypt alone would accept every password that begins with the same bytes.
     ///   - stored: `nil` where there is no user.
     /// - Throws: as ``hash(_:deadline:)``.
     func compare(_ password: String, with stored: String?, deadline: Deadline) async throws -> Verdict {

@@ -44,7 +44,7 @@ extension PostgresUserRepository: Outbox {
         )
         SELECT (SELECT count(*) FROM requeued), pg_notify('\(PostgresUserSchema.channel)', '')
         """)
-    /// Rows that another replica is moving are moved.
+    /// Skips rows that another replica is moving already.
     private static let moveBack = PostgresQuery(
         """
         UPDATE outbox SET due_at = now() + (due_at - scheduled_at), scheduled_at = now()
@@ -143,7 +143,8 @@ enum OutboxBounds {
     /// Bytes of an error text that is kept with an event.
     static let errorBytesMax = 500
 
-    /// Without zero bytes, which PostgreSQL's texts can't hold. By scalars: another service wrote it.
+    /// Without zero bytes, which PostgreSQL's texts can't hold. Works on scalars, because the text comes from another
+    /// service.
     static func kept(_ error: String) -> String {
         var scalars = error.shortened(bytesMax: errorBytesMax).unicodeScalars
         scalars.removeAll { $0.value == 0 }

@@ -9,7 +9,7 @@ struct PostgresUserRepository: UserRepository {
     private static let expiredKeysPerCreate: Int64 = 8
 
     let store: PostgresStore
-    /// Looks for events whose time the clock has gone back behind.
+    /// Rate limit of the search for events that were scheduled in the future.
     let steps = Pace(every: ClockStep.interval)
 
     func create(
@@ -69,7 +69,7 @@ struct PostgresUserRepository: UserRepository {
 extension PostgresUserRepository {
     /// Characters of a text that are read: far more than this service stores.
     private static let textLengthMax = 1_000
-    /// Rows of other programs may have gaps, and texts of any length: one of them must not outgrow a page.
+    /// Rows of other programs may have NULLs, and texts of any length: one of them must not outgrow a page.
     private static let columns = """
         users.id, \(text("name")), \(text("company")), \(text("email")), \(text("password")), users.created_at
         """

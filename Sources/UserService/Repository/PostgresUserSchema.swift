@@ -143,8 +143,8 @@ enum PostgresUserSchema {
         """
 
     /// `due_at` is both when an event is to be tried and, once it is claimed, when its lease ends. Delivered events are
-    /// removed: the mail service keeps what became of them, and the table holds no more than waits. `scheduled_at`, which a
-    /// later migration adds, is when `due_at` was decided; see ``ClockStep``.
+    /// removed, which keeps the table small: the mail service stores what became of them. `scheduled_at`, which a later
+    /// migration adds, is when `due_at` was decided; see ``ClockStep``.
     private static let outbox = """
         CREATE TABLE outbox (
             sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -48,7 +48,7 @@ struct SQLiteUserRepository: UserRepository {
     let store: SQLiteStore
     /// Raised when an event was stored. There is one process, so nobody else needs to hear.
     let signal = EventSignal()
-    /// Looks for events whose time the clock has gone back behind.
+    /// Rate limit of the search for events that were scheduled in the future.
     let steps = Pace(every: ClockStep.interval)
 
     func create(

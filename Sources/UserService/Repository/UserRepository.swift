@@ -25,8 +25,8 @@ protocol UserRepository: Sendable {
     /// - Parameter email: compared without case.
     func user(email: String, deadline: Deadline) async throws -> StoredUser?
 
-    /// When the newest user was created, in microseconds since 1970 in UTC, those aside who are said to have been later than
-    /// any clock of ours shows (`GrowingTime.end`); `nil` where there is none.
+    /// Creation time of the newest user, in microseconds since 1970 in UTC; `nil` when there is none. Ignores times
+    /// that no clock of ours shows (from `GrowingTime.end` on).
     func newestCreation(deadline: Deadline) async throws -> Int64?
 
     /// Users in the order of their creation (`createdAtMicroseconds`, then id).

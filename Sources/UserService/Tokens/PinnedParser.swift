@@ -3,8 +3,8 @@ import JWTKit
 import RPC
 
 /// jwt-kit's parser, which also insists on HS256: jwt-kit checks a signature by the key that it has and leaves the header's
-/// `alg` unread. Also rejects extensions that must be understood (`crit`, RFC 7515 section 4.1.11), and what says that it is
-/// another kind of token (`typ`, RFC 8725 section 3.11) or holds one (`cty`).
+/// `alg` unread. Also rejects extensions that must be understood (`crit`, RFC 7515 section 4.1.11), and headers that
+/// declare another kind of token (`typ`, RFC 8725 section 3.11) or a nested one (`cty`).
 ///
 /// FoundationEssentials is here because jwt-kit's protocols speak of its `Data` and JSON coders.
 struct PinnedParser: JWTParser {
@@ -15,14 +15,14 @@ struct PinnedParser: JWTParser {
     ) throws -> (header: JWTHeader, payload: Payload, signature: Data) {
         let parsed = try DefaultJWTParser(jsonDecoder: jsonDecoder).parse(token, as: type)
         let header = parsed.header
-        // text: of a header whose signature was good, and whose length `Tokens` bounds.
+        // text: of a header whose signature was verified, and whose length `Tokens` bounds.
         guard header.alg == "HS256", header.crit == nil, header.cty == nil, Self.isJWT(header) else {
             throw UserError.badToken
         }
         return parsed
     }
 
-    /// `typ` may be left out; its case does not matter, and neither does `application/` before it (RFC 7515 section 4.1.9).
+    /// `typ` may be missing; case and a prefix of `application/` do not matter (RFC 7515 section 4.1.9).
     private static func isJWT(_ header: JWTHeader) -> Bool {
         guard let field = header.fields["typ"] else { return true }
         guard let type = field.asString else { return false }

@@ -2,11 +2,11 @@ import JWTKit
 
 /// What a token says, by the names that it has on the wire (RFC 7519, section 4.1).
 ///
-/// Tokens of ours have no `nbf` and no `aud`. One that has them was signed with our secret for somebody, and they are
-/// obeyed. `iat` is not compared with the clock: tokens must stay good when the clock is set back.
+/// Our tokens have no `nbf` and no `aud`. In a token that was signed with our secret and has them, they are enforced.
+/// `iat` is not compared with the clock: tokens must stay valid when the clock is set back.
 struct TokenClaims: JWTPayload {
     static let issuer = "shippy.user"
-    /// Whom a token that names its audience must name: it is this service that checks tokens.
+    /// Audience that a token must name if it names any: this service, which checks tokens.
     static let audience = issuer
     static let lifetimeSeconds: Int64 = 72 * 3600
 
@@ -22,9 +22,9 @@ struct TokenClaims: JWTPayload {
     var sub: String
     /// Seconds since 1970, as all times here.
     var iat: Int64
-    /// From then on the token is no longer good.
+    /// From then on the token is invalid.
     var exp: Int64
-    /// Before then it is not good yet; `nil` for from the beginning.
+    /// Before then the token is invalid; `nil` when it is valid from the beginning.
     var nbf: Int64?
     var user: User
 
@@ -49,14 +49,14 @@ extension TokenClaims {
         case aud, jti
     }
 
-    /// - Throws: also for a claim of another type than the standard gives it, and for the audience of somebody else.
+    /// - Throws: also for a claim of another type than the standard gives it, and for another audience.
     init(from decoder: any Decoder) throws {
         let claims = try decoder.container(keyedBy: Names.self)
         iss = try claims.decode(String.self, forKey: .iss)
         sub = try claims.decode(String.self, forKey: .sub)
         iat = try Self.time(claims, .iat, .down)
         exp = try Self.time(claims, .exp, .down)
-        // A claim that is null is there, and of a wrong type.
+        // A claim that is null is present, with a wrong type.
         nbf = claims.contains(.nbf) ? try Self.time(claims, .nbf, .up) : nil
         user = try claims.decode(User.self, forKey: .user)
         if claims.contains(.jti) { _ = try claims.decode(String.self, forKey: .jti) }
@@ -76,8 +76,8 @@ extension TokenClaims {
         try claims.encode(user, forKey: .user)
     }
 
-    /// A NumericDate, which may have a fraction (RFC 7519, section 2). Rounded so that no token is good for longer than it
-    /// says; times beyond the calendar are the last that there are.
+    /// A NumericDate, which may have a fraction (RFC 7519, section 2). Rounded so that no token is valid for longer
+    /// than it says; times out of range are clamped.
     private static func time(
         _ claims: KeyedDecodingContainer<Names>, _ name: Names, _ rounding: FloatingPointRoundingRule
     ) throws -> Int64 {

@@ -5,7 +5,7 @@ import RPC
 final class Tokens: Sendable {
     /// Longer texts are refused unread. A token of ours has at most about 3 KiB.
     static let tokenBytesMax = 8 * 1024
-    /// Of a token's header, encoded. Ours has 36.
+    /// Longest header of a token, encoded, in bytes. Ours has 36.
     private static let headerBytesMax = 512
 
     private let current: JWTKeyCollection
@@ -45,8 +45,8 @@ final class Tokens: Sendable {
         known.insert(name, expiresAtSeconds: claims.exp)
     }
 
-    /// Whether jwt-kit may read a token's header, which it does before it looks at the signature: a few bytes of Base64url
-    /// (RFC 7515 section 3.1). In a longer one strangers could choose names that take long to hash.
+    /// Whether jwt-kit may parse a token's header, which it does before it verifies the signature: a few bytes of
+    /// Base64url (RFC 7515 section 3.1). A longer one could hold names that take long to hash.
     private static func isReadable(_ token: String) -> Bool {
         let header = token.utf8.prefix { $0 != UInt8(ascii: ".") }
         return header.count <= headerBytesMax && token.isPrintableASCII

@@ -1,4 +1,4 @@
-"""Callers who make a server hold as much as they can. Usage: memory.py PORT TOKEN ATTACK...; all attacks at once.
+"""Callers that make a server hold as much as they can. Usage: memory.py PORT TOKEN ATTACK...; all attacks at once.
 
 Prints "held" once they are under way, and goes on with them until it is killed. A request that is refused is made again.
 """
@@ -40,7 +40,7 @@ async def send(sock, data):
 
 
 async def again(attack, pause=0.2):
-    """Makes an attack over and over, whatever becomes of it."""
+    """Repeats an attack, whatever its outcome."""
     while True:
         try:
             await attack()
@@ -63,7 +63,7 @@ async def whole(data):
 
 
 async def unfinished(data):
-    """Never sends the end."""
+    """Sends requests without their end."""
     sock = await connect()
     try:
         await send(sock, data)
@@ -74,13 +74,13 @@ async def unfinished(data):
 
 
 async def unread(data):
-    """Does not read the answers; notices only a connection that is gone."""
+    """Does not read the answers; notices only that a connection is closed."""
     sock = await connect(4096)
     try:
         await send(sock, data)
         for _ in range(60):
             await asyncio.sleep(1)
-            # An error that waits means that the server has ended the connection.
+            # A pending error means that the server has closed the connection.
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 return
     finally:
@@ -153,7 +153,7 @@ class Connection:
         self.writer.write(frame(1, 5 if end else 4, stream, headers(path, kind)))
 
     async def pour(self, bodies, end):
-        """Sends each stream's body as the windows allow; what is refused on the way is left."""
+        """Sends each stream's body as the windows allow; skips streams that are refused meanwhile."""
         left = dict(bodies)
         while left and not self.ended:
             self.changed.clear()
@@ -216,7 +216,7 @@ JSON = "application/json"
 GET = "/consignment/ConsignmentService/Get"
 PAGE = b'{"page_size": 1000}'
 GRPC_CREATE = "/consignment.ConsignmentService/Create"
-# weight = 1, and as many containers of nothing as go into 4 MiB.
+# weight = 1, and as many empty containers as fit into 4 MiB.
 EMPTY = b"\x18\x01" + b"\x22\x00" * (2 * MIB - 10)
 
 ATTACKS = {

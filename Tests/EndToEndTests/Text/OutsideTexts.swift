@@ -1,20 +1,19 @@
 import Foundation
 import TestSupport
 
-/// Texts whose characters are as long as they are, each in a way of its own. What compares, hashes or counts them as
-/// characters takes the square of their length.
+/// Texts of one long character each. Code that compares, hashes or counts them as characters takes quadratic time.
 enum OutsideTexts: String, CaseIterable {
-    /// A letter with marks above and below in turn, which have to be sorted before two such texts can be compared.
+    /// A letter with marks above and below in turn, which must be sorted before such texts can be compared.
     case marks
-    /// Consonants that a virama joins to one conjunct.
+    /// Consonants joined to one conjunct by viramas.
     case virama
-    /// People whom zero width joiners make a family.
+    /// People joined to a family by zero width joiners.
     case emoji
 
-    /// What the others are compared with.
+    /// The text that the others are compared with.
     static func plain(_ bytes: Int) -> String { String(repeating: "a", count: bytes) }
 
-    /// At most so many bytes, and at least six less.
+    /// A text of at most `bytes` bytes, and at least `bytes` - 6.
     func text(_ bytes: Int) -> String {
         let (first, unit) =
             switch self {
@@ -27,7 +26,7 @@ enum OutsideTexts: String, CaseIterable {
 }
 
 extension ProcessRun {
-    /// The processor time that it has used, all threads together.
+    /// Processor time that the process has used, over all threads.
     var processorTime: Duration {
         var clock = clockid_t()
         var time = timespec()
@@ -36,38 +35,38 @@ extension ProcessRun {
     }
 }
 
-/// Something that takes a text from outside, and how to send it one.
+/// A place where a program reads text from outside, and how to send text to it.
 struct TextPlace: Sendable {
-    /// Such as `HTTP header token`.
+    /// For instance `HTTP header token`.
     var name: String
-    /// How long a text may be there, all limits considered.
+    /// Longest text there, within all limits, in bytes.
     var bytes: Int
-    /// How often a text is sent to be measured: short ones would not show.
+    /// How many times a text is sent for a measurement: a short one alone would not show.
     var times = 1
-    /// Sends a text and answers what came back; `nil` for nothing.
+    /// Sends a text and returns the answer; `nil` when there is none.
     var send: @Sendable (String) async throws -> String?
 }
 
-/// What texts cost the programs that take them.
+/// The cost of texts in the programs that read them.
 struct TextScale {
     let runs: [ProcessRun]
 
-    /// A text may cost so many times what a plain one of its length does.
+    /// Largest cost of a text, as a multiple of the cost of a plain one of its length.
     private static let factor = 5
-    /// And so much more, for all that the programs do beside.
+    /// Allowance on top of that, for the programs' other work.
     private static let floor: Duration = .milliseconds(50)
-    /// Measured again where it was too much: others use the machine too.
+    /// Measurements before a problem counts: other processes use the machine too.
     private static let tries = 3
-    /// The first kind is sent as long or as often as may be, the others this part of it: the square of their length shows
+    /// The first kind of text is sent at full length or full count, the others at this part of it: quadratic cost shows
     /// all the same, and the tests take half the time.
     private static let part = 4
 
-    /// What is wrong with a place; empty when nothing is.
+    /// The problems of a place; empty when there are none.
     func problems(of place: TextPlace) async throws -> [String] {
         var problems = try await problems(of: place, .marks)
         var place = place
         if place.times > 1 { place.times /= Self.part } else { place.bytes /= Self.part }
-        // One is enough to know, and the others would take as long.
+        // One problem is enough, and the others would take as long.
         for kind in [OutsideTexts.virama, .emoji] where problems.isEmpty {
             problems = try await self.problems(of: place, kind)
         }

@@ -4,16 +4,16 @@ import RPC
 import SwiftProtobuf
 import TestSupport
 
-/// The places where texts from outside are read.
+/// The places where programs read text from outside.
 enum Places {
-    /// Of a body: the limit less what is around the text.
+    /// Length of a text in a body: the limit less what surrounds the text.
     private static let bodyBytes = 1024 * 1024 - 1024
-    /// Of a field that goes on to a service, over HTTP and gRPC: a quarter of a body. All of it would take minutes where the
-    /// programs are built for tests, and the square of this shows as well.
+    /// Length of a field that is passed on to a service, over HTTP and gRPC: a quarter of a body. A whole body would
+    /// take minutes in debug builds, and quadratic cost shows here too.
     private static let fieldBytes = 256 * 1024
-    /// Of a header: the limit of 16 KiB less the other headers.
+    /// Length of a header: the limit of 16 KiB less the other headers.
     private static let headerBytes = 15_000
-    /// How often headers are sent: about as many bytes as a body has would take long.
+    /// How many times a header is sent; as many bytes as in a body would take too long.
     private static let headerTimes = 8
 
     // MARK: HTTP
@@ -68,7 +68,7 @@ enum Places {
         }
     }
 
-    /// Those that the gateway, the admin port and the HTTP server look at.
+    /// Headers that the gateway, the admin port and the HTTP server read.
     static let httpHeaders = [
         "authorization", "token", "traceparent", "tracestate", "x-request-id", "idempotency-key", "content-type",
         "content-encoding", "x-forwarded-for", "host", "if-none-match", "if-match", "if-modified-since",
@@ -77,7 +77,7 @@ enum Places {
     ]
 
     static func headers1(_ port: Int) -> [TextPlace] {
-        // The value alone, and behind what its readers look for first.
+        // The value alone, and after the prefix that its readers look for.
         let values =
             httpHeaders.map { ($0, "") } + [
                 ("authorization", "Bearer "), ("content-type", "application/json;"),
@@ -86,7 +86,7 @@ enum Places {
                 ("if-none-match", "\""), ("connection", "close, "), ("expect", "100-continue"),
             ]
         return values.flatMap { name, prefix in
-            // A file answers conditional requests, a method all others.
+            // A file is served for conditional requests, a method for all others.
             [("GET", "/", ""), ("POST", "/vessel/VesselService/FindAvailable", "{}")].map { method, path, body in
                 TextPlace(name: "\(method) \(name): \(prefix)", bytes: headerBytes, times: headerTimes) { text in
                     try await WirePeer.http1(port, method, path, [(name, prefix + text)], body: body)
@@ -131,7 +131,7 @@ enum Places {
 
     // MARK: gRPC
 
-    /// Those that the services look at.
+    /// Metadata that the services read.
     static let metadataNames = [
         "authorization", "token", "traceparent", "tracestate", "x-request-id", "idempotency-key", "x-client-address",
         "content-type", "te", "user-agent", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding",
@@ -154,7 +154,7 @@ enum Places {
         }
     }
 
-    /// Every text in every message that a program takes.
+    /// Every text in every message that a program accepts.
     static func messages(_ client: RPCClient, of program: Program, in harbor: Harbor, _ token: String) -> [TextPlace] {
         let metadata: Metadata = ["authorization": "Bearer \(token)"]
         func places<Request: Message, Answer: Message>(
@@ -162,7 +162,7 @@ enum Places {
         ) -> [TextPlace] {
             paths.map { path in
                 TextPlace(name: "gRPC \(method.path) field \(path)", bytes: fieldBytes) { text in
-                    // Of a field given twice the last counts.
+                    // When a scalar field occurs twice, the last value counts.
                     let bytes: [UInt8] = try needed.serializedBytes()
                     let request = try Request(serializedBytes: bytes + Wire.text(path, text))
                     do {
@@ -195,7 +195,7 @@ enum Places {
         return all
     }
 
-    // Requests that nothing is wrong with, so that no other rule hides the one for the field in question.
+    // Valid requests, so that no other rule hides the one for the tested field.
     private static let vessel = Vessel_Vessel.with {
         $0.name = "test"
         $0.capacity = 1
@@ -219,7 +219,7 @@ enum Places {
         $0.company = "BBC"
     }
 
-    /// The numbers of the fields that hold texts.
+    /// Paths of field numbers to the fields that hold texts.
     private static func texts(in message: MessageDescription) -> [[Int]] {
         message.fields.enumerated().flatMap { index, field -> [[Int]] in
             switch field.kind {

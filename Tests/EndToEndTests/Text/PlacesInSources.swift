@@ -3,16 +3,16 @@ import Foundation
 /// A method as `GET /services` lists it, with the fields that hold texts or numbers.
 struct HTTPMethodFields {
     struct Field {
-        /// Such as `containers`, `id`; lists have one element.
+        /// For instance `containers`, `id`; a list has one element.
         var path: [(name: String, isList: Bool)]
     }
 
     let path: String
-    /// The request message's, such as `vessel.Vessel`.
+    /// Type of the request message, for instance `vessel.Vessel`.
     let type: String
     let fields: [Field]
 
-    /// What a request needs so that no other rule hides the one for the field in question, by message.
+    /// Fields that a valid request needs, so that no other rule hides the one for the tested field; by message.
     private static let needed: [String: [(name: String, value: String)]] = [
         "vessel.Vessel": [("name", "\"test\""), ("capacity", "1"), ("max_weight", "1")],
         "user.User": [
@@ -41,7 +41,7 @@ struct HTTPMethodFields {
         }
     }
 
-    /// The request in which a field holds `text`; with `isName`, its last name is that instead.
+    /// A request in which a field holds `text`; with `isName`, the field's last name is `text` instead.
     func json(_ field: Field, _ text: String, isName: Bool = false) -> String {
         var path = field.path
         if isName, let last = path.popLast() { path.append((name: text, isList: last.isList)) }
@@ -57,9 +57,9 @@ struct HTTPMethodFields {
     }
 }
 
-/// The names of headers that the sources look up.
+/// Names of headers that the sources look up.
 enum HeadersInSources {
-    /// Read in answers of services and of collectors, not in requests.
+    /// Headers read in answers of services and of collectors, not in requests.
     static let ofAnswers: Set<String> = ["grpc-status", ":status", "grpc-message", "retry-after"]
 
     static func names() throws -> Set<String> {
@@ -82,7 +82,7 @@ enum HeadersInSources {
             let text = try String(contentsOfFile: "\(sources)/\(file)", encoding: .utf8)
             for pattern in patterns { for match in text.matches(of: pattern) { names.insert(String(match.1)) } }
         }
-        // Values that are compared, not names.
+        // Compared values, not names.
         return names.subtracting(["chunked", "100-continue", "https"])
     }
 }

@@ -6,10 +6,10 @@ import TestSupport
 import Testing
 
 extension LoadTests {
-    /// No text from outside costs more than a small multiple of a plain one of its length, wherever it is read.
+    /// A text from outside costs at most a small multiple of a plain text of its length, wherever it is read.
     @Suite("The cost of texts", .timeLimit(.minutes(10)))
     struct TextCostTests {
-        /// All five programs, and somebody who is logged in.
+        /// All five programs, and a user who is logged in.
         private struct Started {
             let harbor: Harbor
             let runs: [ProcessRun]
@@ -29,7 +29,7 @@ extension LoadTests {
             let page = folder.file("page")
             try FileManager.default.createDirectory(atPath: page, withIntermediateDirectories: true)
             try Data("hello".utf8).write(to: URL(fileURLWithPath: page + "/index.html"))
-            // What is refused for the load costs nothing, and would prove nothing.
+            // A call that is refused under load costs nothing, and would prove nothing.
             var harbor = try Harbor(.embedded(in: folder), environment: ["OVERLOAD_CONTROL": "off"])
             harbor.gateway.arguments += ["--static=\(page)", "--trusted_proxies=1", "--rate_limit=1000000"]
             let runs = try await harbor.start()
@@ -40,20 +40,20 @@ extension LoadTests {
             return Started(harbor: harbor, runs: runs, token: token, folder: folder)
         }
 
-        @Test("every field of every method's request, every name beside them, and the envelope, over HTTP")
+        @Test("every field of every method's request, every field name, and the envelope, over HTTP")
         func requests() async throws {
             let started = try await start()
             let port = started.harbor.gateway.port
             let services = try await Web.get(port, "/services").json
             let methods = try HTTPMethodFields.all(in: services)
-            // As many as the contract has: nothing was overlooked.
+            // The number of methods in the contract: none was overlooked.
             #expect(methods.count == 14 && methods.flatMap(\.fields).count > 40)
             try await started.expectCheap(methods.flatMap { Places.fields(of: $0, port, started.token) })
             try await started.expectCheap(Places.envelope(port) + Places.form(port))
             try await Harbor.stop(started.runs)
         }
 
-        @Test("every header that is read, the path and the query, over HTTP/1.1 and HTTP/2, also on the admin port")
+        @Test("every header that is read, the path and the query, over HTTP/1.1 and HTTP/2, and on the admin port")
         func headers() async throws {
             let started = try await start()
             let (port, adminPort) = (started.harbor.gateway.port, started.harbor.gateway.adminPort)
@@ -81,7 +81,7 @@ extension LoadTests {
             try await Harbor.stop(started.runs)
         }
 
-        @Test("the headers that are sent are those that the sources read")
+        @Test("the headers that are sent are the headers that the sources read")
         func headersAreComplete() throws {
             let sent = Set(Places.httpHeaders + Places.metadataNames + [":path", ":method", ":authority", ":scheme"])
             let read = try HeadersInSources.names()

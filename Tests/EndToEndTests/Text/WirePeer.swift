@@ -1,9 +1,9 @@
 import Foundation
 import TestSupport
 
-/// Requests as bytes, which no library has looked at: those of strangers.
+/// Requests as raw bytes, unchecked by any library.
 enum WirePeer {
-    /// How long an answer may take before there is none.
+    /// Longest wait for an answer, in seconds.
     private static let patience = 60.0
 
     /// One HTTP/1.1 request on a connection of its own.
@@ -21,7 +21,7 @@ enum WirePeer {
         let bytes = Array(head.utf8) + Array(body.utf8)
         return try await onThread {
             let peer = try RawPeer(port: port)
-            // A server that refuses early may close before all is sent.
+            // A server that refuses early may close before everything is sent.
             peer.send(bytes)
             var answer: [UInt8] = []
             while !answer.contains(UInt8(ascii: "\n")) {
@@ -32,10 +32,12 @@ enum WirePeer {
         }
     }
 
-    /// One HTTP/2 request without a body on a connection of its own.
+    /// One HTTP/2 request on a connection of its own.
     ///
-    /// - Parameter fields: all of them, those that begin with a colon first.
-    /// - Returns: what the server did to the stream; `nil` when nothing came.
+    /// - Parameters:
+    ///   - fields: all header fields, pseudo-header fields first.
+    ///   - message: the body; `nil` for a request without one.
+    /// - Returns: the server's reaction on the stream; `nil` when nothing came.
     static func http2(_ port: Int, _ fields: [(String, String)], message: [UInt8]? = nil) async throws -> String? {
         let flags = Frame.endHeaders | (message == nil ? Frame.endStream : 0)
         let head = Frame(.headers, flags, stream: 1, Frame.block(fields)).bytes

@@ -10,7 +10,7 @@ import Testing
 /// What a client does while there is no good connection.
 @Suite("A client without a good connection", .turns)
 struct ConnectionTests {
-    @Test("nothing listens: UNAVAILABLE after the wait for a connection, long before the deadline; a probe's at once")
+    @Test("nothing listens: UNAVAILABLE after the wait for a connection, long before the deadline; at once for a probe")
     func nothingListens() async throws {
         let port = try Ports.free()
         try await withClient(port, { $0.connectWait = .milliseconds(700) }) { client in
@@ -20,7 +20,7 @@ struct ConnectionTests {
                 let waited = NIODeadline.now() - began
                 #expect(status.code == .unavailable)
                 #expect(!status.message.contains("127.0.0.1"))
-                // Once, not for each attempt.
+                // One wait, not one per attempt.
                 #expect(waited >= .milliseconds(650) && waited < .seconds(6), "\(waited)")
             }
         }
@@ -41,7 +41,7 @@ struct ConnectionTests {
                 return [address]
             }
             let adjust: (inout RPCClient.Configuration) -> Void = {
-                // Only that a call waits makes the client look again in time.
+                // Only a waiting call makes the client resolve again in time.
                 $0.resolveInterval = .seconds(600)
                 $0.connectWait = .seconds(15)
             }
@@ -55,7 +55,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("a server that accepts and says nothing: UNAVAILABLE after the wait for a connection")
+    @Test("a server that accepts and sends nothing: UNAVAILABLE after the wait for a connection")
     func silentServer() async throws {
         let server = try FakeServer { _, peer in _ = peer.waitForEnd() }
         let adjust: (inout RPCClient.Configuration) -> Void = {
@@ -114,7 +114,7 @@ struct ConnectionTests {
             }
             return codes
         }
-        // Not RESOURCE_EXHAUSTED: there is no load to speak of, only no connection.
+        // Not RESOURCE_EXHAUSTED: there is no load, only no connection.
         let (refused, good) = (outcomes.count { $0 == .unavailable }, outcomes.count { $0 == .ok })
         #expect(refused == 21)
         #expect(good == 9)

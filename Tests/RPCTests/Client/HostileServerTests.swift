@@ -4,14 +4,14 @@ import Testing
 
 @testable import RPC
 
-/// Servers that answer what they should not.
+/// Servers whose answers violate the protocol.
 @Suite("A client and a hostile server", .turns)
 struct HostileServerTests {
     struct Attack: Sendable, CustomTestStringConvertible {
         var testDescription: String
-        /// What a call that is answered with it comes to.
+        /// Status of a call that gets this answer.
         var code: Status.Code
-        /// Whether the connection is still good afterwards.
+        /// Whether the connection can be used afterwards.
         var sparesConnection = true
         var answer: @Sendable (_ stream: UInt32) -> [UInt8]
     }
@@ -43,7 +43,7 @@ struct HostileServerTests {
         },
         Attack(testDescription: "a page without end", code: .unavailable) { stream in
             let page = Frame(.data, 0, stream: stream, [UInt8](repeating: 0x20, count: 1_000)).bytes
-            // Within the window, which the client opens as it throws the bytes away.
+            // Within the window, which the client opens as it drops the bytes.
             return headers(stream, [(":status", "503"), ("content-type", "text/html")])
                 + (0..<100).flatMap { _ in page }
         },
@@ -128,7 +128,7 @@ struct HostileServerTests {
         },
     ]
 
-    @Test("answers as the standards say, in time, and the next call is served", arguments: attacks)
+    @Test("a call gets the status of the standards, in time, and the next call is served", arguments: attacks)
     func attack(_ attack: Attack) async throws {
         let server = try FakeServer { number, peer in
             var reader = FrameReader()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import RPC
 
-/// The one server of a service goes and comes again.
+/// The only server of a service stops and starts again.
 @Suite("A service that restarts", .turns)
 struct RestartTests {
     private func withLoops<R>(_ count: Int, _ port: Int, _ body: (RPCClient) async throws -> R) async throws -> R {
@@ -22,7 +22,7 @@ struct RestartTests {
         return try result.get()
     }
 
-    @Test("five times under load, away for 0.3 s each, loses no idempotent call", arguments: [1, 2, 8])
+    @Test("five restarts under load, 0.3 s each, lose no idempotent call", arguments: [1, 2, 8])
     func underLoad(loops: Int) async throws {
         let port = try Ports.free()
         var server = try await TestServer.start(port: port)
@@ -57,11 +57,11 @@ struct RestartTests {
         await server.stop()
     }
 
-    @Test("more calls in flight than the budget has retries are each made once more")
+    @Test("each call in flight is retried once, even if there are more than the budget allows")
     func burst() async throws {
         let calls = 400
         let (first, second) = (Counter(), Counter())
-        // Takes all calls and dies; then answers all.
+        // The first connection takes all calls and closes; the next ones answer all.
         let server = try FakeServer { number, peer in
             var reader = FrameReader()
             var stream = try peer.acceptRequest(&reader, settings: .settings([(id: 3, value: 1_000)]))
@@ -92,7 +92,7 @@ struct RestartTests {
         server.stop()
     }
 
-    @Test("a server that dies of each call gets every call a bounded number of times")
+    @Test("a server that dies of each call gets each call a bounded number of times")
     func deadly() async throws {
         let (calls, seen) = (100, Counter())
         let server = try FakeServer { _, peer in
@@ -100,7 +100,7 @@ struct RestartTests {
             peer.send(Frame.settings().bytes)
             guard peer.next(.headers, &reader) != nil else { return }
             seen.increment()
-            // And those that came with it.
+            // And those that arrived with it.
             _ = peer.frame(&reader, patience: 0.02) { frame in
                 if frame.kind == Frame.Kind.headers.rawValue { seen.increment() }
                 return false
@@ -116,12 +116,12 @@ struct RestartTests {
                 }
             }
         }
-        // One for each call, one more for each, and the budget with what the calls add to it.
+        // One attempt per call, one more for each, and the budget with what the calls add to it.
         #expect(seen.value <= 2 * calls + 100 + calls / 10, "\(seen.value)")
         server.stop()
     }
 
-    @Test("a call of a repeat that was surely not sent is made again; one that may have been processed is not")
+    @Test("a repeated call that surely was not sent is made again; one that may have been processed is not")
     func repeats() async throws {
         for isProcessed in [true, false] {
             let count = Counter()

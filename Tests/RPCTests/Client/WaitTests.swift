@@ -7,7 +7,7 @@ import Testing
 
 @testable import RPC
 
-/// Calls of a service that has no connection at the moment.
+/// Calls to a service without a connection.
 @Suite("Waiting for a connection", .turns)
 struct WaitTests {
     /// A client on event loops of its own.
@@ -56,7 +56,7 @@ struct WaitTests {
         let slow: (inout RPCClient.Configuration) -> Void = {
             $0.backoff.first = .seconds(600)
             $0.backoff.longest = .seconds(600)
-            // Else the back-off is cut to a part of it.
+            // Otherwise the back-off is cut to a part of it.
             $0.connectWait = .seconds(3_000)
         }
         try await withLoops(loops, port, slow) { client in
@@ -66,7 +66,7 @@ struct WaitTests {
                         TestMethods.echo, Vessel_Vessel(), metadata: [:], deadline: .after(.seconds(30)), on: loop)
                 }
             }
-            // Each has tried, and will not again for minutes.
+            // Each loop has tried, and will not retry for minutes.
             for loop in client.loops.dropLast() {
                 try await eventually("a refused attempt") {
                     try await loop.eventLoop.submit {
@@ -84,7 +84,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a server that ends each connection at once is not connected to without pause by any number of loops")
+    @Test("clients on any number of loops do not reconnect without pause to a server that ends each connection")
     func shortConnections() async throws {
         let server = try FakeServer { _, peer in
             peer.send(Frame.settings().bytes)
@@ -100,13 +100,13 @@ struct WaitTests {
                 }
             }
             for call in calls { _ = await call.value }
-            // Of each loop: two at once, then after 32 ms, 51, 82, 131, 210 and so on.
+            // Attempts of each loop: two at once, then after 32 ms, 51, 82, 131, 210 and so on.
             #expect(server.accepted <= 8 * 12, "\(server.accepted)")
         }
         server.stop()
     }
 
-    @Test("a server that allows no calls is no connection: UNAVAILABLE after the wait")
+    @Test("a server that allows no calls counts as no connection: UNAVAILABLE after the wait")
     func noStreams() async throws {
         let server = try FakeServer { _, peer in
             peer.send(Frame.settings([(id: 3, value: 0)]).bytes)
@@ -140,7 +140,7 @@ struct WaitTests {
         server.stop()
     }
 
-    @Test("calls that wait for room wait for a connection when theirs is lost, and not longer than for any")
+    @Test("calls that wait for room wait for a connection when theirs is lost, and not longer than others")
     func lostWhileFull() async throws {
         let server = try FakeServer { number, peer in
             var reader = FrameReader()
@@ -164,7 +164,7 @@ struct WaitTests {
         server.stop()
     }
 
-    @Test("whether calls wait for a connection can be asked")
+    @Test("isConnected tells whether calls wait for a connection")
     func isConnected() async throws {
         let port = try Ports.free()
         try await withLoops(1, port) { client in
@@ -179,7 +179,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a wait of 0 fails as soon as an attempt has failed")
+    @Test("with a wait of 0 a call fails as soon as an attempt has failed")
     func noWait() async throws {
         let port = try Ports.free()
         try await withLoops(1, port, { $0.connectWait = .zero }) { client in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RPC
 
-@Suite("Counting what a message is made of")
+@Suite("Number of elements in a message")
 struct ElementCountTests {
     private func count(_ bytes: [UInt8], max: Int = .max) -> Int {
         bytes.withUnsafeBytes { ElementCount.count($0, max: max) }
@@ -24,16 +24,16 @@ struct ElementCountTests {
         #expect(try count(response.serializedBytes()) == 300)
     }
 
-    @Test("empty containers are counted before they become objects, and counting ends at the bound")
+    @Test("empty containers are counted before they become objects, and counting ends at the limit")
     func emptyContainers() {
         let bytes = [UInt8](repeating: 0, count: 2_000_000).enumerated().map { $0.offset % 2 == 0 ? 0x22 : 0 as UInt8 }
         #expect(count(bytes) == 1_000_000)
         #expect(count(bytes, max: 20_000) == 20_001)
-        // Behind them the message may be broken: decoding would make them all the same.
+        // The rest of the message may be malformed: they would all have been decoded before that shows.
         #expect(count(bytes + [0xff, 0xff], max: 20_000) == 20_001)
     }
 
-    @Test("the largest consignment that the rules let through is well within the bound")
+    @Test("the largest valid consignment is well within the limit")
     func largest() throws {
         let text = String(repeating: "船\n\"", count: 66)
         let consignment = Consignment_Consignment.with {
@@ -51,7 +51,7 @@ struct ElementCountTests {
         #expect(try count(consignment.serializedBytes()) < MessageLimits.elementsMax)
     }
 
-    @Test("any bytes are counted in time and without harm", arguments: 0..<50)
+    @Test("any bytes are counted in bounded time and without harm", arguments: 0..<50)
     func anyBytes(seed: Int) {
         var bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761 &+ seed) >> 7) }
         _ = count(bytes)
@@ -62,7 +62,7 @@ struct ElementCountTests {
         for length in 0..<40 { _ = count(Array(bytes.prefix(length))) }
     }
 
-    @Test("messages nested in each other are looked into so far, and one pass is enough")
+    @Test("nested messages are scanned to a bounded depth, in one pass")
     func nested() {
         var bytes: [UInt8] = []
         for _ in 0..<60 { bytes = [0x0a, UInt8(bytes.count)] + bytes }
@@ -81,7 +81,7 @@ struct ElementCountTests {
         value < 128 ? [UInt8(value)] : [UInt8(value & 127 | 128)] + varint(value >> 7)
     }
 
-    @Test("a server answers a message of too many elements with RESOURCE_EXHAUSTED, and no handler sees it")
+    @Test("a message of too many elements gets RESOURCE_EXHAUSTED and reaches no handler")
     func server() async throws {
         try await withServer { server in
             try await withClient(server.port) { client in

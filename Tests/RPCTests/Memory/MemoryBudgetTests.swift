@@ -3,11 +3,11 @@ import Testing
 
 @testable import RPC
 
-@Suite("The budget of a process's memory")
+@Suite("Memory budget of a process")
 struct MemoryBudgetTests {
     private static let mebibyte = 1024 * 1024
 
-    @Test("the shares of all kinds are less than two thirds of the limit, which has a least")
+    @Test("all shares together are less than two thirds of the limit, which has a minimum")
     func shares() {
         for limit in [0, 64, 256, 4_096].map({ $0 * Self.mebibyte }) {
             let budget = MemoryBudget(limitBytes: limit)
@@ -17,7 +17,7 @@ struct MemoryBudgetTests {
         }
     }
 
-    @Test("what is above a kind's share is rejected and counted, and room comes back; kinds do not touch each other")
+    @Test("bytes beyond a kind's share are rejected and counted, and room comes back; kinds are independent")
     func rejects() {
         let budget = MemoryBudget()
         let bytes = budget.bytesMax(.requests)
@@ -30,7 +30,7 @@ struct MemoryBudgetTests {
         #expect(budget.take(1, .requests))
     }
 
-    @Test("those who hold much leave the last quarter to those who hold little")
+    @Test("large holders leave the last quarter to small ones")
     func leavesRoom() {
         let budget = MemoryBudget()
         var large: [MemoryReservation] = []
@@ -44,7 +44,7 @@ struct MemoryBudgetTests {
         #expect(budget.usedBytes(.requests) == 0)
     }
 
-    @Test("a reservation gives back what it shrinks by, and the rest once, with itself")
+    @Test("a reservation gives back what it shrinks by, and the rest once, when it is destroyed")
     func reservation() {
         let budget = MemoryBudget()
         var one = MemoryReservation(1_000_000, .responses, of: budget)
@@ -57,13 +57,13 @@ struct MemoryBudgetTests {
         #expect(budget.usedBytes(.responses) == 0)
     }
 
-    /// An account lives in a class, as a connection has it.
+    /// An account in a class, as in a connection.
     private final class Holder {
         var account: MemoryAccount
         init(_ budget: MemoryBudget) { account = MemoryAccount(.requests, of: budget) }
     }
 
-    @Test("a connection that holds little costs the budget nothing, even when it is used up")
+    @Test("a connection that holds little costs the budget nothing, even when the budget is used up")
     func free() {
         let budget = MemoryBudget()
         #expect(budget.take(budget.bytesMax(.requests), .requests))
@@ -75,7 +75,7 @@ struct MemoryBudgetTests {
         #expect(holder.account.used == MemoryAccount.freeBytes)
     }
 
-    @Test("an account's steps cover what it holds and little more, go with it, and never go wrong", arguments: 0..<20)
+    @Test("an account reserves little more than it holds, and gives it back when it ends", arguments: 0..<20)
     func accounts(seed: UInt64) {
         var random = SplitMix(seed: seed)
         let budget = MemoryBudget()
@@ -116,13 +116,13 @@ struct MemoryBudgetTests {
     }
 }
 
-@Suite("Whether a peer takes what waits for it")
+@Suite("Whether a peer reads its data")
 struct ProgressWatchTests {
     private let rate = ProgressRate(window: .seconds(30), bytesMin: 1_000)
 
     private func instant(_ seconds: Int) -> NIODeadline { .uptimeNanoseconds(1) + .seconds(Int64(seconds)) }
 
-    /// Whether a peer that takes so many bytes a second is found late within five minutes.
+    /// Whether a peer that reads so many bytes a second counts as late within five minutes.
     private func isFoundLate(bytesPerSecond: Int, of bytes: Int = 1_000_000) -> Bool {
         var watch = ProgressWatch()
         for second in 0..<300 {
@@ -132,7 +132,7 @@ struct ProgressWatchTests {
         return false
     }
 
-    @Test("a byte now and then is no progress; the least rate is, and so is the end")
+    @Test("a byte now and then is no progress; the minimum rate is, and so is the end")
     func rates() {
         #expect(isFoundLate(bytesPerSecond: 0))
         #expect(isFoundLate(bytesPerSecond: 1))
@@ -141,7 +141,7 @@ struct ProgressWatchTests {
         #expect(!isFoundLate(bytesPerSecond: 10, of: 100))
     }
 
-    @Test("the time begins anew when nothing waits")
+    @Test("the window restarts when nothing waits")
     func restarts() {
         var watch = ProgressWatch()
         var isLate = false
@@ -154,7 +154,7 @@ struct ProgressWatchTests {
         #expect(!isLate)
     }
 
-    @Test("memory that gets short makes the rate faster, never slower")
+    @Test("short memory makes the rate faster, never slower")
     func adapts() {
         let budget = MemoryBudget()
         #expect(rate.adapted(to: budget).window == .seconds(30))
@@ -166,7 +166,7 @@ struct ProgressWatchTests {
         #expect(quick.adapted(to: budget).window == .milliseconds(100))
     }
 
-    @Test("a connection's throughput is that of the last window or of this one")
+    @Test("a connection's throughput is that of the last window or of the current one")
     func throughput() {
         var throughput = Throughput()
         #expect(throughput.moved(written: 0, now: instant(0), window: .seconds(10)) == 0)

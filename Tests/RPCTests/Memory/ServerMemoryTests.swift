@@ -5,11 +5,11 @@ import Testing
 
 @testable import RPC
 
-@Suite("Memory of a server over all its connections", .turns)
+@Suite("Memory of an RPC server over all its connections", .turns)
 struct ServerMemoryTests {
     private static let mebibyte = 1024 * 1024
 
-    @Test("unfinished messages of many connections are bounded together; what is beyond is RESOURCE_EXHAUSTED at once")
+    @Test("unfinished messages of all connections share a limit; beyond it a call gets RESOURCE_EXHAUSTED at once")
     func unfinished() async throws {
         let memory = MemoryBudget(limitBytes: 64 * Self.mebibyte)
         try await withServer({ $0.memory = memory }) { server in
@@ -20,7 +20,7 @@ struct ServerMemoryTests {
                     let peer = try RawPeer(port: server.port)
                     var reader = FrameReader()
                     peer.send(Frame.hello)
-                    // 2 MiB announced; as much is sent as the windows of streams and connection let through at first.
+                    // 2 MiB are announced; as much is sent as the initial windows of streams and connection allow.
                     for stream in [1, 3, 5, 7, 9, 11, 13, 15] as [UInt32] {
                         peer.send(Frame.request(stream, "/test.Test/Echo").bytes)
                         let piece = [0] + Frame.big(UInt32(2 * Self.mebibyte)) + [UInt8](repeating: 0, count: 16_000)
@@ -29,7 +29,7 @@ struct ServerMemoryTests {
                             peer.send(Frame(.data, stream: stream, [UInt8](repeating: 0, count: 16_000)).bytes)
                         }
                     }
-                    // The server has seen all that came before a ping when it answers it.
+                    // When the server answers a ping it has read everything before it.
                     peer.send(Frame(.ping, 0, [0, 0, 0, 0, 0, 0, 0, 1]).bytes)
                     while let frame = peer.frame(&reader, where: { _ in true }) {
                         if frame.kind == Frame.Kind.headers.rawValue { refused += 1 }
@@ -39,7 +39,8 @@ struct ServerMemoryTests {
                 }
                 return (peers, refused)
             }
-            // 12 x 8 x 64 KB would be 6 MB; a server of 64 MiB holds at most 6 MiB of requests, large ones 4.5 MiB of that.
+            // 12 x 8 x 64 KB would be 6 MB; a server of 64 MiB holds at most 6 MiB of requests, of which large ones
+            // take at most 4.5 MiB.
             #expect(memory.usedBytes(.requests) <= memory.bytesMax(.requests))
             #expect(memory.usedBytes(.requests) > 3 * Self.mebibyte)
             #expect(refused > 0)
@@ -51,7 +52,7 @@ struct ServerMemoryTests {
         }
     }
 
-    @Test("answers that nobody takes are bounded together, and given back with their streams")
+    @Test("unread answers share a limit, and are given back with their streams")
     func answers() async throws {
         let memory = MemoryBudget(limitBytes: 64 * Self.mebibyte)
         try await withServer({ $0.memory = memory }) { server in
@@ -73,7 +74,7 @@ struct ServerMemoryTests {
                     }
                     peers.append(peer)
                 }
-                // 12 MiB for answers, large ones 9 MiB of that.
+                // 12 MiB for answers, of which large ones take at most 9 MiB.
                 #expect(refused == 6)
                 return peers
             }
@@ -84,7 +85,7 @@ struct ServerMemoryTests {
         }
     }
 
-    @Test("connections count themselves: those for which there is no memory are closed at once")
+    @Test("connections count: one without memory is closed at once")
     func connections() async throws {
         let memory = MemoryBudget(limitBytes: 64 * Self.mebibyte)
         try await withServer({ $0.memory = memory }) { server in
@@ -108,7 +109,7 @@ struct ServerMemoryTests {
         }
     }
 
-    @Test("a peer that opens its window by a byte now and then loses its stream, and keeps its connection")
+    @Test("a peer that opens its window by a byte now and then loses its stream, but not its connection")
     func trickle() async throws {
         try await withServer({
             $0.keepaliveInterval = .milliseconds(400)

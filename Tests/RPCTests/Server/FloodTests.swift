@@ -136,7 +136,7 @@ struct FloodTests {
         }
     }
 
-    @Test("a header list that a few bytes blow up is not decoded to its end, and ends the connection")
+    @Test("a header list that unpacks to megabytes is not decoded to its end, and ends the connection")
     func headerBomb() async throws {
         try await withServer { server in
             try await onThread {
@@ -154,7 +154,7 @@ struct FloodTests {
         }
     }
 
-    @Test("trailers of a request are no metadata")
+    @Test("trailers of a request are not metadata")
     func trailers() async throws {
         try await withServer { server in
             try await onThread {
@@ -165,7 +165,7 @@ struct FloodTests {
                     Frame(
                         .headers, Frame.endHeaders | Frame.endStream, stream: 1,
                         Frame.block([("authorization", "Bearer x"), ("token", "x"), ("grpc-timeout", "1n")])))
-                // A deadline of a nanosecond would have passed.
+                // As metadata, a deadline of a nanosecond would have passed.
                 #expect(peer.answer(1)?["grpc-status"] == "0")
             }
         }

@@ -182,7 +182,7 @@ struct HostilePeerTests {
             for stream in 0..<20 {
                 let start = Frame.block(Frame.requestFields("/test.Test/Echo")) + seed
                 let bomb = start + [UInt8](repeating: 0x80 | 62, count: 16_384 - start.count)
-                // The connection may have ended by then.
+                // The connection may have ended already.
                 guard peer.send(Frame(.headers, 5, stream: UInt32(2 * stream + 1), bomb).bytes) else { break }
             }
             #expect(peer.waitForEnd())

@@ -156,9 +156,9 @@ struct LimitTests {
     }
 }
 
-@Suite("The bound on running calls", .turns)
+@Suite("Limit on running calls", .turns)
 struct RunningCallsTests {
-    @Test("a call above the bound is RESOURCE_EXHAUSTED, health is answered, and when one ends another is taken")
+    @Test("a call above the limit gets RESOURCE_EXHAUSTED, health is answered, and a call that ends makes room")
     func running() async throws {
         var health = RPCRoute(TestMethods.Echo(service: "test.Health", name: "Check")) { request, _ in request }
         health.isAlwaysAnswered = true
@@ -207,7 +207,7 @@ struct RunningCallsTests {
         for _ in 0..<16 { #expect(begin(&other)) }
     }
 
-    @Test("a connection that is alone may use all of a server")
+    @Test("a single connection may use a whole server")
     func alone() {
         let running = RunningCalls(max: 100)
         for own in 0..<100 { #expect(running.begin(running: own, connections: { 1 })) }

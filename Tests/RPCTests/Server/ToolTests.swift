@@ -78,7 +78,7 @@ struct ToolTests {
     }
 
     @Test(
-        "compression that is not spoken is answered with grpc-accept-encoding, and a compressed message without is INTERNAL"
+        "unsupported compression gets grpc-accept-encoding; a compressed message without encoding is INTERNAL"
     )
     func acceptEncoding() async throws {
         try await withServer { server in

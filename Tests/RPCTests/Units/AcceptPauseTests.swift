@@ -6,9 +6,9 @@ import Testing
 
 @testable import RPC
 
-@Suite("When no connection can be accepted")
+@Suite("Accepting without file descriptors")
 struct AcceptPauseTests {
-    /// What the listener was told last of reading by itself; nothing before the first time.
+    /// The last value of `autoRead` that was set on the listener; empty before the first.
     private func autoReads(_ channel: EmbeddedChannel) -> [Bool] {
         channel.options.compactMap { $0.option is ChannelOptions.Types.AutoReadOption ? $0.value as? Bool : nil }
     }
@@ -27,7 +27,7 @@ struct AcceptPauseTests {
         }
     }
 
-    @Test("the listener rests, says so once, and tries again")
+    @Test("the listener pauses, logs it once, and tries again")
     func pause() throws {
         let lines = Lines()
         let shortages = NIOLockedValueBox(0)
@@ -43,7 +43,7 @@ struct AcceptPauseTests {
         }
         #expect(lines.texts.withLockedValue { $0 } == ["no connections are accepted for now"])
         #expect(shortages.withLockedValue { $0 } == 10)
-        // Much later it is news again.
+        // A later shortage is logged again.
         channel.embeddedEventLoop.advanceTime(by: AcceptPause.shortageGap + .seconds(1))
         channel.pipeline.fireErrorCaught(IOError(errnoCode: 24, reason: "accept"))
         #expect(lines.texts.withLockedValue { $0.count } == 2)
@@ -51,7 +51,7 @@ struct AcceptPauseTests {
         _ = try channel.finish()
     }
 
-    @Test("a peer that has left before it was accepted stops nobody")
+    @Test("a peer that left before it was accepted does not pause the listener")
     func aborted() throws {
         let channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: Logger(label: "test") { _ in Lines() }))

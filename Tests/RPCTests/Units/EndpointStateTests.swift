@@ -49,7 +49,7 @@ struct EndpointStateTests {
         #expect(waits == [.connect, .wait(.milliseconds(160)), .wait(.milliseconds(256))])
     }
 
-    @Test("a connection that answered a call is replaced at once, however short it lived")
+    @Test("a connection that answered a call is replaced at once, however short its life")
     func answered() {
         var state = ready()
         var actions: [EndpointState.Action] = []
@@ -60,7 +60,7 @@ struct EndpointStateTests {
         #expect(actions == [.connect, .connect, .connect])
     }
 
-    @Test("another loop's success ends the wait after a refused attempt, not the one after short connections")
+    @Test("another loop's success ends the wait after a refused attempt, but not the one after short connections")
     func otherLoop() {
         var refused = EndpointState(backoff: Backoff())
         _ = refused.connectIfIdle()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A client's session")
 struct HTTP2SessionTests {
-    /// Wants nothing.
+    /// A delegate that does nothing.
     private final class Silent: HTTP2SessionDelegate {
         func sessionOpensStream() -> HTTP2Stream? { nil }
         func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {}
@@ -16,7 +16,7 @@ struct HTTP2SessionTests {
         func session(received frame: HTTP2ControlFrame) {}
     }
 
-    @Test("knows which requests were never written, so that any of them may be sent again elsewhere")
+    @Test("knows which requests were never written and may be sent elsewhere")
     func unsent() throws {
         let delegate = Silent()
         let session = try HTTP2Session(.client, HTTP2Session.Settings(), delegate: delegate)
@@ -30,7 +30,7 @@ struct HTTP2SessionTests {
                 fields.add(":authority", "b")
             }
             #expect(isSubmitted)
-            // Only the first is written.
+            // Only the first request is written.
             if stream === streams[0] { while try session.drain(into: &out, bytesMax: 1 << 20) {} }
         }
         session.markUnsentRequests()

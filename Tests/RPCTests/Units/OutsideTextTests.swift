@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Text from outside")
 struct OutsideTextTests {
-    @Test("only the same bytes are the same, also where Unicode calls two texts equal")
+    @Test("only the same bytes are equal, even where Unicode calls two texts equal")
     func sameBytes() {
         #expect("é" == "e\u{301}")
         #expect(!"é".hasSameBytes(as: "e\u{301}"))
@@ -12,14 +12,14 @@ struct OutsideTextTests {
         #expect(!"vessels".hasSameBytes(as: "vessel") && !"vesse".hasSameBytes(as: "vessel"))
         #expect(
             "IDENTITY".hasSameBytes(asAnyCaseOf: "identity") && !"identit\u{131}".hasSameBytes(asAnyCaseOf: "identity"))
-        // U+212A, the Kelvin sign, is a k in lower case; as bytes it is none.
+        // U+212A, the Kelvin sign, is a k in lower case; its bytes are not.
         #expect(!"\u{212a}".hasSameBytes(asAnyCaseOf: "k"))
         #expect("bearer x".startsWithBytes("bearer") && !"bear".startsWithBytes("bearer"))
         #expect(ByteKey("é") != ByteKey("e\u{301}") && ByteKey("a") == ByteKey("a"))
     }
 
     @Test(
-        "blanks around a text are taken off, and no others",
+        "blanks around a text are removed, and no other spaces",
         arguments: [("", ""), (" ", ""), (" \t a b\t ", "a b"), ("a", "a"), ("\u{a0}a", "\u{a0}a"), ("\ta", "a")])
     func trimmed(text: String, expected: String) {
         #expect(text.trimmedOfBlanks.hasSameBytes(as: expected))
@@ -36,7 +36,7 @@ struct OutsideTextTests {
     }
 
     @Test(
-        "a token is found behind its scheme, whatever its case and the spaces",
+        "a token is found after its scheme, whatever the case and the number of spaces",
         arguments: [
             ("Bearer t", "t"), ("bearer  t", "t"), ("BEARER   t u", "t u"), ("Bearer", nil), ("Bearer ", nil),
             ("Basic t", nil), ("Bearert", nil), ("", nil), (" Bearer t", "t"),
@@ -47,7 +47,7 @@ struct OutsideTextTests {
     }
 
     @Test(
-        "host and port are told apart by bytes",
+        "host and port are separated by bytes",
         arguments: [
             ("vessel:8080", "vessel", 8080), (":80", "", 80), ("[::1]:8080", "::1", 8080), ("é:1", "é", 1),
         ])
@@ -57,7 +57,7 @@ struct OutsideTextTests {
     }
 
     @Test(
-        "what is no host and port is none",
+        "an invalid host and port is rejected",
         arguments: [
             "", "a", "a:", "a:b", "::1:80", "[]:80", "[a]:80", "[:80", "a:65536", "a:+5", "a b:1", "u@h:1",
             "a:\u{0661}",

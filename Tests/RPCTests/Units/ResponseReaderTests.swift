@@ -7,7 +7,7 @@ struct ResponseReaderTests {
     private struct Answer {
         var reader = ResponseReader()
 
-        /// A whole section. False when a field of it is not wanted.
+        /// Reads a whole section. False when a field of it is not wanted.
         @discardableResult
         mutating func fields(_ fields: [(String, String)], bytesMax: Int = 16_384) -> Bool {
             var isTaken = true
@@ -69,7 +69,7 @@ struct ResponseReaderTests {
     }
 
     @Test(
-        "codes beyond the known are UNKNOWN",
+        "unknown codes are UNKNOWN",
         arguments: ["17", "-1", "x", "", "+5", " 5", "5 ", "0x5", "\u{661}", "99999999999999999999"])
     func unknownCode(text: String) {
         var answer = Answer()
@@ -143,7 +143,7 @@ struct ResponseReaderTests {
         #expect(ending == .resourceExhausted)
     }
 
-    @Test("trailers are no headers, headers no trailers, and informational responses are neither")
+    @Test("trailers are not headers, headers are not trailers, and informational responses are neither")
     func sections() throws {
         let status = [("grpc-status", "0")]
         let foreign = [(":status", "200"), ("content-type", "text/html")]
@@ -179,7 +179,7 @@ struct ResponseReaderTests {
         }
     }
 
-    @Test("metadata of the header is not the status's, unless the header is all there is")
+    @Test("metadata of the header is not part of the status, unless there is nothing but the header")
     func metadata() {
         var answer = Answer()
         answer.fields([(":status", "103"), ("x-a", "early")])
@@ -213,7 +213,7 @@ struct ResponseReaderTests {
         #expect(seen == (isGRPC ? .ok : .unknown))
     }
 
-    @Test("of a page that is no answer not more than 64 KiB is read, and of headers not more than the bound, said once")
+    @Test("of a body that is not gRPC at most 64 KiB are read, and of headers at most the limit; reported once")
     func endless() {
         var page = Answer()
         page.fields([(":status", "503"), ("content-type", "text/html")])

@@ -3,9 +3,9 @@ import Testing
 
 @testable import RPC
 
-@Suite("Fields that we don't know", .timeLimit(.minutes(1)))
+@Suite("Unknown fields", .timeLimit(.minutes(1)))
 struct UnknownFieldsTests {
-    /// Field 1000, with so many bytes.
+    /// Field 1000, with `count` bytes.
     private func unknown(_ count: Int) -> [UInt8] {
         var bytes: [UInt8] = [0xc2, 0x3e]
         var rest = count
@@ -16,14 +16,14 @@ struct UnknownFieldsTests {
         return bytes + [UInt8](repeating: 0x55, count: count)
     }
 
-    @Test("are dropped at whatever depth, and the others are read")
+    @Test("are dropped at any depth, and the others are read")
     func nested() throws {
         let known = Consignment_Consignment.with {
             $0.weight = 7
             $0.containers = [.with { $0.origin = "Derby" }]
         }
         var wish = known
-        // A group and a number, too: 1001, 1002.
+        // Also a group and a number: 1001, 1002.
         try wish.merge(serializedBytes: unknown(10) + [0xcb, 0x3e, 0x08, 0x01, 0xcc, 0x3e, 0xd0, 0x3e, 0x05])
         try wish.containers[0].merge(serializedBytes: unknown(20))
         let bytes: [UInt8] = try wish.serializedBytes()

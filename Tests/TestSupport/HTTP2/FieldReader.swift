@@ -1,6 +1,6 @@
 import CNGHTTP2
 
-/// Decodes the header sections of one peer, in the order in which they came (RFC 7541).
+/// Decoder of one peer's header sections, in the order of their arrival (RFC 7541).
 final class FieldReader {
     private var inflater: OpaquePointer?
 

@@ -119,7 +119,7 @@ public struct Frame: Equatable, Sendable {
     /// 147,000 references to it of a byte each, as many as a HEADERS and eight CONTINUATION frames hold.
     public static func headerBomb(_ stream: UInt32, _ fields: [(String, String)]) -> [Frame] {
         let frameBytes = 16_384
-        // With indexing, so the field is number 62 from then on (RFC 7541 sections 2.3.3 and 6.2.1).
+        // With incremental indexing, so that the field is number 62 from then on (RFC 7541 sections 2.3.3 and 6.2.1).
         let field = [0x40] + string("x") + string(String(repeating: "a", count: 4_000))
         let start = block(fields) + field
         let reference: UInt8 = 0x80 | 62

@@ -1,9 +1,9 @@
 import Foundation
 
-/// A client of HTTP/2 that sends the frames it is told to and keeps what comes back by stream. It blocks, so it is used
-/// inside ``onThread(_:)`` only.
+/// An HTTP/2 client that sends given frames and keeps the answers by stream. It blocks, so use it only inside
+/// ``onThread(_:)``.
 public final class HTTP2Peer {
-    /// What has come on one stream.
+    /// What has arrived on one stream.
     public struct Answer {
         /// Statuses below 200.
         public var interim: [String] = []
@@ -26,11 +26,11 @@ public final class HTTP2Peer {
     /// Last stream and code of each GOAWAY.
     public private(set) var goAways: [(last: UInt32, code: UInt32)] = []
     public private(set) var hasEnded = false
-    /// Whether PINGs of the server's are answered as they come.
+    /// Whether the server's PINGs are answered when they arrive.
     public var answersPings = true
     private var heldPings: [Frame] = []
 
-    /// Connects to 127.0.0.1 and says hello.
+    /// Connects to 127.0.0.1 and sends the preface and SETTINGS.
     public init(port: Int, receiveBytes: Int32? = nil, settings: Frame = .settings()) throws {
         socket = try RawPeer(port: port, receiveBytes: receiveBytes)
         socket.send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + settings.bytes)
@@ -47,7 +47,8 @@ public final class HTTP2Peer {
         heldPings = []
     }
 
-    /// The whole answer of a stream, or its reset; `nil` when the connection ends before, or it takes too long.
+    /// The complete answer on a stream, or its reset; `nil` when the connection ends before, or after `patience`
+    /// seconds.
     public func answer(_ stream: UInt32, patience: Double = 10) -> Answer? {
         _ = wait(patience: patience) {
             let answer = $0.answers[stream]
@@ -57,7 +58,7 @@ public final class HTTP2Peer {
         return answer
     }
 
-    /// Reads until something is so. False when the connection ends before, or it takes too long.
+    /// Reads until the condition holds; false when the connection ends before, or after `patience` seconds.
     public func wait(patience: Double = 10, until isSo: (HTTP2Peer) -> Bool) -> Bool {
         let deadline = Date().addingTimeInterval(patience)
         while !isSo(self) {
@@ -73,7 +74,7 @@ public final class HTTP2Peer {
         return true
     }
 
-    /// Reads until the server closes.
+    /// Reads until the server closes the connection.
     public func waitForEnd(patience: Double = 10) -> Bool {
         wait(patience: patience) { $0.hasEnded }
     }
@@ -93,7 +94,7 @@ public final class HTTP2Peer {
             answers[frame.stream, default: Answer()].body += frame.payload
             noteEnd(frame)
         case .headers:
-            // Answers of these servers fit into one frame.
+            // These servers' header sections fit into one frame.
             let section = fields.fields(frame.payload)
             let status = section.first { $0.0 == ":status" }?.1 ?? ""
             if status.utf8.count == 3, status.utf8.first == UInt8(ascii: "1") {

@@ -1,6 +1,6 @@
 import JWTKit
 
-/// A payload with whatever claims a test likes.
+/// A payload with any claims.
 struct ForgedClaims: JWTPayload {
     enum Value: Codable, Sendable {
         case text(String)

@@ -41,7 +41,7 @@ struct ServiceFixture: Sendable {
 struct ServiceWishes {
     var secrets = TokenSecrets(current: ServiceFixture.secret)
     var limits = LoginLimits()
-    /// How logins are held back.
+    /// How logins are delayed.
     var sleep: @Sendable (Duration) async throws -> Void = { _ in }
     var threads = 1
     var queuedPerThread = PasswordHasher.queuedPerThread

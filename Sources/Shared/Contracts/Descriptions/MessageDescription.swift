@@ -25,7 +25,7 @@ public struct MessageDescription: Sendable {
         public let jsonName: String
         public let kind: Kind
         public let isRepeated: Bool
-        /// Both names, to be compared with what callers write.
+        /// Both names as bytes, for comparison with what callers write.
         private let nameBytes: [UInt8]
         private let jsonNameBytes: [UInt8]
 
@@ -61,17 +61,17 @@ public struct MessageDescription: Sendable {
     /// In the order of the .proto file, which is that of their numbers: 1 and upwards without a gap.
     public let fields: [Field]
 
-    /// How many fields a message may have: scanners keep those that they saw in one word.
+    /// Largest number of fields of a message: scanners keep the set of fields that they saw in one word.
     public static let fieldsMax = 64
-    /// Bytes of the longest name of a field; no longer text need be looked up.
+    /// Bytes of the longest field name; longer text is not looked up.
     public static let nameBytesMax = 64
 
-    /// The place in ``fields`` of the field with this name, in snake_case or lowerCamelCase; `nil` when there is none.
+    /// Index in ``fields`` of the field with this name, in snake_case or lowerCamelCase; `nil` when there is none.
     ///
-    /// Compares bytes: takes no longer for a stranger's text than for any other.
+    /// Compares bytes, so that no text from outside takes longer than another.
     package func index(ofFieldNamed name: UnsafeRawBufferPointer) -> Int? {
         guard name.count <= Self.nameBytesMax else { return nil }
-        // A handful of fields: comparing beats hashing.
+        // There are few fields: comparing beats hashing.
         return fields.firstIndex { $0.isNamed(name) }
     }
 

@@ -1,8 +1,8 @@
 extension String {
-    /// Whether there are at most `limit` characters, as Unicode counts them (scalars, not what is drawn as one): the
-    /// measure of every text in a request.
+    /// Whether the text has at most `limit` characters, counted as Unicode scalars (not grapheme clusters): the measure
+    /// of every text in a request.
     package func hasAtMost(_ limit: Int) -> Bool {
-        // A character has one to four bytes, so that few texts need be counted, and none of megabytes.
+        // A scalar has one to four bytes, so that few texts need to be counted, and none of megabytes.
         utf8.count <= limit || (utf8.count <= 4 * limit && unicodeScalars.count <= limit)
     }
 }

@@ -14,25 +14,25 @@ final class HTTP2RequestStream: HTTP2Stream {
     private(set) var body = ByteBuffer()
 
     let openedAt = NIODeadline.now()
-    /// The header section is complete; fields that follow are trailers.
+    /// Whether the header section is complete; fields that follow are trailers.
     private(set) var hasHeaders = false
-    /// The peer sends no body before it is told to (RFC 9110 section 10.1.1).
+    /// Whether the peer waits for 100 (Continue) before it sends its body (RFC 9110 section 10.1.1).
     private(set) var expectsContinue = false
-    /// The request without its body, once the header section is complete and good.
+    /// The request without its body, once the header section is complete and valid.
     private var request: HTTPRequest?
     var refusal: HTTPRefusal?
     var isAnswered = false
-    /// When it was answered, where the peer had not sent all of its request.
+    /// Time of the answer, if the peer had not sent all of its request by then.
     var answeredAt: NIODeadline?
     var task: Task<Void, Never>?
-    /// Whether the responder has the request, and with it the body.
+    /// Whether the responder holds the request, and with it the body.
     var isRunning = false
-    /// Bytes of its connection's accounts.
+    /// Bytes held in the connection's accounts.
     var requestMemory = 0
     var responseMemory = 0
-    /// Of a large answer.
+    /// Memory reserved for a large answer.
     var reservation: MemoryReservation?
-    /// Whether the peer takes the answer.
+    /// Tells whether the peer reads the answer.
     var progress = ProgressWatch()
 
     init() {
@@ -48,7 +48,7 @@ final class HTTP2RequestStream: HTTP2Stream {
             headers = HTTPHeaders()
             return
         }
-        // Trailers come after whoever checks a header has looked: they must not be taken for one (RFC 9110 section 6.5.1).
+        // Trailers arrive after headers are checked, so they must not be merged into them (RFC 9110 section 6.5.1).
         guard !hasHeaders else { return }
         let text = String(decoding: value, as: UTF8.self)
         guard name.first == UInt8(ascii: ":") else {
@@ -68,20 +68,20 @@ final class HTTP2RequestStream: HTTP2Stream {
         }
     }
 
-    /// What the server itself wants to know of a field.
+    /// Reads the fields that the server itself uses.
     private func note(_ name: String, _ value: String) {
         switch name.utf8.count {
         case 6 where name.isSameFieldName(as: "expect"):
             expectsContinue = value.isSameFieldName(as: "100-continue")
         case 14 where name.isSameFieldName(as: "content-length"):
-            // nghttp2 lets only one through, and only digits; of too many digits it is too large in any case.
+            // nghttp2 lets only one through, and only digits; a number that overflows is too large in any case.
             declaredBytes = Int(value) ?? .max
         default:
             break
         }
     }
 
-    /// The header section is complete: whatever is wrong with it is known before the body comes.
+    /// Completes the header section: its errors are known before the body arrives.
     func receivedHeaders(peer: String, _ limits: HTTPServer.Configuration) {
         guard !hasHeaders else { return }
         hasHeaders = true
@@ -95,7 +95,7 @@ final class HTTP2RequestStream: HTTP2Stream {
         headers = HTTPHeaders()
     }
 
-    /// The request so far; rejects what nghttp2 lets pass and HTTP does not mean.
+    /// The request so far; rejects what nghttp2 accepts although HTTP forbids it.
     private func head(peer: String) throws(HTTPRefusal) -> HTTPRequest {
         guard let method, method != .CONNECT else { throw .notImplemented }
         guard let text = target, let target = RequestTarget(text, method: method, allowsAbsoluteForm: false) else {
@@ -104,7 +104,7 @@ final class HTTP2RequestStream: HTTP2Stream {
         let host = headers.first(name: "host")
         if let authority {
             guard Authority.isValid(authority[...].utf8) else { throw .malformed }
-            // RFC 9113 section 8.3.1: two names that differ are no request.
+            // RFC 9113 section 8.3.1: `:authority` and `host` must not differ.
             if let host {
                 let isSame = Authority.isSame(
                     host[...].utf8, authority[...].utf8, portStandard: isHTTPS ? "443" : "80")
@@ -132,7 +132,7 @@ final class HTTP2RequestStream: HTTP2Stream {
         body = ByteBuffer()
     }
 
-    /// The whole request.
+    /// The request with its body; `nil` when it was invalid or is taken already.
     func takeRequest() -> HTTPRequest? {
         defer { request = nil }
         request?.body = body

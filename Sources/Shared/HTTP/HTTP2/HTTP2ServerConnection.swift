@@ -11,9 +11,10 @@ import RPC
 final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     /// Requests at a time on one connection.
     private static let streamsMax = 100
-    /// Of a session, in bytes, beside what every connection takes.
+    /// Bytes counted for a session, in addition to what every connection takes.
     private static let sessionBytes = 10 * 1024
-    /// Of a request beside its header fields and its body, in bytes; of an answer beside its body.
+    /// Bytes counted for a request in addition to its header fields and body, and for an answer in addition to its
+    /// body.
     private static let requestBytes = 1024
     private static let responseBytes = 512
     /// Body bytes of unfinished requests on one connection; what comes beyond is refused.
@@ -28,11 +29,11 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     private var isDraining = false
     private var use: UInt64 = 0
     private var watch = StallWatch()
-    /// Held with the connection.
+    /// Memory of the session, held as long as the connection.
     private var sessionMemory: MemoryReservation?
     private var requestMemory: MemoryAccount
     private var responseMemory: MemoryAccount
-    /// Whether the peer reads at all, and how much.
+    /// How fast the peer reads from the socket.
     private var socketProgress = ProgressWatch()
     private var throughput = Throughput()
     /// Answers and reads so far, for the watch.
@@ -46,7 +47,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
 
     /// The channel handler of a new connection, which owns the connection.
     ///
-    /// - Throws: ``HTTP2SessionError/outOfMemory`` where there is none left for it.
+    /// - Throws: ``HTTP2SessionError/outOfMemory`` when no memory is left for it.
     static func make(_ loop: LoopContext) throws -> (HTTP2ServerConnection, HTTP2Transport) {
         guard let memory = MemoryReservation(sessionBytes, .connections, of: loop.configuration.memory) else {
             throw HTTP2SessionError.outOfMemory
@@ -73,7 +74,8 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     }
 
     func evict() {
-        // Not two steps: whatever is on its way, the peer learns that it was not processed.
+        // One GOAWAY, not the two of a graceful shutdown: the peer learns that requests on their way were not
+        // processed.
         transport?.session?.submitGoAway(.noError)
         transport?.flush()
         abort()
@@ -92,7 +94,8 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         if socketProgress.isLate(bytesLeft: buffered, taken: taken, now: now, rate: rate) { return abort() }
         let moved = throughput.moved(written: taken, now: now, window: rate.window)
         let waiting = session.streams.count { $0.unsentBytes > 0 }
-        // Where the connection as a whole moves, a stream with an open window waits for its turn, not for the peer.
+        // While the connection as a whole makes progress, a stream with an open window waits for its turn, not for the
+        // peer.
         let isMoving = moved >= waiting * rate.bytesMin
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
@@ -115,8 +118,8 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         if elapsed >= TimeAmount(loop.configuration.idleTimeout) { drain() }
     }
 
-    /// Asks a peer that was answered before it had sent everything to stop, if it has not by itself: some clients take a
-    /// reset that comes together with the answer for a failure.
+    /// Resets a stream that was answered before its request was complete, if the peer still sends. Some clients treat a
+    /// reset that comes together with the answer as a failure, so it is sent after the linger timeout.
     private func decline(_ stream: HTTP2RequestStream, now: NIODeadline, _ transport: HTTP2Transport) {
         guard let answeredAt = stream.answeredAt, now - answeredAt >= TimeAmount(loop.configuration.lingerTimeout)
         else {
@@ -151,14 +154,14 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         answer(stream, loop.responder.respond(refusing: refusal))
     }
 
-    /// Counts what a request takes as it comes; false when there is no room for it.
+    /// Counts memory for a request as it arrives; false when there is no room.
     private func hold(_ bytes: Int, _ stream: HTTP2RequestStream) -> Bool {
         guard requestMemory.take(bytes) else { return false }
         stream.requestMemory += bytes
         return true
     }
 
-    /// The request is answered, or nobody waits for it any more.
+    /// Releases the memory of a request that is answered or whose caller has left.
     private func releaseRequest(_ stream: HTTP2RequestStream) {
         guard !stream.isRunning else { return }
         pendingBytes -= stream.body.readableBytes
@@ -167,7 +170,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         stream.requestMemory = 0
     }
 
-    /// The response, once memory is taken for it; a refusal where there is none.
+    /// The response, once memory is taken for it; a refusal when there is none.
     private func affordable(_ response: HTTPResponse, _ stream: HTTP2RequestStream) -> HTTPResponse {
         stream.reservation = response.memory
         let isCounted = response.memory == nil && !response.isBodyShared

@@ -10,8 +10,8 @@ public struct HostPort: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    /// `nil` when `text` is not `host:port`. Strangers write such texts too (`host`, `x-forwarded-for`), so it is read by
-    /// its bytes.
+    /// Parses `host:port`; `nil` for anything else. Peers send such texts too (`host`, `x-forwarded-for`), so it is
+    /// read by its bytes.
     public init?(_ text: String) {
         let bytes = text.utf8
         guard let colon = bytes.lastIndex(of: UInt8(ascii: ":")) else { return nil }

@@ -1,9 +1,9 @@
 import SwiftProtobuf
 
 extension Message {
-    /// The message in `bytes`, without the fields that we don't know, at whatever depth.
+    /// Decodes the message in `bytes` without its unknown fields, at any depth.
     ///
-    /// Kept, they would be stored and returned, and no rule about a request would see them.
+    /// Unknown fields would be stored and returned without any rule having checked them.
     package init(knownFieldsOf bytes: [UInt8]) throws {
         var options = BinaryDecodingOptions()
         options.discardUnknownFields = true

@@ -5,7 +5,7 @@ extension Metadata {
         return self["token"]
     }
 
-    /// What stands behind the scheme, which is `Bearer` in any case, and one or more spaces (RFC 9110 section 11.4).
+    /// The credentials after the scheme, which is `Bearer` in any case, and one or more spaces (RFC 9110 section 11.4).
     private static func bearerToken(in value: String) -> String? {
         let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") }
         let credentials = value.utf8.drop(while: isSpace)

@@ -1,8 +1,8 @@
 /// The key-value pairs that travel with a call: request headers or trailers.
 ///
 /// Names are lower case; a name may occur more than once and order is kept. Binary values (names that end in `-bin`)
-/// are kept as the base64 text of the wire. Values are what peers sent and may be any text: names and values are compared
-/// by their bytes.
+/// are kept as the base64 text of the wire. Values come from peers and may be any text, so names and values are
+/// compared by their bytes.
 public struct Metadata: Sendable, Equatable {
     public typealias Element = (name: String, value: String)
 

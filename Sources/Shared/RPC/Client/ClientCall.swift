@@ -2,10 +2,10 @@ import NIOCore
 
 /// One attempt of a call: what is sent, what has come back, and who waits.
 ///
-/// `@unchecked Sendable`: what the caller's thread gives it is written before the call is handed to its event loop, by that
-/// loop's queue or on that loop. From then on it is touched there only,
-/// as ``LoopClient`` asserts; the caller keeps nothing of it but the outcome. A cancellation goes by the loop's queue, too.
-/// The continuation is resumed exactly once, by ``finish(_:)``.
+/// `@unchecked Sendable`: the caller's thread sets it up before it hands the call to the event loop, through the loop's
+/// queue or on the loop itself. From then on only the loop touches it, as ``LoopClient`` asserts; the caller keeps
+/// nothing but the outcome. A cancellation goes through the loop's queue, too. The continuation is resumed exactly
+/// once, by ``finish(_:)``.
 final class ClientCall: HTTP2Stream, @unchecked Sendable {
     /// What an attempt came to.
     struct Outcome: Sendable {
@@ -14,10 +14,10 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
         var wasNeverProcessed = false
         /// The connection or the stream failed, rather than the server answering.
         var isTransportFailure = false
-        /// The connection ended and took the call with it, rather than the call's stream alone.
+        /// The connection ended, rather than the call's stream alone.
         var isConnectionLoss = false
 
-        /// It was not sent, and need not be tried again.
+        /// A call that was not sent and is not retried.
         static func givenUp(_ status: Status) -> Outcome {
             Outcome(result: .failure(status), wasNeverProcessed: true)
         }
@@ -30,7 +30,7 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
             Outcome(result: .failure(status), isTransportFailure: true)
         }
 
-        /// Its connection ended, before it was sent or after.
+        /// A call whose connection ended, before or after the call was sent.
         static func connectionLost(_ text: String, wasNeverSent: Bool) -> Outcome {
             Outcome(
                 result: .failure(Status(.unavailable, text)), wasNeverProcessed: wasNeverSent, isTransportFailure: true,
@@ -39,7 +39,7 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     }
 
     let path: String
-    /// Empty once the call is finished: one that gave up may stay in a queue for a while.
+    /// Empty once the call is finished: a finished call may stay in a queue for a while.
     private(set) var body: [UInt8]
     let metadata: Metadata
     let deadline: Deadline
@@ -50,7 +50,7 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     var index = -1
     /// Set while its request is with a connection.
     var connection: ClientConnection?
-    /// When it stops waiting for a connection; far off while it does not wait for one.
+    /// End of its wait for a connection; `distantFuture` while it does not wait for one.
     var connectBy = NIODeadline.distantFuture
     private(set) var isFinished = false
     /// Whether ``LoopClient`` has taken it; nobody touches the continuation on the loop before that.
@@ -60,7 +60,7 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     private var continuation: UnsafeContinuation<Outcome, Never>?
 
     var response = ResponseReader()
-    /// Bytes of its answer in its connection's account.
+    /// Bytes of its answer in the connection's account.
     var heldBytes = 0
 
     init(path: String, body: [UInt8], metadata: Metadata, deadline: Deadline, isProbe: Bool) {

@@ -29,7 +29,7 @@ final class ClientConnection: @unchecked Sendable {
     private var tick: RepeatedTask?
     private var isReady = false
     private var isDraining = false
-    /// What answers hold that are not complete, of the process's budget.
+    /// Bytes of incomplete answers, counted in the process's budget.
     private var memory: MemoryAccount
     /// Whether the server has answered a call.
     private(set) var hasAnswered = false
@@ -65,7 +65,7 @@ final class ClientConnection: @unchecked Sendable {
         return session.streams.count < allowed - kept && session.canOpenStreams
     }
 
-    /// Whether calls can be sent on it, at once or when others have ended: a server may allow none at all.
+    /// Whether it takes calls, at once or when others have ended: a server may allow none at all.
     var allowsCalls: Bool {
         guard let session, isReady, !isDraining else { return false }
         return session.peerConcurrentStreamsMax > 0 && session.canOpenStreams
@@ -226,7 +226,7 @@ extension ClientConnection {
         call.heldBytes = 0
         var outcome = call.response.outcome(code, hasEnded: call.hasPeerEnded, wasNeverSent: call.wasNeverSent)
         if !outcome.isTransportFailure { hasAnswered = true }
-        // A call above the last that a GOAWAY names, or that was on its way to a connection at its end.
+        // A call above the last stream of the GOAWAY, or one that was not written before the connection ended.
         if isDraining, outcome.wasNeverProcessed { outcome.isConnectionLoss = true }
         owner?.connection(self, ended: call, outcome)
         if isDraining { transport?.scheduleFlush() }

@@ -16,7 +16,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     /// The connection that is being made or takes calls.
     private var connection: ClientConnection?
     private var readySince = NIODeadline.now()
-    /// The end of the wait for the next attempt.
+    /// Timer of the next attempt.
     private var retryTimer: Scheduled<Void>?
     /// Those that take no new calls and finish the ones they have.
     private var draining: [ClientConnection] = []
@@ -36,7 +36,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         perform(machine.connectIfIdle())
     }
 
-    /// Another event loop has just connected to the address.
+    /// Another event loop has just connected to the address: ends the wait for the next attempt.
     func otherLoopConnected() {
         loop.eventLoop.assertInEventLoop()
         perform(machine.otherLoopConnected())

@@ -7,7 +7,7 @@ struct EndpointState {
         case connecting
         /// -> `connecting` at the connection's end, `waiting` when it ended too soon.
         case ready
-        /// Between attempts. -> `connecting` when the time has come, or another event loop got through.
+        /// Between attempts. -> `connecting` when the wait is over or another event loop has connected.
         case waiting
         /// No longer among the name's addresses. Final.
         case removed
@@ -25,7 +25,7 @@ struct EndpointState {
 
     private(set) var state = State.idle
     private var failures = 0
-    /// Whether it waits because connections were made and did not last, rather than because none could be made.
+    /// Whether it waits because connections did not last, rather than because none could be made.
     private var endedTooSoon = false
     private let backoff: Backoff
 
@@ -55,8 +55,8 @@ struct EndpointState {
     }
 
     /// The connection was lost, or the server sent GOAWAY. A server that ends each connection as soon as it is made
-    /// must not keep us busy, so only the first such end is followed by an attempt at once, and only a connection that
-    /// `lived` or answered a call makes up for it.
+    /// must not keep us busy: only the first such end is followed by an attempt at once. A connection that `lived` for
+    /// ``provenAfter`` or answered a call resets the failures.
     mutating func ended(lived: Duration, hasAnswered: Bool, random: Double) -> Action {
         guard state == .ready else { return .nothing }
         state = .connecting
@@ -71,8 +71,8 @@ struct EndpointState {
         return .connect
     }
 
-    /// Another event loop has just connected to the same address. Does not cut short the wait for a server that ends
-    /// each connection: loops would else wake each other without pause.
+    /// Another event loop has just connected to the same address. Does not shorten the wait for a server that ends each
+    /// connection: loops would wake each other without pause.
     mutating func otherLoopConnected() -> Action {
         endedTooSoon ? .nothing : retry()
     }

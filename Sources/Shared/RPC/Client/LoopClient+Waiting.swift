@@ -1,8 +1,8 @@
 import NIOCore
 
-/// Calls that find no connection, or none with room: how long they wait, and how many may.
+/// The queue of calls for which no connection has room: how long they wait, and how many may.
 extension LoopClient {
-    /// Queues a call that no connection can take now, or ends it where it need not wait.
+    /// Queues a call that no connection can take now, or fails it at once when it must not wait.
     func enqueue(_ call: ClientCall) {
         if failsFast(call), let reason = unavailableReason() {
             end(call, .givenUp(reason))
@@ -22,8 +22,8 @@ extension LoopClient {
         if endpoints.isEmpty, resolveFailure != nil { resolveAgain() }
     }
 
-    /// After any change of what connections there are and what they may take: sends what can be sent now. What is left
-    /// waits for room as long as its deadline allows, but for a connection no longer than ``RPCClient/Configuration/connectWait``.
+    /// Updates the queue after any change of the connections: sends the calls that can be sent now. The others wait for
+    /// room as long as their deadlines allow, but for a connection at most ``RPCClient/Configuration/connectWait``.
     func connectionsChanged() {
         sendWaiting()
         let wasConnected = isConnected
@@ -43,7 +43,7 @@ extension LoopClient {
         deadlines.arm(connectBy)
     }
 
-    /// After a failure: ends the calls that don't wait for a connection that nobody is making.
+    /// Fails the queued calls that fail fast, unless there is a connection or an attempt to make one.
     func failQueuedCallsIfUnreachable() {
         guard !waiting.isEmpty, let status = unavailableReason() else { return }
         let failing = waiting.filter { failsFast($0) && !$0.isFinished }
@@ -52,18 +52,18 @@ extension LoopClient {
         for call in failing { end(call, .givenUp(status)) }
     }
 
-    /// A probe asks how the service is now, not how it will be.
+    /// Whether a call does not wait for a connection. A probe asks for the service's present state.
     private func failsFast(_ call: ClientCall) -> Bool {
         call.isProbe || configuration.connectWait <= .zero
     }
 
-    /// Why there is no connection, while nobody is making one; `nil` else.
+    /// Why there is no connection; `nil` while one is ready or being made.
     private func unavailableReason() -> Status? {
         if endpoints.isEmpty { return resolveFailure }
         return endpoints.contains { $0.isConnecting || $0.isReady } ? nil : noConnection
     }
 
-    /// What a call fails with that has waited for a connection in vain.
+    /// The status of a call that has waited for a connection in vain.
     var noConnection: Status {
         (endpoints.isEmpty ? resolveFailure : nil) ?? Status(.unavailable, "the service can't be reached")
     }

@@ -14,7 +14,7 @@ final class LoopClient: @unchecked Sendable {
     /// Asks for a fresh look at the name.
     let resolveAgain: @Sendable () -> Void
 
-    /// The client's shares on its other loops. Set before the first address is known; emptied by ``shutdown()``.
+    /// The client's parts on its other loops. Set before the first address is known; emptied by ``shutdown()``.
     var others: [LoopClient] = []
     var endpoints: [Endpoint] = []
     /// Connections that may take calls.
@@ -23,10 +23,10 @@ final class LoopClient: @unchecked Sendable {
     let readyCount = Atomic(0)
     /// Every call that is not finished.
     private var calls: [ClientCall] = []
-    /// Those of them that wait for a connection, or for room on one; probes first, then the oldest. May hold finished
-    /// ones, which are skipped.
+    /// Unfinished calls that wait for a connection, or for room on one; probes first, then the oldest. May hold
+    /// finished ones, which are skipped.
     var waiting = CircularBuffer<ClientCall>()
-    /// Whether there was a connection to wait for room on when ``connectionsChanged()`` last looked.
+    /// Whether a connection took calls when ``connectionsChanged()`` last ran.
     var isConnected = false
     let deadlines: DeadlineTimer
     /// Why there is no address, if there is none.
@@ -182,7 +182,7 @@ final class LoopClient: @unchecked Sendable {
         guard endpoints.isEmpty else { return }
         resolveFailure = status
         failQueuedCallsIfUnreachable()
-        // The name may be known any moment now: its service is being started.
+        // The name may resolve at any moment: its service is being started.
         if !waiting.isEmpty { resolveAgain() }
     }
 
@@ -199,7 +199,7 @@ final class LoopClient: @unchecked Sendable {
         connectionsChanged()
     }
 
-    /// The service is back, and there is no need to find that out by oneself.
+    /// Ends the endpoint's wait for its next attempt: another loop has found the service reachable.
     private func otherLoopConnected(to address: SocketAddress) {
         eventLoop.assertInEventLoop()
         for endpoint in endpoints where endpoint.address == address { endpoint.otherLoopConnected() }

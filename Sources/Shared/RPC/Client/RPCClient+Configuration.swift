@@ -11,20 +11,20 @@ extension RPCClient {
         public var resolveInterval: Duration = .seconds(5)
         /// To connect, and then once more for the server's first frame.
         public var connectTimeout: Duration = .seconds(2)
-        /// How long a call waits for a connection while there is none, within its deadline; then it is UNAVAILABLE. 0: a
-        /// call fails as soon as an attempt to connect has failed.
+        /// How long a call waits for a connection, within its deadline, before it fails with UNAVAILABLE. 0: a call
+        /// fails as soon as an attempt to connect has failed.
         public var connectWait: Duration = .seconds(2)
         package var backoff = Backoff.betweenConnections
         /// The largest message either way, in bytes.
         public var messageBytesMax = 4 * 1024 * 1024
         /// The largest header list of an answer, in bytes.
         public var headerListBytesMax = 16 * 1024
-        /// What all connections may hold; shared by all servers and clients of a program.
+        /// Memory budget of all connections; shared by all servers and clients of a program.
         public var memory = MemoryBudget()
-        /// Calls that may wait on one event loop; further ones are UNAVAILABLE where they would wait for a connection, and
-        /// RESOURCE_EXHAUSTED where for room on one.
+        /// Calls that may wait on one event loop. A further one fails: with UNAVAILABLE while there is no connection,
+        /// else with RESOURCE_EXHAUSTED.
         public var waitingCallsMax = 1_024
-        /// Attempts for one call, the first included. Source: gRFC A6, whose bound it is.
+        /// Attempts for one call, the first included. Source: gRFC A6, which sets this maximum.
         public var attemptsMax = 5
         /// A connection silent for so long gets a PING.
         public var keepaliveInterval: Duration = .seconds(20)
@@ -38,7 +38,7 @@ extension RPCClient {
             self.tls = tls
         }
 
-        /// ``backoff``, cut so that a call sees a few attempts before its ``connectWait`` is over.
+        /// ``backoff``, shortened so that a call sees several attempts within its ``connectWait``.
         var backoffWithinWait: Backoff {
             guard connectWait > .zero else { return backoff }
             var cut = backoff
@@ -49,8 +49,8 @@ extension RPCClient {
 }
 
 extension Backoff {
-    /// Between attempts to connect. Short, as calls wait meanwhile: an attempt that is refused costs next to nothing, and
-    /// within ``RPCClient/Configuration/connectWait`` there must be several.
+    /// Backoff between attempts to connect. Short, as calls wait meanwhile: a refused attempt costs next to nothing,
+    /// and several must fit into ``RPCClient/Configuration/connectWait``.
     package static let betweenConnections: Backoff = {
         var backoff = Backoff()
         backoff.first = .milliseconds(20)

@@ -61,14 +61,14 @@ public final class RPCClient: Sendable {
 
     /// Calls `method` and waits for its answer until `deadline`. Cancelling the task cancels the call at the server.
     ///
-    /// Waits for a connection while there is none, at most for ``Configuration/connectWait``.
+    /// Waits for a connection when there is none, at most ``Configuration/connectWait``.
     ///
-    /// Repeats a call that the server surely did not start on, and an idempotent one whose connection was lost, within
-    /// the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls; the first repeat after the loss of
-    /// a connection is free. A repeat says that it is one, and calls made on behalf of a repeat (see ``Metadata/trace``)
-    /// are not repeated again. What a server refuses with RESOURCE_EXHAUSTED is never repeated.
-    /// - Parameter inspect: bounds what the answer may be made into objects of, by its bytes; the call fails with what it
-    ///   throws.
+    /// Repeats a call that the server surely did not start, and an idempotent one whose connection was lost, within the
+    /// deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls; the first repeat after the loss of
+    /// a connection is free. A repeat is marked as one, and calls made on its behalf (see ``Metadata/trace``) are not
+    /// repeated again. A call that fails with RESOURCE_EXHAUSTED is never repeated.
+    /// - Parameter inspect: checks the answer's bytes before they are decoded, such as the number of elements; the call
+    ///   fails with what it throws.
     /// - Throws: ``Status`` only.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
@@ -80,16 +80,17 @@ public final class RPCClient: Sendable {
         try await call(method, request, metadata: metadata, deadline: deadline, on: nil, inspect: inspect)
     }
 
-    /// Bounds an answer's elements as a request's, without its description: a text that reads like fields may count as many.
+    /// Bounds an answer's elements like a request's. Without its description, a text that reads like fields may count
+    /// as many.
     ///
     /// - Throws: RESOURCE_EXHAUSTED.
     public static func checkElements(_ bytes: [UInt8]) throws(Status) {
         if bytes.count >= ElementCount.bytesMin { _ = try DecodedMemory.elements(of: bytes) }
     }
 
-    /// Calls `method` once on every event loop at the same time: whether calls pass at all of them.
+    /// Calls `method` once on every event loop at the same time, to check that calls pass on all of them.
     ///
-    /// - Returns: an answer for each loop.
+    /// - Returns: one answer for each loop.
     /// - Throws: the ``Status`` of the first call that fails.
     public func callOnEveryLoop<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request, deadline: Deadline
@@ -171,12 +172,12 @@ public final class RPCClient: Sendable {
         }
     }
 
-    /// - Parameter isRepeat: whether our own caller repeats the call.
+    /// - Parameter isRepeat: whether the call is itself made for a repeated call.
     private func mayRepeat(_ outcome: ClientCall.Outcome, _ attempt: Int, isRepeat: Bool) -> Bool {
-        // Of a chain of services only one repeats a call that was, or may have been, somebody's work.
+        // In a chain of services only one repeats a call that was, or may have been, processed.
         if isRepeat, !(outcome.isConnectionLoss && outcome.wasNeverProcessed) { return false }
-        // A service that restarts loses every call in flight at once, more than any budget holds. Each may be made once
-        // more: that is not the brown-out which the budget keeps from being multiplied.
+        // A service that restarts loses all its calls in flight at once, more than any budget covers. Each may be
+        // repeated once: a restart is not the overload that the budget keeps from being multiplied.
         return (outcome.isConnectionLoss && attempt == 1) || budget.takeRetry()
     }
 
@@ -219,7 +220,7 @@ public final class RPCClient: Sendable {
         loops.reduce(0) { $0 + $1.readyCount.load(ordering: .relaxed) }
     }
 
-    /// Whether calls made on a loop of the group need not wait for a connection now.
+    /// Whether calls made on this event loop have a connection now.
     package func isConnected(on eventLoop: any EventLoop) -> Bool {
         loops.contains { $0.eventLoop === eventLoop && $0.readyCount.load(ordering: .relaxed) > 0 }
     }

@@ -6,15 +6,15 @@ struct ResponseReader {
     private enum Section {
         /// Waits for header fields, or reads them. -> `informational` at a status of 1xx, `body` at their end.
         case headers
-        /// Fields of a response that another will follow; they mean nothing. -> `headers` at their end.
+        /// An informational response, which is ignored. -> `headers` at its end.
         case informational
         /// The header is complete. -> `trailers` at the next field.
         case body
-        /// What comes now decides the call's outcome. Final.
+        /// The trailers, which decide the call's outcome. Final.
         case trailers
     }
 
-    /// Of the body of an answer that is not gRPC's, which is thrown away; more is not waited for.
+    /// Bytes of a body that is not gRPC's, which is dropped; after more the stream is reset.
     private static let foreignBytesMax = 64 * 1024
 
     private var section = Section.headers
@@ -29,12 +29,12 @@ struct ResponseReader {
     private var reader = MessageReader()
     private var rejection: Status?
 
-    /// False when no more of the answer is wanted; the stream should be reset then. Not said twice.
+    /// Reads a field. Returns false, once, when no more of the answer is wanted; the stream should be reset then.
     mutating func receive(
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, bytesMax: Int
     ) -> Bool {
         guard rejection == nil else { return true }
-        // Over all sections, so that no number of informational responses is free.
+        // Over all sections, so that informational responses are bounded, too.
         headerBytes += name.count + value.count + 32
         guard headerBytes <= bytesMax else {
             rejection = Status(.resourceExhausted, "the answer's header list is larger than \(bytesMax) bytes")
@@ -51,7 +51,7 @@ struct ResponseReader {
         return true
     }
 
-    /// A header section or the trailers are complete.
+    /// Ends a header section or the trailers.
     mutating func endSection() {
         switch section {
         case .headers: section = .body
@@ -71,12 +71,12 @@ struct ResponseReader {
         } else if name.equals("content-type") {
             isGRPC = value.isGRPCMediaType
         } else {
-            // The header is the trailers, too, where nothing follows it ("Trailers-Only").
+            // Without a body the header section is also the trailers ("Trailers-Only").
             receiveTrailer(name, value)
         }
     }
 
-    /// What was in the header was not said of the outcome.
+    /// Drops what the header section said about the outcome: only the trailers count.
     private mutating func beginTrailers() {
         section = .trailers
         code = nil
@@ -87,7 +87,7 @@ struct ResponseReader {
     private mutating func receiveTrailer(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
         if name.equals("grpc-status") {
             let known = value.decimal(digitsMax: 3).flatMap(Status.Code.init(rawValue:)) ?? .unknown
-            // Said twice, it says nothing.
+            // Codes that contradict each other count as UNKNOWN.
             code = code == nil || code == known ? known : .unknown
         } else if name.equals("grpc-message") {
             message = PercentEncoding.decode(value)
@@ -96,16 +96,16 @@ struct ResponseReader {
         }
     }
 
-    /// Memory that the message so far takes.
+    /// Memory of the message so far, in bytes.
     var heldBytes: Int { reader.heldBytes }
 
-    /// Ends the call with `status`, whatever the server says from here on.
+    /// Fails the call with `status`, whatever the server sends from here on.
     mutating func fail(_ status: Status) {
         rejection = status
         reader = MessageReader()
     }
 
-    /// False when no more of the answer is wanted; the stream should be reset then.
+    /// Reads a piece of the body. Returns false when no more of the answer is wanted; the stream should be reset then.
     mutating func receive(_ data: UnsafeRawBufferPointer, bytesMax: Int) -> Bool {
         hasData = true
         guard rejection == nil else { return true }
@@ -130,13 +130,13 @@ struct ResponseReader {
 
     /// What the call came to, once its stream has closed with `closing`.
     ///
-    /// - Parameter hasEnded: whether the server sent all of its side.
+    /// - Parameter hasEnded: whether the server ended its side of the stream.
     mutating func outcome(_ closing: HTTP2ErrorCode, hasEnded: Bool, wasNeverSent: Bool) -> ClientCall.Outcome {
         if let rejection { return ClientCall.Outcome(result: .failure(rejection)) }
         if wasNeverSent || (closing == .refusedStream && httpStatus == 0) {
             return .notProcessed(Status(.unavailable, "the service refused the call"))
         }
-        // A status is the answer's last word: none before its end, and in the header only where nothing follows.
+        // A status counts only at the end of the stream, and in the header section only when nothing follows it.
         let code = hasEnded && (section == .trailers || !hasData) ? code : nil
         if httpStatus != 0, !isGRPC || (httpStatus != 200 && code == nil) {
             return ClientCall.Outcome(result: .failure(Self.status(forHTTP: httpStatus)))

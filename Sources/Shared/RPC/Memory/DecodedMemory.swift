@@ -1,15 +1,15 @@
 import SwiftProtobuf
 
-/// What a message costs once it is decoded.
+/// Memory that a message takes once it is decoded.
 package enum DecodedMemory {
-    /// Of an element as an object, in bytes: a message of four empty strings is 80, the array that it is in has grown by
-    /// doubling, and a text has a block of its own.
+    /// Bytes counted for a decoded element: a message of four empty strings takes 80, the array that holds it has grown
+    /// by doubling, and a text has a block of its own.
     package static let elementBytes = 200
 
-    /// Takes the memory that decoding these bytes needs, before it is done.
+    /// Reserves the memory that decoding these bytes needs, before they are decoded.
     ///
-    /// - Returns: what to hold for as long as the message lives; `nil` for a small one.
-    /// - Throws: RESOURCE_EXHAUSTED when the message has too many elements, or there is no room for it now.
+    /// - Returns: the reservation, to hold as long as the message lives; `nil` for a small message.
+    /// - Throws: RESOURCE_EXHAUSTED when the message has too many elements or there is no room for it now.
     package static func reserve(
         for bytes: [UInt8], of budget: MemoryBudget
     ) throws(Status) -> MemoryReservation? {
@@ -21,7 +21,7 @@ package enum DecodedMemory {
         return reservation
     }
 
-    /// The number of elements.
+    /// Number of elements.
     ///
     /// - Throws: RESOURCE_EXHAUSTED when there are too many.
     package static func elements(of bytes: [UInt8]) throws(Status) -> Int {

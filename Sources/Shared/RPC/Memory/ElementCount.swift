@@ -1,21 +1,22 @@
-/// Counts what a protobuf message is made of before it is decoded.
+/// Counts the elements of a protobuf message before it is decoded.
 ///
-/// An empty message in a repeated field takes two bytes on the wire and a hundred as an object. One pass over the bytes,
-/// without a schema: each length-delimited field counts, and is looked into as if it were a message, for whether it is one
-/// or a text the bytes do not tell. A text hardly ever reads as many fields before it stops making sense.
+/// An empty message in a repeated field takes two bytes on the wire and a hundred as an object. One pass over the
+/// bytes, without a schema: each length-delimited field counts, and is scanned as if it were a message, because its
+/// bytes do not tell a message from a text. A text rarely reads as many fields before it becomes malformed.
 /// Source: Protocol Buffers, "Encoding".
 package enum ElementCount {
-    /// How deep it looks; no message of ours is nested deeper, and what a schema does not know is not made into objects.
+    /// Deepest nesting that is scanned; no message of ours is nested deeper, and unknown fields are not made into
+    /// objects.
     static let depthMax = 8
-    /// Shorter messages are not counted, in bytes: whatever they hold, it is little.
+    /// Size from which messages are counted, in bytes; shorter ones hold little in any case.
     package static let bytesMin = 4 * 1024
 
-    /// Length-delimited fields at all depths, or a little more than `max` as soon as there are more.
+    /// Number of length-delimited fields at all depths; stops counting just above `max`.
     package static func count(_ bytes: UnsafeRawBufferPointer, max: Int) -> Int {
         var count = 0
         var at = 0
         var end = bytes.count
-        // Where the messages around this one end, the innermost last.
+        // Ends of the enclosing messages, the innermost last.
         var outer: [Int] = []
         outer.reserveCapacity(depthMax)
         while true {
@@ -46,14 +47,14 @@ package enum ElementCount {
                 } else {
                     at += Int(length)
                 }
-            // The start and end of a group: its fields count with those around it.
+            // Start and end of a group: its fields count with those around it.
             case 3, 4: break
             default: at = end
             }
         }
     }
 
-    /// `nil` for one that is cut short or too long.
+    /// A varint; `nil` when it is cut short or too long.
     private static func varint(_ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int) -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0

@@ -1,13 +1,15 @@
-/// What one connection holds of a ``MemoryBudget``: counted here, without atomics, and taken from the process's count in steps.
+/// The bytes of a ``MemoryBudget`` that one connection holds: counted here, without atomics, and taken from the budget
+/// in steps.
 ///
-/// A connection that holds little costs the budget nothing: the first few KiB are free, so that the usual small request never
-/// depends on what others hold. Given back whole with the value. On the connection's event loop only.
+/// A connection that holds little costs the budget nothing: its first few KiB are free, so that a small request never
+/// depends on what others hold. The account gives everything back when it is destroyed. On the connection's event loop
+/// only.
 package struct MemoryAccount: ~Copyable {
-    /// Not counted for each connection, in bytes.
+    /// Bytes of each connection that are not counted.
     package static let freeBytes = 4 * 1024
-    /// Taken from the budget at a time, in bytes.
+    /// Bytes taken from the budget at a time.
     static let stepBytes = 16 * 1024
-    /// Who holds no more may use the whole budget, others three quarters of it; in bytes.
+    /// Holders of at most this many bytes may use the whole budget, larger ones three quarters of it.
     package static let smallBytesMax = 64 * 1024
 
     private let budget: MemoryBudget
@@ -24,7 +26,7 @@ package struct MemoryAccount: ~Copyable {
         if reserved > 0 { budget.give(reserved, kind) }
     }
 
-    /// Counts `bytes` more; false, and nothing is counted, when there is no room.
+    /// Counts `bytes` more; when there is no room, returns false and counts nothing.
     package mutating func take(_ bytes: Int) -> Bool {
         let missing = used + bytes - Self.freeBytes - reserved
         if missing > 0 {
@@ -36,7 +38,7 @@ package struct MemoryAccount: ~Copyable {
         return true
     }
 
-    /// Counts bytes that are there already, room or not.
+    /// Counts bytes that are held already, whether there is room or not.
     package mutating func takeAnyway(_ bytes: Int) {
         let missing = used + bytes - Self.freeBytes - reserved
         if missing > 0 {
@@ -50,14 +52,14 @@ package struct MemoryAccount: ~Copyable {
     package mutating func give(_ bytes: Int) {
         used -= bytes
         guard reserved > 0 else { return }
-        // Some slack, so that a busy connection does not go back and forth; none for one that holds nothing.
+        // Keeps some slack, so that a busy connection does not go back and forth; none for one that holds nothing.
         let needed = Self.rounded(max(0, used - Self.freeBytes))
         guard used <= Self.freeBytes || reserved - needed >= 2 * Self.stepBytes else { return }
         budget.give(reserved - needed, kind)
         reserved = needed
     }
 
-    /// Makes the count `bytes`; false, and nothing changes, when there is no room for more.
+    /// Sets the count to `bytes`; when there is no room for more, returns false and changes nothing.
     package mutating func resize(to bytes: Int) -> Bool {
         if bytes > used { return take(bytes - used) }
         give(used - bytes)

@@ -1,35 +1,35 @@
 import Synchronization
 
-/// How many bytes a process may hold for its peers, over all connections. Usable from any thread.
+/// Limit on the bytes that a process holds for its peers, over all connections. Usable from any thread.
 ///
-/// It counts what grows with what strangers send or do not read: requests, answers, decoded messages. It is no allocator and
-/// knows nothing of what the program itself needs; the shares leave room for that, and for what an allocation costs beside
-/// its bytes. Small amounts are not counted one by one (see ``MemoryAccount/freeBytes``).
+/// It counts what grows with the data that peers send or do not read: requests, answers, decoded messages. It is no
+/// allocator and does not count what the program itself needs; the shares leave room for that, and for the overhead of
+/// allocations. Small amounts are not counted one by one (see ``MemoryAccount/freeBytes``).
 public final class MemoryBudget: Sendable {
     public enum Kind: String, Sendable, CaseIterable {
-        /// What peers send, until it is answered.
+        /// Data that peers send, until it is answered.
         case requests
-        /// What waits for a peer to read it, or is being encoded for one.
+        /// Data that waits for a peer to read it, or is being encoded for one.
         case responses
-        /// Messages as objects: many times what they are on the wire.
+        /// Decoded messages: many times their size on the wire.
         case elements
-        /// Connections themselves, whatever goes over them.
+        /// Connections themselves, without their traffic.
         case connections
     }
 
-    /// Where no limit is told, in bytes: that of the manifests.
+    /// Default limit, in bytes: that of the manifests.
     public static let limitBytesDefault = 256 * 1024 * 1024
-    /// The smallest limit that a program can be told to keep to, in bytes.
+    /// Smallest limit that a program accepts, in bytes.
     public static let limitBytesMin = 64 * 1024 * 1024
 
-    /// In 64ths of the limit. Together less than two thirds of it: freed memory goes back to the system late and in parts, a
-    /// buffer that grows is copied, and the program has a base of its own.
+    /// Shares in 64ths of the limit. Together they are less than two thirds of it: freed memory returns to the system
+    /// late and in parts, a buffer that grows is copied, and the program itself needs some.
     private static let requestShare = 6
     private static let responseShare = 12
     private static let elementShare = 6
     private static let connectionShare = 16
 
-    /// One kind's count.
+    /// Counter of one kind.
     private final class Share: Sendable {
         let bytesMax: Int
         let used = Atomic(0)
@@ -40,14 +40,14 @@ public final class MemoryBudget: Sendable {
         }
     }
 
-    /// What the process may use in all, in bytes.
+    /// Memory that the process may use in all, in bytes.
     public let limitBytes: Int
     private let requests: Share
     private let responses: Share
     private let elements: Share
     private let connections: Share
 
-    /// - Parameter limitBytes: of the process; ``limitBytesMin`` at least.
+    /// - Parameter limitBytes: limit of the process; at least ``limitBytesMin``.
     public init(limitBytes: Int = limitBytesDefault) {
         let limit = max(limitBytes, Self.limitBytesMin)
         self.limitBytes = limit
@@ -68,8 +68,8 @@ public final class MemoryBudget: Sendable {
 
     /// Counts `bytes` more, if there is room.
     ///
-    /// - Parameter isLarge: leaves the last quarter to others, so that a few who hold much never shut out the many who
-    ///   hold little.
+    /// - Parameter isLarge: leaves the last quarter to others, so that a few large holders never shut out many small
+    ///   ones.
     public func take(_ bytes: Int, _ kind: Kind, isLarge: Bool = false) -> Bool {
         let share = share(kind)
         let bytesMax = isLarge ? share.bytesMax / 4 * 3 : share.bytesMax
@@ -81,7 +81,7 @@ public final class MemoryBudget: Sendable {
         return false
     }
 
-    /// Counts bytes that are there already, room or not.
+    /// Counts bytes that are held already, whether there is room or not.
     func takeAnyway(_ bytes: Int, _ kind: Kind) {
         share(kind).used.wrappingAdd(bytes, ordering: .relaxed)
     }
@@ -91,13 +91,13 @@ public final class MemoryBudget: Sendable {
         share(kind).used.wrappingSubtract(bytes, ordering: .relaxed)
     }
 
-    /// Whether little is left: then whoever makes slow use of what he holds is given less time.
+    /// Whether more than five eighths are used, so that slow peers get less time.
     public func isPressed(_ kind: Kind) -> Bool {
         let share = share(kind)
         return share.used.load(ordering: .relaxed) > share.bytesMax / 8 * 5
     }
 
-    /// Whether more is held than there is room for, by ``takeAnyway(_:_:)``.
+    /// Whether more is held than there is room for, because of ``takeAnyway(_:_:)``.
     func isOverdrawn(_ kind: Kind) -> Bool {
         let share = share(kind)
         return share.used.load(ordering: .relaxed) > share.bytesMax
@@ -112,7 +112,7 @@ public final class MemoryBudget: Sendable {
     public func rejections(_ kind: Kind) -> Int { share(kind).rejections.load(ordering: .relaxed) }
 }
 
-/// A part of a budget that is given back with the object, and thereby exactly once.
+/// A part of a budget. It is given back when the object is destroyed, and so exactly once.
 public final class MemoryReservation: Sendable {
     private let budget: MemoryBudget
     private let kind: MemoryBudget.Kind
@@ -142,7 +142,7 @@ public final class MemoryReservation: Sendable {
 }
 
 extension Status {
-    /// The answer to a call for which there is no memory: to come back a little later.
+    /// Fails a call for which there is no memory; the caller should retry a little later.
     package static let outOfMemory = Status(
         .resourceExhausted, "the service holds as many bytes for its callers as it may; try again in 1 s",
         metadata: ["retry-after": "1"])

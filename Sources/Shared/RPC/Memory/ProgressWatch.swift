@@ -1,10 +1,10 @@
 import NIOCore
 
-/// How fast a peer has to take what waits for it.
+/// Rate at which a peer must read its data.
 package struct ProgressRate: Sendable {
     /// Within this time ...
     package var window: TimeAmount
-    /// ... it takes so many bytes at least, or all there are.
+    /// ... it must read at least this many bytes, or all that are left.
     package var bytesMin: Int
 
     package init(window: TimeAmount, bytesMin: Int) {
@@ -12,9 +12,9 @@ package struct ProgressRate: Sendable {
         self.bytesMin = bytesMin
     }
 
-    /// While the budget for answers is nearly used up: about 13 KiB a second.
+    /// Rate while the budget for answers is under pressure: about 13 KiB/s.
     private static let pressed = ProgressRate(window: .seconds(5), bytesMin: 64 * 1024)
-    /// While more is held than the budget allows, since answers that nobody could foresee are not taken.
+    /// Rate while more is held than the budget allows, because answers of unforeseen size are not read.
     private static let overdrawn = ProgressRate(window: .seconds(1), bytesMin: 64 * 1024)
 
     /// This rate, or a faster one while memory is short.
@@ -25,7 +25,7 @@ package struct ProgressRate: Sendable {
     }
 }
 
-/// Tells whether a peer takes what waits for it at a least rate; a byte now and then is no progress. Asked every so often.
+/// Tells whether a peer reads its data at a minimum rate; a byte now and then is no progress. Checked at intervals.
 package struct ProgressWatch {
     private var since: NIODeadline?
     private var takenBefore = 0
@@ -33,8 +33,8 @@ package struct ProgressWatch {
     package init() {}
 
     /// - Parameters:
-    ///   - bytesLeft: what waits.
-    ///   - taken: what the peer has taken since the beginning, in bytes.
+    /// - bytesLeft: bytes that wait for the peer.
+    /// - taken: bytes that the peer has taken since the beginning.
     package mutating func isLate(bytesLeft: Int, taken: Int, now: NIODeadline, rate: ProgressRate) -> Bool {
         guard bytesLeft > 0 else {
             since = nil
@@ -48,14 +48,14 @@ package struct ProgressWatch {
         return now - since >= rate.window
     }
 
-    /// Begins anew: what happened so far was not the peer's doing.
+    /// Restarts the window: the delay so far was not the peer's fault.
     package mutating func excuse(taken: Int, now: NIODeadline) {
         since = now
         takenBefore = taken
     }
 }
 
-/// How much a connection moved lately: excuses a stream that waits for its turn among others.
+/// Bytes that a connection moved lately: excuses a stream that waits for its turn among others.
 package struct Throughput {
     private var since: NIODeadline?
     private var writtenBefore = 0
@@ -63,9 +63,9 @@ package struct Throughput {
 
     package init() {}
 
-    /// Bytes within the last window, or within this one so far if that is more.
+    /// Bytes of the last window, or of the current one so far if that is more.
     ///
-    /// - Parameter written: since the beginning, in bytes.
+    /// - Parameter written: bytes written since the beginning.
     package mutating func moved(written: Int, now: NIODeadline, window: TimeAmount) -> Int {
         let moved = written - writtenBefore
         if since == nil || now - (since ?? now) >= window {

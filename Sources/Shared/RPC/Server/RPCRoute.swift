@@ -12,7 +12,7 @@ public struct RPCRoute: Sendable {
 
     typealias Invoke = @Sendable ([UInt8], RequestContext, MemoryBudget) async throws -> FramedMessage
 
-    /// Takes the request message's bytes and the process's budget, answers a framed response.
+    /// Takes the request message's bytes and the process's budget, returns a framed response.
     let invoke: Invoke
 
     /// - Parameters:
@@ -25,7 +25,7 @@ public struct RPCRoute: Sendable {
         handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
         self.init(method.name, of: service ?? method.service) { bytes, context, memory in
-            // Held for as long as the message lives.
+            // Held as long as the message lives.
             let reservation = try DecodedMemory.reserve(for: bytes, of: memory)
             defer { withExtendedLifetime(reservation) {} }
             let response = try await handler(Self.decode(bytes), context)
@@ -33,7 +33,7 @@ public struct RPCRoute: Sendable {
         }
     }
 
-    /// A method whose handler decides when its request is decoded: after it knows who asks, for instance.
+    /// A method whose handler decides when its request is decoded, for instance after authentication.
     public init<Request: Message, Response: Message>(
         encoded method: Method<Request, Response>,
         as service: String? = nil,
@@ -41,7 +41,7 @@ public struct RPCRoute: Sendable {
     ) {
         self.init(method.name, of: service ?? method.service) { bytes, context, memory in
             let request = EncodedRequest<Request>(bytes, memory)
-            // The message lives as long as the handler; what was taken for it, too.
+            // The message lives as long as the handler; its reservation, too.
             defer { withExtendedLifetime(request) {} }
             let response = try await handler(request, context)
             return try response.serializedBytes()
@@ -64,7 +64,7 @@ public struct RPCRoute: Sendable {
     }
 }
 
-/// A request that came in full and is not decoded yet.
+/// A complete request that is not decoded yet.
 public final class EncodedRequest<Request: Message>: Sendable {
     private let bytes: [UInt8]
     private let memory: MemoryBudget
@@ -76,13 +76,14 @@ public final class EncodedRequest<Request: Message>: Sendable {
         self.memory = memory
     }
 
-    /// Bytes on the wire.
+    /// Size on the wire.
     public var byteCount: Int { bytes.count }
 
-    /// The message. Takes memory from the process's budget by what is in it, until the call's end. Call it once.
+    /// Decodes the message. Reserves memory for its elements from the process's budget until the call's end. Call it
+    /// once.
     ///
-    /// - Throws: RESOURCE_EXHAUSTED for a message of too many elements or when there is no memory for it, INTERNAL for bytes
-    ///   that are no such message.
+    /// - Throws: RESOURCE_EXHAUSTED when the message has too many elements or there is no memory for it, INTERNAL when
+    ///   the bytes are no such message.
     public func decode() throws -> Request {
         if let reserved = try DecodedMemory.reserve(for: bytes, of: memory) {
             reservation.withLock { $0 = reserved }

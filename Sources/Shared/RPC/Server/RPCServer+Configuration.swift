@@ -20,7 +20,7 @@ extension RPCServer {
         public var bufferedRequestBytesMax = 16 * 1024 * 1024
         /// Response bytes that one connection may hold for a slow reader; further answers are RESOURCE_EXHAUSTED.
         public var bufferedResponseBytesMax = 16 * 1024 * 1024
-        /// What all connections may hold; shared by all servers and clients of a program.
+        /// Memory budget of all connections; shared by all servers and clients of a program.
         public var memory = MemoryBudget()
         /// A request not complete after so long is given up.
         public var requestTimeout: Duration = .seconds(60)
@@ -29,9 +29,9 @@ extension RPCServer {
         /// A PING unanswered for so long, or a handshake not finished by then, ends the connection.
         public var keepaliveTimeout: Duration = .seconds(20)
 
-        /// Calls that run at a time, over all connections; further ones are RESOURCE_EXHAUSTED.
+        /// Calls that run at a time, over all connections; further ones fail with RESOURCE_EXHAUSTED.
         public var callsMax = 4_096
-        /// Bytes that a peer takes at least of an answer that waits for it, in the time after which a silent peer is given up;
+        /// Bytes of an answer that a peer must read within ``keepaliveInterval`` and ``keepaliveTimeout`` together;
         /// else the call is cancelled.
         public var answerBytesMin = 32 * 1024
 

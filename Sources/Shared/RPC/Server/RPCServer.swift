@@ -12,7 +12,7 @@ public final class RPCServer: Sendable {
     /// Source: OpenTelemetry, "Semantic conventions for RPC metrics", `rpc.method`.
     public static let unknownMethod = "_OTHER"
 
-    /// Of a connection that nothing goes over, in bytes: channel, handlers, HPACK tables.
+    /// Bytes counted for a connection without traffic: channel, handlers, HPACK tables.
     static let connectionBytes = 20 * 1024
 
     private let shared: ServerShared
@@ -104,7 +104,7 @@ public final class RPCServer: Sendable {
         _ = shared.connections.enter(.over)
     }
 
-    /// Calls refused so far as too many ran, for a counter.
+    /// Calls refused so far because too many were running, for a counter.
     public var refusedCalls: Int { shared.running.refusedCount }
 
     /// Connections open now, for a gauge.

@@ -1,14 +1,14 @@
 import Synchronization
 
-/// The number of calls that run in a server, over all its connections, and the bound on it.
+/// Counter of a server's running calls, over all its connections, with a limit.
 ///
-/// The first half of the places is for whoever comes. Of the second, no connection takes more than its share, so that a few
-/// that fill the server, and perhaps never read an answer, leave room for the calls of others.
+/// The first half of the places is open to every connection. Of the second half no connection takes more than its
+/// share, so that a few that fill the server, and perhaps never read an answer, leave room for the calls of others.
 final class RunningCalls: Sendable {
     static let refusal = Status(
         .resourceExhausted, "too many calls run; try again in 1 s", metadata: ["retry-after": "1"])
 
-    /// A connection's share is at least this.
+    /// Smallest share of a connection.
     private static let shareMin = 16
 
     private let max: Int
@@ -19,11 +19,11 @@ final class RunningCalls: Sendable {
         self.max = max
     }
 
-    /// Counts one more, unless there are enough.
+    /// Counts one more call; false when there are too many.
     ///
     /// - Parameters:
     ///   - running: calls of the same connection that run.
-    ///   - connections: the number of connections open; asked for only when half of the places are taken.
+    /// - connections: the number of open connections; called only when half of the places are taken.
     func begin(running: Int, connections: () -> Int) -> Bool {
         let (before, _) = count.add(1, ordering: .relaxed)
         if before < max / 2 { return true }

@@ -7,7 +7,7 @@ import Tracing
 extension ServerConnection {
     /// Of a status message on the wire; peers take 8 KiB of trailers, all in all.
     private static let statusMessageBytesMax = 4 * 1024
-    /// What a call takes beside its bytes: stream, metadata, task.
+    /// Bytes counted for a call in addition to its message: stream, metadata, task.
     private static let callBytes = 1024
 
     func sessionOpensStream() -> HTTP2Stream? {
@@ -87,7 +87,8 @@ extension ServerConnection {
         if !stream.isHandled { releaseMemory(stream) }
     }
 
-    /// Counts what a request takes as it comes. Without room for it the call is answered at once, and its connection goes on.
+    /// Counts memory for a request as it arrives. Without room the call is answered at once, and its connection goes
+    /// on.
     private func hold(_ bytes: Int, _ stream: ServerStream) {
         if requestMemory.take(bytes) {
             stream.requestMemory += bytes
@@ -103,7 +104,8 @@ extension ServerConnection {
 
     private func objection(to failure: MessageReader.Failure, on stream: ServerStream) -> Status {
         switch failure {
-        // Source: gRPC over HTTP/2, "Compression": the flag without an encoding is the caller's fault, not a lack of ours.
+        // Source: gRPC over HTTP/2, "Compression": the flag without an encoding is the caller's mistake, not a missing
+        // feature.
         case .compressed where stream.encoding == nil:
             Status(.internal, "the message is compressed, but grpc-encoding names no compression")
         case .compressed:
@@ -175,7 +177,7 @@ extension ServerConnection {
         switch outcome {
         case .success(let message):
             if !stream.isOpen || stream.isAnswered {
-                // Nobody waits for it any more.
+                // Its caller has left, or it is answered already.
             } else if let refusal = refusal(of: message) {
                 code = refusal.code
                 answer(stream, .status(refusal))
@@ -210,7 +212,7 @@ extension ServerConnection {
         {
             return Status(.resourceExhausted, "too many answers wait to be read on this connection")
         }
-        // Counts it, if there is room; to be given back when the stream closes.
+        // Counts the answer, if there is room; given back when the stream closes.
         return responseMemory.take(message.framed.count) ? nil : .outOfMemory
     }
 

@@ -4,7 +4,7 @@ import NIOCore
 ///
 /// They own the connection until ``cancel()``, which it calls at its end.
 final class ConnectionTimers {
-    /// Often enough to be felt by slow readers when memory gets short.
+    /// Longest tick: often enough to act on slow readers when memory gets short.
     private static let tickMax: Duration = .seconds(5)
 
     private let deadlines: DeadlineTimer
@@ -42,7 +42,8 @@ extension ServerConnection {
         let rate = answerRate()
         let moved = throughput.moved(written: transport.writtenBytes, now: now, window: rate.window)
         let waiting = session.streams.count { $0.unsentBytes > 0 }
-        // Where the connection as a whole moves, a stream with an open window waits for its turn, not for the peer.
+        // While the connection as a whole makes progress, a stream with an open window waits for its turn, not for the
+        // peer.
         let isMoving = moved >= waiting * rate.bytesMin
         let oldest = keepalive.ticks - Int(shared.configuration.requestTimeout / elapsed)
         for stream in session.streams {
@@ -70,15 +71,15 @@ extension ServerConnection {
         transport.flush()
     }
 
-    /// Whether the peer takes an answer too slowly, and be it a byte now and then. Frames other than DATA pass, so that the
-    /// connection itself does not look stalled.
+    /// Whether the peer reads an answer too slowly; a byte now and then is no progress. Frames other than DATA pass, so
+    /// that the connection itself does not look stalled.
     private func isStalled(
         _ stream: ServerStream, _ session: HTTP2Session, _ rate: ProgressRate, _ now: NIODeadline
     ) -> Bool {
         stream.progress.isLate(bytesLeft: stream.unsentBytes, taken: stream.sentBytes, now: now, rate: rate)
     }
 
-    /// As long as a silent peer may be silent, and less while memory is short.
+    /// Rate at which peers must read answers: within the time that a silent peer has, and faster while memory is short.
     private func answerRate() -> ProgressRate {
         let configuration = shared.configuration
         return ProgressRate(

@@ -20,11 +20,11 @@ final class ServerConnection: @unchecked Sendable {
     var pendingRequestBytes = 0
     /// Bytes of answers that are not sent.
     var pendingResponseBytes = 0
-    /// What its calls hold until they are answered, of the process's budget.
+    /// Bytes that its calls hold until they are answered, counted in the process's budget.
     var requestMemory: MemoryAccount
-    /// What its answers hold until they are sent.
+    /// Bytes that its answers hold until they are sent, counted in the process's budget.
     var responseMemory: MemoryAccount
-    /// How much its peer takes of all answers together.
+    /// How much the peer reads of all answers together.
     var throughput = Throughput()
     var keepalive = KeepaliveState()
     /// The peer's first SETTINGS came: the handshakes are over.

@@ -9,7 +9,7 @@ final class ServerShared: Sendable {
     let configuration: RPCServer.Configuration
     let logger: Logger
     let running: RunningCalls
-    /// How often it is said that there are too many connections.
+    /// Rate limit of the warning about too many connections.
     let fullLog = LogGap()
     let connections = ConnectionSet()
 

@@ -32,12 +32,12 @@ final class ServerStream: HTTP2Stream {
     let openedAtTick: Int
     /// When the handler began.
     var startedAt: NIODeadline?
-    /// Whether its handler runs, which holds the request.
+    /// Whether its handler runs and holds the request.
     var isHandled = false
-    /// Bytes of its connection's accounts.
+    /// Bytes held in the connection's accounts.
     var requestMemory = 0
     var responseMemory = 0
-    /// Whether the peer takes the answer.
+    /// Tells whether the peer reads the answer.
     var progress = ProgressWatch()
     /// What was answered without a message.
     var statusOnWire: Status.Code?
@@ -61,7 +61,7 @@ final class ServerRoute: Sendable {
     let observer: (any CallObserver)?
     /// Whether anybody counts or logs its calls.
     let isObserved: Bool
-    /// Whether it is answered however many calls run.
+    /// Whether it is answered regardless of the number of running calls.
     let isAlwaysAnswered: Bool
     /// `service/method`, as spans are named.
     let name: String

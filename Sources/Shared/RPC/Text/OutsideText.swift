@@ -1,17 +1,17 @@
 /// Text from outside, compared and cut by its UTF-8 bytes.
 ///
-/// Swift compares, hashes and splits a `String` by characters and by canonical equivalence. A character may be as long as
-/// the text, and putting a run of n combining marks in order costs n²: 300 KB of them hold a processor for seconds. So
-/// what a peer chooses is bounded in bytes and looked at through these; each is linear. TidyTests looks for the rest.
+/// Swift compares, hashes and splits a `String` by characters and by canonical equivalence. A character may be as long
+/// as the text, and normalizing a run of n combining marks costs n²: 300 KB of them occupy a processor for seconds. So
+/// text from peers is bounded in bytes and read with these functions, which are all linear. TidyTests finds other uses.
 ///
-/// Not generic, so that other modules call code that was made for these types.
+/// Not generic, so that other modules call code that is specialized for these types.
 extension String {
-    /// Whether both are the same bytes.
+    /// Whether both texts have the same bytes.
     package func hasSameBytes(as other: String) -> Bool {
         utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 
-    /// Whether the text is `lowercase` but for the case of ASCII letters; that has none in upper case.
+    /// Whether the text equals `lowercase` up to the case of ASCII letters. `lowercase` must hold none in upper case.
     package func hasSameBytes(asAnyCaseOf lowercase: String) -> Bool {
         utf8.count == lowercase.utf8.count
             && utf8.elementsEqual(lowercase.utf8) { $0.lowercasedASCII == $1 }
@@ -22,25 +22,25 @@ extension String {
         utf8.starts(with: start.utf8)
     }
 
-    /// Whether all of it is printable ASCII, the space included: what gRPC metadata may hold ("ASCII-Value").
+    /// Whether the text is printable ASCII, spaces included: what gRPC metadata may hold ("ASCII-Value").
     package var isPrintableASCII: Bool { utf8.allSatisfy { $0 >= 0x20 && $0 <= 0x7e } }
 
-    /// As ``Substring/trimmedOfBlanks``.
+    /// Like ``Substring/trimmedOfBlanks``.
     package var trimmedOfBlanks: Substring { self[...].trimmedOfBlanks }
 
-    /// As ``Substring/shortened(bytesMax:)``.
+    /// Like ``Substring/shortened(bytesMax:)``.
     package func shortened(bytesMax: Int = OutsideText.shownBytesMax) -> String {
         self[...].shortened(bytesMax: bytesMax)
     }
 }
 
 extension Substring {
-    /// Whether both are the same bytes.
+    /// Whether both texts have the same bytes.
     package func hasSameBytes(as other: String) -> Bool {
         utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 
-    /// As the `String` method of this name.
+    /// Like the `String` method of this name.
     package func hasSameBytes(asAnyCaseOf lowercase: String) -> Bool {
         utf8.count == lowercase.utf8.count
             && utf8.elementsEqual(lowercase.utf8) { $0.lowercasedASCII == $1 }
@@ -56,12 +56,13 @@ extension Substring {
         func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
         let bytes = utf8
         guard let first = bytes.firstIndex(where: { !isBlank($0) }) else { return self[startIndex..<startIndex] }
-        // There is a byte that is no blank, at `first` at the earliest.
+        // A byte that is no blank exists, at `first` at the earliest.
         let last = bytes.lastIndex { !isBlank($0) } ?? first
         return self[first..<bytes.index(after: last)]
     }
 
-    /// What a peer sent, for being repeated to it: cut at so many bytes, between Unicode scalars, and then ending in `…`.
+    /// The text, cut at `bytesMax` bytes between Unicode scalars and then ending in `…`: for errors that repeat a
+    /// peer's text.
     package func shortened(bytesMax: Int = OutsideText.shownBytesMax) -> String {
         let bytes = utf8
         guard bytes.count > bytesMax else { return String(self) }
@@ -71,13 +72,13 @@ extension Substring {
     }
 }
 
-/// What text from outside is bounded by where nothing else says it.
+/// Default bounds on text from outside.
 package enum OutsideText {
-    /// Of a peer's text that is repeated in an error.
+    /// Bytes of a peer's text that an error repeats.
     package static let shownBytesMax = 120
 }
 
-/// A text as a key of a dictionary or a set: the same bytes are the same key.
+/// A text as key of a dictionary or a set; keys are equal when their bytes are.
 package struct ByteKey: Hashable, Sendable {
     package let text: String
 
@@ -92,13 +93,13 @@ package struct ByteKey: Hashable, Sendable {
     package func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        // As `String` does it, so that of two keys in a row neither runs into the other.
+        // A terminator, as in `String`, so that two keys in a row do not run into each other.
         hasher.combine(UInt8(0xff))
     }
 }
 
 extension UInt8 {
-    /// The byte of the lower-case letter for one of an ASCII letter in upper case; any other as it is.
+    /// The byte in lower case if it is an ASCII letter in upper case, else the byte itself.
     package var lowercasedASCII: UInt8 {
         self >= UInt8(ascii: "A") && self <= UInt8(ascii: "Z") ? self | 0x20 : self
     }
@@ -114,7 +115,7 @@ extension UnsafeRawBufferPointer {
                 at += 1
                 continue
             }
-            // How many bytes follow, and what the first of them may be: that is where the forbidden forms differ.
+            // Number of bytes that follow, and the range of the first of them, where the forbidden forms differ.
             let following: Int
             var second: ClosedRange<UInt8> = 0x80...0xbf
             switch lead {

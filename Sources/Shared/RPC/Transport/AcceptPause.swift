@@ -9,19 +9,19 @@ import Musl
 import Darwin
 #endif
 
-/// Rests a listener when the system has no file descriptor or no memory for another connection. The first handler of the
-/// listening channel.
+/// Pauses a listener when the system has no file descriptor or no memory for another connection. Must be the first
+/// handler of the listening channel.
 ///
-/// The connection stays in the system's queue, which tells the event loop at once that it could be accepted: without a
-/// pause the loop would try, fail and log as fast as it can. NIO keeps a channel registered whose read failed, whether or
-/// not anybody asks for the next read; only turning `autoRead` off takes it out of the event loop.
+/// The connection stays in the system's queue, and the event loop is told at once that it can be accepted: without a
+/// pause the loop would try, fail and log as fast as it can. NIO keeps a channel registered after a failed read,
+/// whether or not the next read was requested; only turning `autoRead` off takes it out of the event loop.
 package final class AcceptPause: ChannelInboundHandler {
     package typealias InboundIn = any Channel
     package typealias InboundOut = any Channel
 
-    /// How long nobody is accepted after a failure.
+    /// Pause before accepting again after a failure.
     static let pause = TimeAmount.milliseconds(200)
-    /// Failures less than so far apart are one shortage, which is logged once.
+    /// Failures less than this apart are one shortage, which is logged once.
     static let shortageGap = TimeAmount.seconds(60)
 
     private let logger: Logger
@@ -29,7 +29,7 @@ package final class AcceptPause: ChannelInboundHandler {
     private var lastFailure: NIODeadline?
     private var isPaused = false
 
-    /// - Parameter onShortage: is called at each failure, on the listener's event loop, and may free descriptors.
+    /// - Parameter onShortage: called at each failure, on the listener's event loop; may free descriptors.
     package init(logger: Logger, onShortage: @escaping @Sendable () -> Void = {}) {
         self.logger = logger
         self.onShortage = onShortage
@@ -37,7 +37,7 @@ package final class AcceptPause: ChannelInboundHandler {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let failure = error as? IOError, Self.isShortage(failure.errnoCode) else {
-            // ECONNABORTED among them: the peer has left before it was accepted.
+            // ECONNABORTED, for instance: the peer left before it was accepted.
             logger.debug("a connection could not be accepted", metadata: ["error": "\(error)"])
             return
         }
@@ -58,7 +58,7 @@ package final class AcceptPause: ChannelInboundHandler {
         }
     }
 
-    /// Fails where the listener has been closed, which is just as well.
+    /// Sets `autoRead`. A closed listener throws, which does no harm.
     private func setAutoRead(_ isOn: Bool, _ context: ChannelHandlerContext) {
         try? context.channel.syncOptions?.setOption(.autoRead, value: isOn)
     }

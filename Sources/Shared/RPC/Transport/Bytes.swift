@@ -20,7 +20,7 @@ extension UnsafeRawBufferPointer {
         count == bytes.count && bytes.withUnsafeBytes { elementsEqual($0) }
     }
 
-    /// A number without sign, of 1 to `digitsMax` digits; `nil` for anything else.
+    /// An unsigned number of 1 to `digitsMax` digits; `nil` for anything else.
     func decimal(digitsMax: Int) -> Int? {
         guard !isEmpty, count <= digitsMax else { return nil }
         var number = 0
@@ -31,7 +31,8 @@ extension UnsafeRawBufferPointer {
         return number
     }
 
-    /// Whether it is gRPC's media type with protobuf inside: not `application/grpc-web`, and not `application/grpc+json`.
+    /// Whether the bytes are gRPC's media type for protobuf: not `application/grpc-web`, and not
+    /// `application/grpc+json`.
     /// Source: gRPC over HTTP/2, "Content-Type".
     var isGRPCMediaType: Bool {
         guard hasPrefix("application/grpc") else { return false }

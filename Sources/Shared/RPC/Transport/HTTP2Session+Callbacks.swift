@@ -82,8 +82,8 @@ extension HTTP2Session {
             pointer = table
             nghttp2_session_callbacks_set_on_begin_headers_callback(table) { _, frame, user in
                 guard let frame, let user else { return 0 }
-                // A push may come before the peer has seen that we want none; its stream is reset. What it promises is
-                // said on the stream of a call, but is no answer to that.
+                // A push may arrive before the peer has seen that we disabled pushes; its stream is reset. The promise
+                // arrives on the stream of a call, but is no part of its answer.
                 guard UInt32(frame.pointee.hd.type) == NGHTTP2_HEADERS.rawValue else {
                     return Int32(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
                 }

@@ -24,12 +24,12 @@ package final class HTTP2Session {
 
     /// Answers to pings and settings that may wait for a peer that does not read; more is a flood.
     private static let outboundAcknowledgementsMax = 256
-    /// CONTINUATION frames of one header section; more end the connection (CVE-2024-28182).
+    /// CONTINUATION frames allowed in one header section; more end the connection (CVE-2024-28182).
     private static let continuationsMax = 8
-    /// Decoded header bytes beyond what sections may have, all in all, after which the connection ends. A byte of HPACK
-    /// can stand for 4 KiB, so what is too large must not be decoded to its end.
+    /// Decoded header bytes of a connection beyond the limits of their sections; more end the connection. A byte of
+    /// HPACK can stand for 4 KiB, so an oversized section must not be decoded to its end.
     static let excessHeaderBytesMax = 256 * 1024
-    /// What a field counts beside its name and value (RFC 9113 section 6.5.2).
+    /// Bytes that a field counts in addition to its name and value (RFC 9113 section 6.5.2).
     package static let fieldOverheadBytes = 32
 
     private let session: OpaquePointer
@@ -41,9 +41,9 @@ package final class HTTP2Session {
     /// Reused by each submit.
     var headers = HeaderList()
     private let headerListBytesMax: Int
-    /// Decoded bytes of the header section that is being read.
+    /// Decoded bytes of the current header section.
     private var sectionBytes = 0
-    /// Decoded bytes beyond the bound of all sections so far.
+    /// Decoded bytes beyond the limit, of all sections so far.
     private var excessHeaderBytes = 0
 
     package init(_ role: Role, _ settings: Settings, delegate: any HTTP2SessionDelegate) throws(HTTP2SessionError) {
@@ -151,7 +151,7 @@ package final class HTTP2Session {
         nghttp2_submit_response(session, stream.id, fields.baseAddress, fields.count, &provider)
     }
 
-    /// Header fields and a body, which ends the stream. Plain HTTP, without trailers. The body is not copied.
+    /// Submits header fields and a body, which ends the stream. Plain HTTP, without trailers. The body is not copied.
     package func submitResponse(_ stream: HTTP2Stream, body: ByteBuffer, _ fill: (inout HeaderList) -> Void) {
         headers.removeAll()
         fill(&headers)
@@ -171,7 +171,7 @@ package final class HTTP2Session {
         }
     }
 
-    /// Tells a peer that waits for it to send its body (RFC 9110 section 10.1.1).
+    /// Submits 100 (Continue), for which a peer may wait before it sends its body (RFC 9110 section 10.1.1).
     package func submitContinue(_ stream: HTTP2Stream) {
         let fields = Self.continueHeaders.fields
         nghttp2_submit_headers(
@@ -182,7 +182,7 @@ package final class HTTP2Session {
         nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue)
     }
 
-    /// - Parameter payload: comes back with the acknowledgement.
+    /// - Parameter payload: returned with the acknowledgement.
     package func submitPing(payload: UInt64 = 0) {
         withUnsafeBytes(of: payload) { bytes in
             _ = nghttp2_submit_ping(
@@ -212,7 +212,8 @@ package final class HTTP2Session {
         nghttp2_session_check_request_allowed(session) != 0
     }
 
-    /// Whether the peer has shut this stream's window, or all but. Else what it does not take waits for its turn on the connection.
+    /// Whether the peer has closed this stream's window, or nearly. Otherwise unsent bytes wait for their turn on the
+    /// connection.
     package func isBlocked(_ stream: HTTP2Stream) -> Bool {
         nghttp2_session_get_stream_remote_window_size(session, stream.id) < Self.openWindowBytes
     }
@@ -238,7 +239,7 @@ package final class HTTP2Session {
         stream.slot = -1
     }
 
-    /// Marks requests that wait to be written: nghttp2 opens a stream when it writes its HEADERS.
+    /// Marks requests that are not written yet: nghttp2 opens a stream when it writes its HEADERS.
     func markUnsentRequests() {
         for stream in streams where nghttp2_session_find_stream(session, stream.id) == nil {
             stream.wasNeverSent = true
@@ -266,7 +267,7 @@ package final class HTTP2Session {
         return 0
     }
 
-    /// Fails when the peer has made us decode too much for nothing: whatever else it says, the connection is over.
+    /// Reads a header field. Fails when the peer makes us decode too much for nothing, which ends the connection.
     func header(_ id: Int32, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Int32 {
         let fieldBytes = name.count + value.count + Self.fieldOverheadBytes
         sectionBytes += fieldBytes
@@ -277,7 +278,7 @@ package final class HTTP2Session {
                 return Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
             }
         }
-        // A stream that was refused has no object; its fields were counted.
+        // A refused stream has no object; its fields are counted above.
         if let stream = stream(id) { delegate.session(received: name, value, on: stream) }
         return 0
     }

@@ -5,7 +5,8 @@ package protocol HTTP2SessionDelegate: AnyObject {
     func sessionOpensStream() -> HTTP2Stream?
     /// One field of a header section or of trailers. The bytes live as long as the call.
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream)
-    /// A header section or the trailers are complete. When they end the stream, ``HTTP2Stream/hasPeerEnded`` says so already.
+    /// A header section or the trailers are complete. When they end the stream, ``HTTP2Stream/hasPeerEnded`` is already
+    /// true.
     func sessionReceivedHeaders(on stream: HTTP2Stream)
     /// A piece of a DATA frame. The bytes live as long as the call.
     func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream)
@@ -19,7 +20,7 @@ package protocol HTTP2SessionDelegate: AnyObject {
 /// Frames that concern the whole connection.
 package enum HTTP2ControlFrame {
     case settings
-    /// With the bytes of our PING.
+    /// Returns the payload of our PING.
     case pingAcknowledged(payload: UInt64)
     case goAway(HTTP2ErrorCode)
     /// The peer gave up a stream (RST_STREAM); it closes right after.
@@ -48,7 +49,7 @@ package enum HTTP2SessionError: Error, Equatable {
     case notHTTP2
     /// The peer makes us queue answers faster than it reads them, or resets streams too fast.
     case flooded
-    /// The peer makes us decode far longer header sections than are allowed.
+    /// The peer makes us decode header sections far beyond the limit.
     case headersTooLarge
     /// Any other fatal code of nghttp2.
     case fatal(Int32)

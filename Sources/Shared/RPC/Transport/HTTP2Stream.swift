@@ -28,7 +28,7 @@ open class HTTP2Stream {
 
     package var unsentBytes: Int { outgoingCount - outgoingOffset }
 
-    /// Bytes that nghttp2 has taken, as far as the peer's windows let it.
+    /// Bytes that nghttp2 has taken, within the peer's windows.
     package var sentBytes: Int { outgoingOffset }
 
     func setOutgoing(_ bytes: OutgoingBytes, count: Int) {
@@ -37,12 +37,12 @@ open class HTTP2Stream {
         outgoingOffset = 0
     }
 
-    /// Lets go of the bytes, sent or not: the stream is over.
+    /// Releases the bytes, sent or not, when the stream is over.
     package func dropOutgoing() {
         setOutgoing(.array([]), count: 0)
     }
 
-    /// Moves up to `count` bytes to `target`.
+    /// Copies up to `count` of the unsent bytes to `target`; returns their number.
     func takeOutgoing(_ target: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int {
         let count = min(count, unsentBytes)
         let offset = outgoingOffset
@@ -62,7 +62,7 @@ open class HTTP2Stream {
     }
 }
 
-/// The bytes of a message as whoever made it has them; many streams may share a buffer.
+/// The bytes of a message in the form in which they were made; many streams may share a buffer.
 enum OutgoingBytes {
     case array([UInt8])
     case buffer(ByteBuffer)

@@ -36,13 +36,13 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     /// Something was read, something was written, since the flag was last cleared.
     package var hasRead = false
     package var hasWritten = false
-    /// Handed to the channel since the beginning, in bytes.
+    /// Bytes handed to the channel since the beginning.
     package private(set) var writtenBytes = 0
     /// Nothing more is written; what is read is thrown away.
     package var isClosing = false
 
     private var out = ByteBuffer()
-    /// Whether buffers have grown since they were last let go.
+    /// Whether buffers have grown since they were last released.
     private var isSpareHeld = false
     private static let spareBytesMin = 4 * 1024
     private var answeredEarly: [HTTP2Stream] = []
@@ -50,7 +50,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     private var isSending = false
     private var isFlushScheduled = false
     private var isReadWaiting = false
-    /// How far a server's graceful shutdown of this connection is.
+    /// State of the graceful shutdown; servers only.
     package internal(set) var drainState = DrainState.serving
 
     package init(_ role: HTTP2Session.Role, _ settings: HTTP2Session.Settings, owner: any HTTP2TransportOwner) {
@@ -150,7 +150,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
             // The session may still say why, in a GOAWAY.
             flush()
             if failure == .headersTooLarge {
-                // Closing while more comes in would reset the connection, and the GOAWAY would be lost.
+                // Closing while more arrives would reset the connection, and the GOAWAY would be lost.
                 owner?.transportFailed(failure)
                 if !isClosing { owner?.transportFinished(context) }
             } else {
@@ -238,19 +238,19 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
         return hasReset && session.wantsWrite
     }
 
-    /// Bytes that the channel has and the socket does not take yet.
+    /// Bytes that the channel holds and the socket has not taken yet.
     package var bufferedBytes: Int {
-        // An unknown option would be an error of NIO's; without it a connection counts as not writing.
+        // A channel without this option throws; the connection then counts as not writing.
         (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Lets go of the memory that the last writes needed, which an idle connection would keep.
+    /// Releases the buffers of the last reads and writes, which an idle connection would keep.
     package func releaseSpareMemory() {
         guard isSpareHeld else { return }
         isSpareHeld = false
         out = ByteBuffer()
-        // The buffer that is read into grows with what comes, and goes with its allocator. An option that a channel does not
-        // know is an error of NIO's, and nothing is lost by it.
+        // The read buffer grows with the input; a new allocator starts small again. A channel without this option
+        // throws; that does no harm.
         try? context?.channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
     }
 

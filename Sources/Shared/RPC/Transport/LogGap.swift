@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// Lets a log line out once in a while, however often there is reason for it. Usable from any thread.
+/// Rate limit of a log line: lets it out once per gap. Usable from any thread.
 package final class LogGap: Sendable {
     private let gapNanoseconds: UInt64
     private let last = Atomic<UInt64>(0)
@@ -10,7 +10,7 @@ package final class LogGap: Sendable {
         gapNanoseconds = UInt64(clamping: TimeAmount(gap).nanoseconds)
     }
 
-    /// Whether the line is due.
+    /// Whether the line may be logged now.
     package func admits(_ now: NIODeadline = .now()) -> Bool {
         let before = last.load(ordering: .relaxed)
         guard before == 0 || now.uptimeNanoseconds >= before + gapNanoseconds else { return false }

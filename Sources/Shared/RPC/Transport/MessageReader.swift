@@ -24,7 +24,7 @@ struct MessageReader {
     /// The message without its prefix, once complete.
     private(set) var message: [UInt8] = []
 
-    /// Memory that the message so far takes.
+    /// Memory of the message so far, in bytes.
     var heldBytes: Int { message.capacity }
 
     var isComplete: Bool {
@@ -75,7 +75,7 @@ struct MessageReader {
         state = length == 0 ? .complete : .body(length: length)
     }
 
-    /// Doubles, but never beyond what was announced.
+    /// Doubles the capacity, up to the announced length.
     private mutating func grow(by count: Int, length: Int) {
         let needed = message.count + count
         if needed > message.capacity { message.reserveCapacity(min(length, max(needed, 2 * message.capacity))) }

@@ -69,7 +69,7 @@ public final class Authenticator: Sendable {
         guard let token = context.metadata.bearerToken, !token.isEmpty else {
             throw Status(.unauthenticated, "a token is needed: authorization: Bearer TOKEN")
         }
-        // A JWT is ASCII. Nothing else is looked up, and nobody is asked about it.
+        // A JWT is ASCII. Anything else is rejected without a look-up or a call.
         guard token.utf8.count <= tokenBytesMax, token.isPrintableASCII else {
             throw Status(.unauthenticated, "the token is not valid")
         }

@@ -2,7 +2,7 @@ import RPC
 import SwiftProtobuf
 
 extension RPCRoute {
-    /// A method whose handler runs only for callers with a good token, and whose requests are decoded only for them.
+    /// A method whose requests are decoded and handled only for callers with a valid token.
     public init<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
         callers: Authenticator,
@@ -16,8 +16,8 @@ extension RPCRoute {
 
     /// A method that asks somebody else while the token is checked, and saves the wait for one of the two.
     ///
-    /// For that a small request is decoded before the token is known to be good; a larger one waits. Either way whoever has
-    /// no good token hears of that, and not of what is wrong with the request.
+    /// To do so it decodes a small request before the token is verified; a larger one waits. In both cases a caller
+    /// without a valid token gets that error, not one about the request.
     ///
     /// - Parameters:
     ///   - beside: must change nothing, as it also runs for callers who are then refused; not for those without a token.
@@ -48,5 +48,5 @@ extension RPCRoute {
     }
 }
 
-/// Requests up to this size are decoded while their token is being checked, in bytes.
+/// Largest request that is decoded while its token is being checked, in bytes.
 private let decodedBesideBytesMax = 4 * 1024

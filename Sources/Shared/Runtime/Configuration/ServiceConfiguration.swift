@@ -13,16 +13,16 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var callLog: CallLogMode
     /// How long calls in flight may go on after SIGTERM.
     public var drainTimeout: Duration
-    /// How long a call of another service waits for a connection while there is none.
+    /// How long a call to another service waits for a connection when there is none.
     public var connectWait: Duration
     /// How long to wait for a store that can't be reached; `nil` waits for ever.
     public var storeTimeout: Duration?
     /// Event-loop threads.
     public var threads: Int
     public var tls: TLSFiles
-    /// What the process may use, in bytes; `nil` takes the container's limit, or 256 MiB where there is none.
+    /// Memory that the process may use, in bytes; `nil` takes the container's limit, or 256 MiB when there is none.
     public var memoryLimitBytes: Int?
-    /// Whether calls are refused where there are too many.
+    /// Whether calls are refused when there are too many.
     public var overloadControl = true
 
     private static let connectWaitStandard: Duration = .seconds(2)

@@ -9,7 +9,7 @@ public enum HealthRoute {
     public static func make(readiness: Readiness, services: Set<String>) -> RPCRoute {
         let services = Array(services.union(["", HealthMethods.service]))
         var route = RPCRoute(HealthMethods.check) { request, _ in
-            // Not by a set: hashing a stranger's text can take the square of its length.
+            // Not a set: hashing a text from outside can take quadratic time.
             guard services.contains(where: { request.service.hasSameBytes(as: $0) }) else {
                 throw Status(.notFound, "this server does not know that service")
             }

@@ -6,11 +6,12 @@ import Musl
 import Darwin
 #endif
 
-/// The memory that the process may use, as its container says it (cgroups(7)).
+/// Memory limit of the process's container (cgroups(7)).
 enum MemoryLimit {
     private static let fileBytesMax = 4 * 1024
 
-    /// In bytes; `nil` where there is no limit. The least of the process's own control group and those around it counts.
+    /// The limit in bytes; `nil` when there is none. The smallest limit of the process's control group and its
+    /// ancestors counts.
     static func ofContainer(root: String = "/sys/fs/cgroup", groups: String = "/proc/self/cgroup") -> Int? {
         var least: Int?
         for line in (text(groups) ?? "").split(separator: "\n") {
@@ -23,7 +24,8 @@ enum MemoryLimit {
                 least = min(least, walk("\(root)/memory", parts[2], "memory.limit_in_bytes"))
             }
         }
-        // Inside a container the path may be one of the host's, which is not to be seen here; its own group is the root then.
+        // Inside a container the path may be one of the host's, which is not visible here; then the root is the
+        // process's group.
         return min(
             least,
             min(
@@ -45,7 +47,7 @@ enum MemoryLimit {
         return Swift.min(left, right)
     }
 
-    /// `nil` for a file that is not there, for `max`, and for the number that version 1 has for no limit.
+    /// `nil` for a missing file, for `max`, and for the number that version 1 uses for no limit.
     private static func limit(_ path: String) -> Int? {
         guard let text = text(path), let bytes = Int(text.prefix { $0.isNumber }), bytes > 0, bytes < 1 << 60 else {
             return nil

@@ -42,10 +42,11 @@ public enum ProcessLimits {
         return UInt(limit.rlim_cur)
     }
 
-    /// File descriptors that a server's own work needs: its store, other services, event loops, logs.
+    /// File descriptors reserved for the server's own work: its store, other services, event loops, logs.
     static let descriptorsReserved = 64
 
-    /// So many connections from outside, or fewer where the limit on open files would not leave enough for the rest.
+    /// Number of connections to accept: `wanted`, or fewer when the limit on open files would not leave enough for the
+    /// rest.
     public static func connections(_ wanted: Int) -> Int {
         let open = openFiles()
         guard open > 0 else { return wanted }

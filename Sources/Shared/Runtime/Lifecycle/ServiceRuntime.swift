@@ -31,7 +31,7 @@ public final class ServiceRuntime: Sendable {
     /// Whether calls are counted and traced: not with `OTEL_SDK_DISABLED=true`.
     public let isTelemetryEnabled: Bool
     public let readiness = Readiness()
-    /// What all connections of the program may hold.
+    /// Memory budget of all connections of the program.
     public let memory: MemoryBudget
     /// Gives calls their place in a trace; records those that are sampled, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
     public let tracer: SpanTracer
@@ -145,7 +145,7 @@ public final class ServiceRuntime: Sendable {
         return client
     }
 
-    /// Makes the program ready only while the service behind `client` says that it serves, to every event loop.
+    /// Makes the program ready only while the service behind `client` reports SERVING, on every event loop.
     ///
     /// - Parameters:
     ///   - name: the check's name, such as `vessel`.

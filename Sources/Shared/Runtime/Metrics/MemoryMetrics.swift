@@ -1,6 +1,6 @@
 import RPC
 
-/// What the process holds for its peers of what it may, by kind: `requests`, `responses` and `elements`.
+/// Metrics of the memory budget, by kind: `requests`, `responses`, `elements` and `connections`.
 enum MemoryMetrics {
     static func register(_ memory: MemoryBudget, in registry: MetricsRegistry) {
         for kind in MemoryBudget.Kind.allCases {

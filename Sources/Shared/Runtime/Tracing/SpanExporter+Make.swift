@@ -12,7 +12,8 @@ extension SpanExporter {
         var configuration = RPCClient.Configuration(target: receiver.target, tls: tls)
         // Batches come seconds apart, and strangers may take pings in between for a flood.
         configuration.pingsWithoutCalls = false
-        // The exporter itself tries again, and its last try at the program's end must not wait for who is not there.
+        // The exporter retries by itself, and its last attempt at the program's end must not wait for an unreachable
+        // receiver.
         configuration.connectWait = .zero
         let client = RPCClient(configuration: configuration, group: group, logger: logger)
         return SpanExporter(settings, client: client, logger: logger)

@@ -1,19 +1,20 @@
 import NIOCore
 import Synchronization
 
-/// What becomes of work that is due at a time of day when the clock is set back: it must not wait for the clock to come to that
+/// Handling of a clock that is set back: work that is due at a time of day must not wait until the clock reaches that
 /// time again.
 ///
-/// Beside the time that a piece of work is due stands the time at which that was decided. Work that was decided about in the
-/// future is due, from now, as long after as it was then: a lease keeps its length, and so does the pause before a retry.
+/// The time at which work is due is stored with the time at which that was decided. When the decision lies in the
+/// future, the work becomes due as long after now as it was after the decision: a lease keeps its length, and so does
+/// the pause before a retry.
 package enum ClockStep {
-    /// Clocks of replicas may differ by less than this, which is no step.
+    /// Smallest difference that is a step: clocks of replicas may differ by less.
     package static let secondsMin: Int64 = 60
-    /// How often to look for such work.
+    /// Interval at which to look for such work.
     package static let interval: Duration = .seconds(5)
 }
 
-/// Lets one through every so often, by the monotonic clock, and the first at once.
+/// Rate limit by the monotonic clock: lets one caller through per interval, and the first at once.
 package final class Pace: Sendable {
     private let interval: UInt64
     private let next = Atomic<UInt64>(0)

@@ -1,12 +1,12 @@
 /// Makes ids that grow with time, so that their order is the order of age and new ones go to the end of an index.
 ///
-/// Within a process each is larger than the one before, and than the newest that is stored, whatever the clock does; see
+/// Within a process each is larger than the one before, and than the newest stored one, whatever the clock does; see
 /// ``GrowingTime``. Between processes their clocks decide.
 package final class OrderedIdentifiers: Sendable {
     /// Digits of an id: 16 for microseconds since 1970, 16 of chance.
     package static let length = 32
     private static let timeDigits = 16
-    /// No id of ours is as large.
+    /// All our ids are smaller than this.
     package static let end = Identifier.hexadecimal(UInt64(GrowingTime.end), 0)
 
     private let times: GrowingTime
@@ -16,10 +16,11 @@ package final class OrderedIdentifiers: Sendable {
         times = GrowingTime(now: now)
     }
 
-    /// Whether ``note(newest:)`` has to be called before ``next()``.
+    /// Whether ``note(newest:)`` must be called before ``next()``.
     package var needsNewest: Bool { times.needsNewest }
 
-    /// - Parameter newest: the largest id below ``end`` that is stored; `nil` where none is. One that is not ours tells nothing.
+    /// - Parameter newest: the largest stored id below ``end``; `nil` when there is none. An id that is not ours counts
+    ///   as none.
     package func note(newest: String?) {
         times.note(newest: newest.flatMap(Self.time))
     }

@@ -83,7 +83,7 @@ extension ConnectionPool {
         }
     }
 
-    /// Takes out what has waited for too long.
+    /// Removes and fails calls that have waited for longer than ``PoolConfiguration/waitMax``.
     private func refuseLate(_ batch: inout [Entry], now: NIODeadline) {
         guard let waitMax = configuration.waitMax.map({ TimeAmount($0) }) else { return }
         let late = batch.filter { now - $0.queuedAt > waitMax }

@@ -63,9 +63,10 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     /// - Parameters:
     ///   - deadline: a call whose turn comes later is not run.
     ///   - body: may block. With batches, other calls share its transaction; see ``PooledConnection/runBatch(_:)``.
-    /// - Throws: what `body` throws; ``StorageError`` of kind `.overloaded` at once when the queue is full and when its
-    ///   turn comes after ``PoolConfiguration/waitMax``, and `.connectionLost` when there is no connection; DEADLINE_EXCEEDED; `CancellationError` as soon as the task is
-    ///   cancelled. In the last two cases and after a lost connection, whether `body` took effect is unknown.
+    /// - Throws: what `body` throws; ``StorageError`` of kind `.overloaded` at once when the queue is full and when the
+    ///   call's turn comes after ``PoolConfiguration/waitMax``, and `.connectionLost` when there is no connection;
+    ///   DEADLINE_EXCEEDED; `CancellationError` as soon as the task is cancelled. In the last two cases and after a
+    ///   lost connection, whether `body` took effect is unknown.
     public func run<Value: Sendable>(
         deadline: Deadline, _ body: @escaping @Sendable (Connection) throws -> Value
     ) async throws -> Value {

@@ -6,9 +6,10 @@ public struct PoolConfiguration: Sendable {
     public var threads: Int
     /// Calls that may wait for a thread; one more is refused with RESOURCE_EXHAUSTED.
     public var queueCapacity = 4096
-    /// A call whose turn comes later than this is refused with RESOURCE_EXHAUSTED instead. `nil`: only its deadline counts.
+    /// Longest wait for a thread; a call whose turn comes later fails with RESOURCE_EXHAUSTED. `nil`: only its deadline
+    /// counts.
     public var waitMax: Duration?
-    /// For stores: of the 5 s that callers wait, enough is left to answer them.
+    /// Longest wait in stores: of the 5 s that callers wait, it leaves enough to answer them.
     public static let waitMaxOfStores: Duration = .seconds(2)
     /// Calls that a thread takes at once and runs as one batch. 1 where a call may take long, so that none waits behind it.
     public var batchSizeMax = 1

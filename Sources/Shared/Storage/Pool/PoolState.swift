@@ -85,7 +85,7 @@ struct PoolState<Job: PoolQueueable> {
         outageEnd = now + TimeAmount(configuration.outageGrace)
     }
 
-    /// - Parameter now: asked for only in an outage, for reading the clock costs.
+    /// - Parameter now: called only in an outage, because reading the clock takes time.
     mutating func submit(_ job: Job, now: () -> NIODeadline) -> Submission {
         guard phase == .running else {
             return .refused(StorageError(.connectionLost, "the pool \(configuration.name) is not running"))
@@ -93,7 +93,7 @@ struct PoolState<Job: PoolQueueable> {
         if readyCount == 0, refusal != nil || now() >= outageEnd {
             return .refused(outageError)
         }
-        // Perhaps only calls that nobody waits for any more are in the way.
+        // The queue may hold calls whose callers have left.
         if queue.isFull, abandonedCount > 0 {
             queue.filter { !$0.isAbandoned }
             abandonedCount = 0
@@ -102,7 +102,7 @@ struct PoolState<Job: PoolQueueable> {
         return enqueue(job)
     }
 
-    /// Counts a call that is refused as too many wait.
+    /// Counts a refused call and makes its error.
     mutating func refuse(_ reason: String) -> StorageError {
         refusedCount += 1
         return StorageError(.overloaded, "\(reason) for the pool \(configuration.name)")
@@ -166,7 +166,7 @@ struct PoolState<Job: PoolQueueable> {
         return Array(jobs.dropFirst(room))
     }
 
-    /// So many jobs that a worker took will not be run.
+    /// Counts jobs that a worker took as no longer running: they will not be run.
     mutating func putAside(_ count: Int) { runningCount -= count }
 
     mutating func connected(_ index: Int) {

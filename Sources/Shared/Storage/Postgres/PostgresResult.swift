@@ -105,7 +105,7 @@ public struct PostgresRow {
         if value.isEmpty { return 0 }
         guard PQftype(result, column) == 1184, value.count == 8 else { throw mismatch(column, "a timestamptz") }
         let microseconds = Int64(bitPattern: bigEndian(value))
-        // `infinity` is the largest number, and stays it; so does `-infinity`, the smallest.
+        // `infinity` is the largest number and `-infinity` the smallest; both are kept as they are.
         if microseconds == .min { return .min }
         let (sum, overflow) = microseconds.addingReportingOverflow(PostgresValue.epochMicroseconds)
         return overflow ? .max : sum

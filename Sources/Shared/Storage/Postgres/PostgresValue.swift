@@ -8,8 +8,8 @@ public enum PostgresValue: Sendable, Equatable {
     case flag(Bool)
     /// `bytea`.
     case bytes([UInt8])
-    /// `timestamptz`, in microseconds since 1970 in UTC. The smallest and the largest number are `-infinity` and `infinity`;
-    /// others before 4713 BC the server rejects.
+    /// `timestamptz`, in microseconds since 1970 in UTC. The smallest and the largest number are `-infinity` and
+    /// `infinity`; the server rejects other times before 4713 BC.
     case time(microseconds: Int64)
     /// `text[]`.
     case texts([String])
