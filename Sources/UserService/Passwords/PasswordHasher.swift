@@ -19,9 +19,8 @@ final class PasswordHasher: Sendable {
 
     /// Calls that may wait for each thread: half a second's worth.
     static let queuedPerThread = 10
-    /// How long they may wait when processors have little to spare. After two seconds in the gateway's queue, and with one
-    /// for the hash itself, the answer comes within the gateway's 5 s.
-    static let waitMax: Duration = .seconds(2)
+    /// How long they may wait when processors have little to spare: a later answer would come after the gateway's 5 s.
+    static let waitMax: Duration = .seconds(4)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 
