@@ -92,7 +92,7 @@ extension LoadTests {
         @Test("killing the services that a booking needs loses no booking")
         func calleesKilled() async throws {
             let folder = try TemporaryFolder()
-            var harbor = try Harbor(.embedded(in: folder), environment: ["CONNECT_WAIT": "4"])
+            var harbor = try Harbor(.embedded(in: folder), environment: ["CONNECT_WAIT": "10"])
             harbor.gateway.environment["UPSTREAM_TIMEOUT"] = "15"
             var runs = try await harbor.start()
             let token = try await Caller(port: harbor.gateway.port).signUp("ada@example.com").text("token.token")

@@ -45,7 +45,9 @@ struct RelayTests {
             try await withRelay(users, port: port, log: log) { relay in
                 for round in 0..<2 {
                     for index in 0..<20 { try await users.add("\(round)-\(index)") }
-                    try await eventually("tries") { relay.metrics.counts.retried >= 40 * (round + 1) }
+                    try await eventually("tries", within: .seconds(60)) {
+                        relay.metrics.counts.retried >= 40 * (round + 1)
+                    }
                     #expect(email.taken.count == 20 * round)
                     try await withEmail(port: port, email) { _ in
                         try await eventually("all delivered") { try await users.isDrained }

@@ -172,7 +172,8 @@ struct ShedderState<Call: WaitingCall> {
             standing = Standing(since: now, queued: queue.count)
             return
         }
-        guard now - before.since >= bounds.interval else { return }
+        // Where nothing ended the service may only pause, and nothing is known yet.
+        guard now - before.since >= bounds.interval, before.ended > 0 else { return }
         guard isOverloaded(before, horizon: 0) else {
             standing = Standing(since: now, queued: queue.count)
             return
@@ -189,7 +190,7 @@ struct ShedderState<Call: WaitingCall> {
             if now - probeAt >= bounds.target { standing = Standing(since: now, queued: queue.count) }
             return
         }
-        guard now - probe.since >= bounds.interval else { return }
+        guard now - probe.since >= bounds.interval, probe.ended > 0 || queue.isEmpty else { return }
         // Who was refused is back by now: if it still grows, it goes on growing.
         guard let oldest = queue.first, now - oldest.since >= bounds.target, isOverloaded(probe, horizon: 4) else {
             return endShedding(now)
@@ -222,13 +223,11 @@ struct ShedderState<Call: WaitingCall> {
         endedAt = now
     }
 
-    /// Whether the queue is long, and does not get shorter.
+    /// Whether the queue is long, and does not get shorter. All places are taken while calls wait, so that what ends is what
+    /// the service can do.
     ///
     /// - Parameter horizon: how far ahead its growth is extrapolated, in the interval's lengths; 0 for not at all.
     private func isOverloaded(_ standing: Standing, horizon: Int) -> Bool {
-        // All places were taken meanwhile, so that what ended is what the service can do. Where nothing ended it may only
-        // pause, and then nothing is known.
-        guard standing.ended > 0 else { return false }
         if standing.shed > 0 { return true }
         let growth = queue.count - standing.queued
         let expected = queue.count + growth * horizon

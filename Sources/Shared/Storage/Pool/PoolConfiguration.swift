@@ -9,8 +9,9 @@ public struct PoolConfiguration: Sendable {
     /// Longest wait for a thread; a call whose turn comes later fails with RESOURCE_EXHAUSTED. `nil`: only its deadline
     /// counts.
     public var waitMax: Duration?
-    /// Longest wait in stores: of the 5 s that callers wait, it leaves enough to answer them.
-    public static let waitMaxOfStores: Duration = .seconds(2)
+    /// Longest wait in stores: of the 5 s that callers wait, it leaves enough to answer them. A shorter one would fail calls
+    /// on a busy machine that could still be answered.
+    public static let waitMaxOfStores: Duration = .seconds(4)
     /// Calls that a thread takes at once and runs as one batch. 1 where a call may take long, so that none waits behind it.
     public var batchSizeMax = 1
     /// While fewer calls than this wait for each thread that is awake, no other thread is woken: a wake costs more than a
