@@ -17,7 +17,7 @@ test: ## Runs all tests against real servers of their own (FILTER=RPCTests for a
 test-sanitize: ## Runs the RPC and storage tests under the thread and the address sanitizer
 	@Scripts/sanitize.sh
 
-fuzz: ## Sends the programs what nobody should send (MINUTES=1 each; PARTS="rpc http1"; SEED=… makes a run again)
+fuzz: ## Sends hostile input to every program (MINUTES=1 each; PARTS="rpc http1"; SEED=… makes a run again)
 	@Scripts/fuzz.sh
 
 lint: ## Checks format, warnings, generated code and scripts
