@@ -76,9 +76,10 @@ final class Gateway: Sendable {
             logger: logger)
     }
 
-    /// Passwords that one loop has hashed at a time, and how long further ones wait. Each takes some 50 ms of a processor,
-    /// and several times as much where processors are busy: of more, the last would be hashed after the caller's 5 s.
-    private static let hashesInFlightMax = 6
+    /// Log-ins, and sign-ups, of one loop that are with the service, and how long further ones wait. Each takes some 50 ms
+    /// of a processor, and many times as much where processors are busy: of more, most would be hashed after the gateway's
+    /// 5 s, in vain.
+    private static let hashesInFlightMax = 3
     private static let hashesWaitMax = TimeAmount.seconds(2)
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
 

@@ -13,8 +13,8 @@ import NIOCore
 /// service that is slow or pauses for a moment, make calls wait and nothing more. What is long is counted in calls that are
 /// with the service, so that few callers of a slow service, who wait for longer than the target too, are no overload.
 ///
-/// Callers that are refused come again, so shedding can outlive its cause. So it pauses now and then for a moment, a
-/// *probe*, and ends if the queue does not grow long once those that were refused are back.
+/// Refused callers retry, so shedding can outlive its cause. Therefore it pauses now and then for a moment, a *probe*, and
+/// ends if the queue does not grow long once the refused callers are back.
 ///
 /// Source: K. Nichols, V. Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012, and RFC 8289; newest first under
 /// overload: B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
@@ -123,7 +123,7 @@ struct ShedderState<Call: WaitingCall> {
         return nil
     }
 
-    /// Gives a place to each call that waits: nothing is too busy for them.
+    /// Starts every call that waits, whether a place is free or not.
     mutating func startWaiting(now: NIODeadline) -> [Call] {
         let calls = queue.map(\.call).filter { !$0.isGone }
         queue.removeAll(keepingCapacity: true)
@@ -191,7 +191,7 @@ struct ShedderState<Call: WaitingCall> {
             return
         }
         guard now - probe.since >= bounds.interval, probe.ended > 0 || queue.isEmpty else { return }
-        // Who was refused is back by now: if it still grows, it goes on growing.
+        // Refused callers are back by now: a queue that still grows goes on growing.
         guard let oldest = queue.first, now - oldest.since >= bounds.target, isOverloaded(probe, horizon: 4) else {
             return endShedding(now)
         }

@@ -15,13 +15,11 @@ import Darwin
 ///
 /// Source: crypt(3), crypt_gensalt(3), crypt(5) of libxcrypt.
 final class BcryptWorker: PooledConnection {
-    /// Added to the thread's nice value: beside others a hashing thread gets about a third of their time. Calls that need
-    /// no hashing then find a processor even while every hashing thread works, and on a busy machine a hash still takes
-    /// less than a second. With 10, which is a tenth, sign-ups one by one took longer there than callers wait.
-    ///
-    /// A thread inherits it from the one that starts it, so nothing that hashing threads call may start threads, but for
-    /// ``IdleBcrypt``: they resume handlers, which go on on their event loops.
-    private static let niceness: Int32 = 5
+    /// Added to the thread's nice value: beside others a hashing thread gets about a tenth of their time. Calls that need
+    /// no hashing then find a processor even while every hashing thread works: with 5, a third, an overloaded system
+    /// answered a sixth fewer of them. A thread inherits it from the one that starts it, so nothing that hashing threads
+    /// call may start threads, but for ``IdleBcrypt``: they resume handlers, which go on on their event loops.
+    private static let niceness: Int32 = 10
     /// How long a hash may wait for a processor that is otherwise idle, before it is made at this thread's nice value.
     /// Long compared with the 50 ms that it takes, so that two are seldom made for one; short compared with
     /// ``PasswordHasher/waitMax``, so that on a busy machine the calls behind it are not refused.

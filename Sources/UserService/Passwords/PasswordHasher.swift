@@ -19,8 +19,9 @@ final class PasswordHasher: Sendable {
 
     /// Calls that may wait for each thread: half a second's worth.
     static let queuedPerThread = 10
-    /// How long they may wait when processors have little to spare: a later answer would come after the gateway's 5 s.
-    static let waitMax: Duration = .seconds(4)
+    /// How long they may wait when processors have little to spare, if their callers wait for as long. A hash beside other
+    /// work takes a second or two; calls through the gateway end after its 5 s.
+    static let waitMax: Duration = .seconds(8)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 
