@@ -17,8 +17,9 @@ import Darwin
 final class BcryptWorker: PooledConnection {
     /// Added to the thread's nice value: beside others a hashing thread gets about a tenth of their time. Calls that need
     /// no hashing then find a processor even while every hashing thread works: with 5, a third, an overloaded system
-    /// answered a sixth fewer of them. A thread inherits it from the one that starts it, so nothing that hashing threads
-    /// call may start threads, but for ``IdleBcrypt``: they resume handlers, which go on on their event loops.
+    /// answered fewer of them, and no more log-ins. A thread inherits it from the one that starts it, so nothing that
+    /// hashing threads call may start threads, but for ``IdleBcrypt``: they resume handlers, which go on on their event
+    /// loops.
     private static let niceness: Int32 = 10
     /// How long a hash may wait for a processor that is otherwise idle, before it is made at this thread's nice value.
     /// Long compared with the 50 ms that it takes, so that two are seldom made for one; short compared with
