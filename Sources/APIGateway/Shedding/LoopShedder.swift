@@ -4,9 +4,10 @@ import Synchronization
 /// The queues of one event loop, one for each method: carries out what ``ShedderState`` decides. No lock; a call that need
 /// not wait allocates nothing.
 ///
-/// `@unchecked Sendable`: tasks of its loop carry it. The counters are atomic; all else is touched on its loop only:
-/// ``LoadShedder/current`` finds it by the loop that the caller runs on, the tasks that wait and that say when a call ended
-/// have that loop as their executor preference (asserted), and what it schedules itself runs there.
+/// `@unchecked Sendable`: tasks of its loop carry it. The counters are atomic. All else is set by `init`, before the object
+/// is shared, and then touched on its loop only: ``LoadShedder/current`` finds it by the loop that the caller runs on, tasks
+/// of requests have that loop as their executor preference, so that they are there again after each suspension, and what it
+/// schedules itself runs there. Each method that others call asserts it, `waitForTurn` in `enqueue`.
 final class LoopShedder: @unchecked Sendable {
     /// What becomes of a call that had to wait.
     enum Turn: Sendable {
@@ -49,7 +50,8 @@ final class LoopShedder: @unchecked Sendable {
     /// Takes a place for a call, if one is free; else it has to ``waitForTurn(_:bytes:)``. Each one taken is followed by one
     /// ``finished(_:now:)``.
     func tryStart(_ method: Int) -> Bool {
-        states[method].start()
+        eventLoop.assertInEventLoop()
+        return states[method].start()
     }
 
     /// Waits until the call may go on to its service.

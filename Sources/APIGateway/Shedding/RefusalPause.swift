@@ -21,9 +21,10 @@ final class RefusalPauses: Sendable {
 
 /// The answers that wait on one event loop.
 ///
-/// `@unchecked Sendable`: what changes is touched on `eventLoop` only. ``RefusalPauses/wait()`` finds the object by the loop
-/// that it runs on; a request's task has that loop as its executor preference, so that `wait()` and what follows it run
-/// there too; and a loop's timers fire on it. `wait()` and `nextStep()` assert it. A continuation may be resumed anywhere.
+/// `@unchecked Sendable`: what changes is set by `init`, before the object is shared, and then touched on `eventLoop` only.
+/// ``RefusalPauses/wait()`` finds the object by the loop that it runs on; a request's task has that loop as its executor
+/// preference, so that `wait()` and what follows it run there too; and a loop's timers fire on it. `wait()` and
+/// `nextStep()` assert it. A continuation may be resumed anywhere.
 final class RefusalPause: @unchecked Sendable {
     /// Answers go out in step, so that one timer serves them all.
     static let step = TimeAmount.milliseconds(10)

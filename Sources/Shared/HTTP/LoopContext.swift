@@ -19,9 +19,9 @@ protocol ServedConnection: AnyObject {
 
 /// What the connections of one event loop share: the executor of their tasks, the date, the timer, and their list.
 ///
-/// `@unchecked Sendable`: everything that changes is touched on `eventLoop` only; the rest is set once, before anybody else
-/// has it. Each method that others call asserts it, but `drain`, which goes there first; `scheduleTick` is called by `add`
-/// and by its own timer, both there.
+/// `@unchecked Sendable`: everything that changes is touched on `eventLoop` only; the rest is set by `init`, before the
+/// object is shared. Each method that others call asserts it, but `drain`, which goes there first; `scheduleTick` is called
+/// by `add` and by its own timer, both there.
 final class LoopContext: @unchecked Sendable {
     let eventLoop: any EventLoop
     let executor: EventLoopExecutor

@@ -115,8 +115,9 @@ struct Simulation {
     /// Answers in that time.
     func answered(_ times: Range<Int>) -> Int { answers.count { times.contains($0.at) } }
 
-    func percentile(_ share: Double) -> Int {
-        let sorted = answers.map(\.took).sorted()
+    /// - Parameter start: leaves earlier answers out, in milliseconds.
+    func percentile(_ share: Double, after start: Int = 0) -> Int {
+        let sorted = answers.filter { $0.at > start }.map(\.took).sorted()
         return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
     }
 }

@@ -315,8 +315,8 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
 
 /// Carries a stream into its responder's task.
 ///
-/// `@unchecked Sendable`: it is written once, on the connection's event loop, and read once, behind the assertion in
-/// `run(_:)` that the task is back there. On the way nobody looks into it.
+/// `@unchecked Sendable`: it is made on the connection's event loop and never changes. The stream in it is touched only
+/// behind the assertion in `run(_:)` that the task is back on that loop; the responder, in between, does not see it.
 private struct UncheckedStream: @unchecked Sendable {
     let stream: HTTP2RequestStream
 }
