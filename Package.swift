@@ -143,8 +143,21 @@ let package = Package(
             path: "Sources/Shared/Storage/Idempotency"
         ),
         .target(
+            name: "LeasedQueue",
+            dependencies: [
+                "Idempotency", "RPC",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Shared/Storage/LeasedQueue"
+        ),
+        .target(
             name: "MongoStorage",
-            dependencies: ["CMongoC", "RPC", "Storage", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CMongoC", "Idempotency", "LeasedQueue", "RPC", "Storage",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Sources/Shared/Storage/Mongo"
         ),
         .target(
@@ -155,7 +168,7 @@ let package = Package(
         .target(
             name: "SQLiteStorage",
             dependencies: [
-                "Idempotency", "RPC",
+                "Idempotency", "LeasedQueue", "RPC",
                 "Storage",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -173,7 +186,7 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces",
+                "CPlatform", "Contracts", "HTTP", "Idempotency", "LeasedQueue", "RPC", "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -206,8 +219,8 @@ let package = Package(
         .executableTarget(
             name: "UserService",
             dependencies: [
-                "CCrypt", "CPlatform", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage",
-                "Storage", "Traces",
+                "CCrypt", "CPlatform", "Contracts", "Idempotency", "LeasedQueue", "PostgresStorage", "RPC", "Runtime",
+                "SQLiteStorage", "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -219,9 +232,8 @@ let package = Package(
         .executableTarget(
             name: "EmailService",
             dependencies: [
-                "CCurl", "Contracts", "DocumentStorage", "Idempotency", "MongoStorage", "RPC", "Runtime",
-                "SQLiteStorage",
-                "Storage", "Traces",
+                "CCurl", "Contracts", "DocumentStorage", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime",
+                "SQLiteStorage", "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -232,8 +244,8 @@ let package = Package(
         .executableTarget(
             name: "ConsignmentService",
             dependencies: [
-                "Contracts", "DocumentStorage", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
-                "Storage",
+                "Contracts", "DocumentStorage", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime",
+                "SQLiteStorage", "Storage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -282,11 +294,12 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "CNGHTTP2", "RPC",
+                "CNGHTTP2", "Contracts", "RPC",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Tests/TestSupport",
             // Read from their places in the source tree.
@@ -321,7 +334,12 @@ let package = Package(
         ),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["MongoStorage", "PostgresStorage", "RPC", "SQLiteStorage", "Storage", "TestSupport"]
+            dependencies: [
+                "Idempotency", "LeasedQueue", "MongoStorage", "PostgresStorage", "RPC", "SQLiteStorage", "Storage",
+                "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
         ),
         // A service whose store does what a test asks; not a product.
         .executableTarget(
@@ -354,16 +372,16 @@ let package = Package(
         .testTarget(
             name: "VesselServiceTests",
             dependencies: [
-                "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
-                "TestSupport",
+                "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
+                "Storage", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
             name: "UserServiceTests",
             dependencies: [
-                "UserService", "Contracts", "Idempotency", "PostgresStorage", "RPC", "Runtime", "SQLiteStorage",
-                "Storage",
-                "TestSupport", "Traces",
+                "UserService", "Contracts", "Idempotency", "LeasedQueue", "PostgresStorage", "RPC", "Runtime",
+                "SQLiteStorage", "Storage", "TestSupport", "Traces",
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -375,15 +393,15 @@ let package = Package(
         .testTarget(
             name: "EmailServiceTests",
             dependencies: [
-                "EmailService", "Contracts", "Idempotency", "MongoStorage", "RPC", "SQLiteStorage", "Storage",
-                "TestSupport", "Traces",
+                "EmailService", "Contracts", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "SQLiteStorage",
+                "Storage", "TestSupport", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
             name: "ConsignmentServiceTests",
             dependencies: [
-                "ConsignmentService", "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
+                "ConsignmentService", "Contracts", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
                 "Storage", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

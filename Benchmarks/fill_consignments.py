@@ -1,8 +1,10 @@
 """Puts consignments into the SQLite file of a consignment service that does not run.
 
-Usage: fill_consignments.py FILE COUNT; prints the page token that leads to the middle.
+Usage: fill_consignments.py FILE COUNT TOKEN; they are booked by the token's user. Prints the page token that leads to the middle.
 """
 
+import base64
+import json
 import random
 import sqlite3
 import sys
@@ -23,17 +25,26 @@ def consignment(identifier):
     return message + text(5, "vessel001")
 
 
-def rows(count):
+def user(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
+
+
+def rows(count, user_id):
     start = int(time.time() * 1_000_000) - count
     for index in range(count):
         identifier = "%016x%016x" % (start + index, random.getrandbits(64))
-        yield identifier, "user001", "vessel001", consignment(identifier)
+        yield identifier, user_id, "vessel001", consignment(identifier), BOOKED
 
 
-path, count = sys.argv[1], int(sys.argv[2])
+BOOKED = 1
+path, count, token = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 database = sqlite3.connect(path)
 with database:
-    database.executemany("INSERT INTO consignments VALUES (?, ?, ?, ?)", rows(count))
+    database.executemany(
+        "INSERT INTO consignments (id, user_id, vessel_id, consignment, state) VALUES (?, ?, ?, ?, ?)",
+        rows(count, user(token)),
+    )
 (middle,) = database.execute("SELECT id FROM consignments ORDER BY id LIMIT 1 OFFSET ?", (count // 2,)).fetchone()
 database.close()
 print("c1" + middle)

@@ -147,8 +147,26 @@ for count in 1000 "$vessels_max"; do
         rate=$("$bin/rpc-benchmark" find "$port" 40000 "$2" "$3")
         printf '%-12s %-26s %10s %14s\n' "$count" "$1" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" 40000)"
     done
+    before=$(cpu_us "$vessel_pid")
+    rate=$("$bin/rpc-benchmark" reserve "$port" 10000)
+    printf '%-12s %-26s %10s %14s\n' "$count" "Reserve" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" 10000)"
     [ "$count" = "$vessels_max" ] && sed 's/^/filling: /' "$work/fill.out"
     printf 'resident with %s vessels: %s MiB\n' "$count" "$(rss_mib "$vessel_pid")"
+    kill "$vessel_pid"
+    wait "$vessel_pid" 2>/dev/null || true
+
+    # The same fleet with little room left on each vessel, put in behind the service's back.
+    python3 "$root/Benchmarks/fill_room.py" "$work/$count.db"
+    start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$work/$count.db" "$bin/shippy-vessel-service" \
+        --server_address="127.0.0.1:$port" --admin_address=127.0.0.1:0 --log_level=warning
+    vessel_pid=$started
+    wait_port "$port"
+    for query in "nearly-full 5 500" "nearly-full-few-fit 5 999" "nearly-full-none-fits 60 10"; do
+        set -- $query
+        before=$(cpu_us "$vessel_pid")
+        rate=$("$bin/rpc-benchmark" find "$port" 40000 "$2" "$3")
+        printf '%-12s %-26s %10s %14s\n' "$count" "$1" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" 40000)"
+    done
     kill "$vessel_pid"
     wait "$vessel_pid" 2>/dev/null || true
 done

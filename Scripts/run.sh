@@ -121,10 +121,15 @@ programs=$(swift build -c release --show-bin-path)
 
 trap stop_all EXIT
 trap 'exit 0' INT TERM HUP
+# All addresses first: services call each other both ways.
+while read -r service port variable flags; do
+    export "$(printf '%s' "$service" | tr '[:lower:]' '[:upper:]')_ADDRESS=127.0.0.1:$port"
+done <<END
+$services
+END
 admin=$ADMIN_PORT
 while read -r service port variable flags; do
     admin=$((admin + 1))
-    export "$(printf '%s' "$service" | tr '[:lower:]' '[:upper:]')_ADDRESS=127.0.0.1:$port"
     # shellcheck disable=SC2086 # flags are words
     start "$service" env DB_HOST="sqlite:.run/$service.db" "$programs/shippy-$service-service" \
         --server_address="127.0.0.1:$port" --admin_address="127.0.0.1:$admin" $flags

@@ -51,6 +51,7 @@ struct LoadRun {
         let name = String(UInt64.random(in: .min ... .max), radix: 36)
         let preparation = Preparation(calls: SingleCalls(target: target, loop: group.next()), run: name)
         let accounts = try await preparation.accounts(options.users)
+        try await preparation.vessel(accounts[0])
         try await preparation.book(options.pageSize, accounts[0])
         let settings = RunSettings(
             target: target, connectionsMax: options.connections, timeout: options.timeout, accounts: accounts,

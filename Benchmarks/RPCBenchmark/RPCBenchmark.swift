@@ -14,6 +14,7 @@ import RPC
 ///
 ///     rpc-benchmark fill PORT COUNT
 ///     rpc-benchmark find PORT CALLS CAPACITY WEIGHT
+///     rpc-benchmark reserve PORT CALLS
 ///
 /// And a collector that takes traces and forgets them.
 ///
@@ -38,6 +39,9 @@ struct RPCBenchmark {
         case "find":
             guard let calls = number(3), let capacity = number(4), let weight = number(5) else { return usage() }
             try await find(port, calls: calls, capacity: Int32(capacity), weight: Int32(weight))
+        case "reserve":
+            guard let calls = number(3) else { return usage() }
+            try await reserve(port, calls: calls)
         case "collector":
             try await serve(port, threads: 1, RPCRoute(TraceMethods.export) { _, _ in Otlp_ExportResponse() })
         default: usage()
@@ -95,6 +99,22 @@ struct RPCBenchmark {
         }
         await load.stop()
         print("\(result.calls) vessels, \(result.rate) Create calls/s")
+    }
+
+    /// Small room for as many consignments.
+    private static func reserve(_ port: Int, calls: Int) async throws {
+        let load = Load(port, threads: 1)
+        let run = UInt64.random(in: .min ... .max)
+        let result = try await load.run(calls: calls, inFlight: 64) { client, number in
+            let reservation = Vessel_Reservation.with {
+                $0.consignmentID = "bench-\(run)-\(number)"
+                $0.containers = 1
+                $0.weight = 1
+            }
+            _ = try await client.call(VesselMethods.reserve, reservation, deadline: .after(.seconds(30)))
+        }
+        await load.stop()
+        print(result.rate)
     }
 
     private static func find(_ port: Int, calls: Int, capacity: Int32, weight: Int32) async throws {

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 
-CHANGING = {"id", "token"}
+CHANGING = {"id", "token", "created_at", "user_id"}
 
 
 def steps(text):
@@ -15,7 +15,7 @@ def steps(text):
     section = text.partition("## A tour by curl")[2].partition("\n## ")[0]
     lines = section.splitlines()
     for number, line in enumerate(lines):
-        if line.startswith(("$ curl", "$ TOKEN=")):
+        if line.startswith(("$ curl", "$ TOKEN=", "$ ID=")):
             following = lines[number + 1] if number + 1 < len(lines) else ""
             yield line[2:], following if following.startswith("{") else None
 

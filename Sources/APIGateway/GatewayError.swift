@@ -18,10 +18,14 @@ struct GatewayError: Error, Equatable {
     /// The HTTP status.
     var code: Int
     var detail: String
+    /// What programs read instead of `detail`.
+    var details: [ErrorDetail] = []
     /// The methods that a path knows, for 405.
     var allow: String?
     /// Seconds to wait before the next try.
     var retryAfter: String?
+    /// How to authenticate, for 401.
+    var challenge = "Bearer"
     /// Content codings that the gateway accepts, for 415.
     var acceptEncoding: String?
 
@@ -35,10 +39,12 @@ struct GatewayError: Error, Equatable {
     /// What a service answered, or the failure to reach it.
     init(_ status: Status, service: String) {
         self.init(Self.httpCode(status.code), status.message, origin: .service(service))
+        details = status.allDetails
         switch status.code {
         case .internal, .unknown, .dataLoss:
             // Whatever the service says about it was not meant for strangers.
             detail = "internal error"
+            details = []
         default:
             break
         }
@@ -90,6 +96,12 @@ struct GatewayError: Error, Equatable {
         }
     }
 
+    /// 429 always says when to come back.
+    private var allDetails: [ErrorDetail] {
+        guard code == 429, details.isEmpty, let retryAfter, let seconds = Int64(retryAfter) else { return details }
+        return [.retryInfo(milliseconds: seconds * 1_000)]
+    }
+
     /// - Parameter namespace: comes before the service's name in `id`.
     func response(namespace: String) -> HTTPResponse {
         let status = Self.httpStatus(code)
@@ -108,6 +120,7 @@ struct GatewayError: Error, Equatable {
         body.writeJSONString(detail.isEmpty ? status.reasonPhrase : detail)
         body.writeStaticString(", \"status\": ")
         body.writeJSONString(status.reasonPhrase)
+        if !allDetails.isEmpty { body.writeJSON(allDetails) }
         body.writeStaticString("}\n")
         var headers: HTTPHeaders = ["content-type": "application/json"]
         if let allow { headers.add(name: "allow", value: allow) }
@@ -115,7 +128,7 @@ struct GatewayError: Error, Equatable {
         if let acceptEncoding { headers.add(name: "accept-encoding", value: acceptEncoding) }
         if let retryAfter { headers.add(name: "retry-after", value: retryAfter) }
         // RFC 9110 section 15.5.2: a 401 says how to authenticate.
-        if code == 401 { headers.add(name: "www-authenticate", value: "Bearer") }
+        if code == 401 { headers.add(name: "www-authenticate", value: challenge) }
         return HTTPResponse(status: status, headers: headers, body: body)
     }
 
@@ -123,5 +136,45 @@ struct GatewayError: Error, Equatable {
         // 499 is no registered status; nginx made the name common.
         code == 499
             ? .custom(code: 499, reasonPhrase: "Client Closed Request") : HTTPResponseStatus(statusCode: code)
+    }
+}
+
+extension ByteBuffer {
+    /// Writes `, "details": [...]` as the protobuf JSON mapping of `google.protobuf.Any` says, with snake_case names.
+    fileprivate mutating func writeJSON(_ details: [ErrorDetail]) {
+        writeStaticString(", \"details\": [")
+        for (index, detail) in details.enumerated() {
+            writeStaticString(index == 0 ? "{\"@type\": " : ", {\"@type\": ")
+            writeJSONString(detail.typeURL)
+            switch detail {
+            case .badRequest(let violations):
+                writeStaticString(", \"field_violations\": [")
+                for (index, violation) in violations.enumerated() {
+                    writeStaticString(index == 0 ? "{\"field\": " : ", {\"field\": ")
+                    writeJSONString(violation.field)
+                    writeStaticString(", \"description\": ")
+                    writeJSONString(violation.description)
+                    writeStaticString("}")
+                }
+                writeStaticString("]")
+            case .errorInfo(let reason):
+                writeStaticString(", \"reason\": ")
+                writeJSONString(reason)
+                writeStaticString(", \"domain\": ")
+                writeJSONString(ErrorDetail.domain)
+            case .retryInfo(let milliseconds):
+                writeStaticString(", \"retry_delay\": ")
+                writeJSONString(Self.duration(milliseconds))
+            }
+            writeStaticString("}")
+        }
+        writeStaticString("]")
+    }
+
+    /// Seconds with an s, and three digits of a fraction where there is one.
+    private static func duration(_ milliseconds: Int64) -> String {
+        let fraction = milliseconds % 1_000
+        guard fraction > 0 else { return "\(milliseconds / 1_000)s" }
+        return "\(milliseconds / 1_000).\(String(1_000 + fraction).dropFirst())s"
     }
 }

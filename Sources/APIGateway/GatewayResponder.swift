@@ -60,7 +60,9 @@ final class GatewayResponder: HTTPResponder {
         let note = observer.requestBegan(request)
         // Only requests that may become calls are traced and carry a client address: probes and pages would bury the
         // rest.
-        guard request.method == .POST else { return await respond(to: request, passed, note) }
+        guard request.method == .POST || GatewayPath(exactly: request.path) == .login else {
+            return await respond(to: request, passed, note)
+        }
         passed.add(clientAddress: clients.text(of: request))
         guard let span = trace.enter(request, &passed, table) else {
             return await respond(to: request, passed, note)
@@ -150,6 +152,10 @@ final class GatewayResponder: HTTPResponder {
             note.path = .services
             try require(request, at: .services)
             return Self.json(servicesPage)
+        case .login:
+            note.path = .login
+            try require(request, at: .login)
+            return try await logIn(request, passed, &note)
         case .method, .file, nil:
             return try await answerOther(request, passed, &note)
         }
@@ -182,6 +188,8 @@ final class GatewayResponder: HTTPResponder {
             switch path {
             case .rpc, .method: request.method == .POST
             case .services, .healthz, .readyz, .file: request.method == .GET || request.method == .HEAD
+            // Not HEAD: the answer is all that a log-in is for.
+            case .login: request.method == .GET
             }
         guard isAllowed else { throw .methodNotAllowed(request.method, allow: path.allow) }
     }
@@ -197,7 +205,7 @@ final class GatewayResponder: HTTPResponder {
 
     // MARK: Calls
 
-    private func call(
+    func call(
         _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders,
         _ note: inout RequestNote
     ) async throws -> HTTPResponse {

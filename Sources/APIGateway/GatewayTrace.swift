@@ -51,7 +51,7 @@ struct GatewayTrace: Sendable {
 
     /// The path with names in place of what callers choose, as metrics have it; `nil` where there is none.
     private static func route(of request: HTTPRequest, _ table: RouteTable) -> String? {
-        if GatewayPath(exactly: request.path) == .rpc { return GatewayPath.rpc.route }
+        if let path = GatewayPath(exactly: request.path), path == .rpc || path == .login { return path.route }
         let entry = try? table.find(path: request.path)
         return entry == nil ? nil : GatewayPath.method.route
     }

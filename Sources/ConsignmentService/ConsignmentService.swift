@@ -1,4 +1,5 @@
 import ArgumentParser
+import LeasedQueue
 import Runtime
 import Storage
 
@@ -19,11 +20,16 @@ struct ConsignmentService: ServiceProgram {
         } catch {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
-        let handlers = ConsignmentHandlers(
-            repository: consignments.repository, vessels: try runtime.client(of: "vessel"))
+        let booker = Booker(
+            repository: consignments.repository, vessels: try runtime.client(of: "vessel"), counts: BookingCounts())
+        let pending = PendingWatch(consignments.repository, logger: runtime.logger)
+        let worker = BookingWorker.make(booker, logger: runtime.logger)
+        booker.counts.register(in: runtime.metrics, worker: worker.counts, pending: pending)
+        let handlers = ConsignmentHandlers(booker: booker) { worker.wakeup.notify() }
         runtime.watchPools(of: consignments.store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes(callers: try runtime.authenticator())),
-            store: PooledStore(consignments.store, address: consignments.description))
+            store: PooledStore(consignments.store, address: consignments.description),
+            background: [worker, pending])
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LeasedQueue
 import Logging
 import Runtime
 import ServiceLifecycle
@@ -29,15 +30,15 @@ struct EmailService: ServiceProgram {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
         let sender = try SMTPSettings.sender(runtime.settings)
-        let watch = PendingWatch(repository: emails.repository, logger: logger)
-        watch.register(in: runtime.metrics)
+        let pending = PendingWatch(emails.repository, logger: logger)
+        DeliveryMetrics.register(pending, in: runtime.metrics)
         runtime.watchPools(of: emails.store)
-        var background: [any Service] = [watch]
+        var background: [any Service] = [pending]
         let stored: @Sendable (StoredMail) -> Void
         if let settings = try SMTPSettings(runtime.settings) {
-            let worker = Self.worker(settings, emails, sender, runtime)
-            background.append(worker)
-            stored = { [bell = worker.bell] _ in bell.ring() }
+            let delivery = Self.delivery(settings, emails, sender, runtime)
+            background.append(delivery)
+            stored = { [wakeup = delivery.worker.wakeup] _ in wakeup.notify() }
         } else {
             logger.warning("SMTP_URL is not set: mails are stored and logged, and sent once the program runs with it")
             stored = { mail in
@@ -56,9 +57,9 @@ struct EmailService: ServiceProgram {
             background: background)
     }
 
-    private static func worker(
+    private static func delivery(
         _ settings: SMTPSettings, _ emails: EmailStore, _ sender: Mailbox, _ runtime: ServiceRuntime
-    ) -> DeliveryWorker {
+    ) -> DeliveryService {
         runtime.logger.info(
             "mails go out by SMTP",
             metadata: [
@@ -68,12 +69,16 @@ struct EmailService: ServiceProgram {
         if settings.address.login != nil, settings.address.security == .never {
             runtime.logger.warning("SMTP_URL says starttls=never: the password goes to the mail server in clear")
         }
-        let metrics = DeliveryMetrics()
-        metrics.register(in: runtime.metrics)
-        return DeliveryWorker(
-            repository: emails.repository, transport: MailTransport(settings, logger: runtime.logger), sender: sender,
-            // The calls that drain afterwards, and the store, need their share of the time for stopping.
-            patience: runtime.configuration.drainTimeout / 2, metrics: metrics, bell: Bell(), tracer: runtime.tracer,
+        let delivery = MailDelivery(
+            transport: MailTransport(settings, logger: runtime.logger), sender: sender, tracer: runtime.tracer,
             logger: runtime.logger)
+        let worker = QueueWorker(
+            emails.repository, delivery, names: ("a mail", "mails"),
+            // The calls that drain afterwards, and the store, need their share of the time for stopping.
+            policy: MailDelivery.policy(
+                timeout: settings.timeout, patience: runtime.configuration.drainTimeout / 2),
+            gate: delivery.gate, logger: runtime.logger)
+        DeliveryMetrics.register(worker.counts, delivery.gate, in: runtime.metrics)
+        return DeliveryService(transport: delivery.transport, worker: worker)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LeasedQueue
 import Logging
 import RPC
 import Runtime
@@ -29,20 +30,24 @@ struct UserService: ServiceProgram {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
         let secrets = try TokenSecrets(runtime.settings, embeddedStore: users.embeddedPath)
+        let operators = try Operators(variable: runtime.settings.variable("OPERATORS"))
         let requeues = try runtime.settings.boolean(requeuesDeadEvents, "REQUEUE_DEAD_EVENTS")
 
         let clock = UserClock.system
         let passwords = PasswordCheck(
             hasher: PasswordHasher(logger: logger), throttle: LoginThrottle(), logger: logger)
         var handlers = UserHandlers(
-            repository: users.repository, tokens: await Tokens(secrets, nowSeconds: clock.seconds),
+            repository: users.repository,
+            tokens: await Tokens(secrets, operators: operators, nowSeconds: clock.seconds),
             passwords: passwords, clock: clock)
         if try runtime.isAuthenticationDisabled() { handlers.needsToken = false }
 
-        let relay = Relay(
-            outbox: users.outbox, delivery: EventDelivery(to: try runtime.client(of: "email"), tracer: runtime.tracer),
-            metrics: RelayMetrics(), logger: logger)
-        relay.metrics.register(in: runtime.metrics)
+        let delivery = EventDelivery(to: try runtime.client(of: "email"), tracer: runtime.tracer)
+        let relay = QueueWorker(
+            users.outbox, Relay(delivery, logger: logger), names: ("an event", "events"), policy: Relay.policy,
+            logger: logger)
+        let pending = PendingWatch(users.outbox, logger: logger)
+        OutboxMetrics.register(relay.counts, pending, in: runtime.metrics)
         passwords.register(in: runtime.metrics)
 
         let store = CombinedStore(stores: [users.store, passwords.hasher.pool])
@@ -50,7 +55,7 @@ struct UserService: ServiceProgram {
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),
             store: PooledStore(store, address: users.description),
-            background: [relay],
+            background: [relay, pending],
             prepare: { if requeues { try await Self.requeue(users.outbox, logger: logger) } })
     }
 

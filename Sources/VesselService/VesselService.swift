@@ -11,8 +11,11 @@ struct VesselService: ServiceProgram {
 
     @OptionGroup var options: ServiceOptions
 
-    @Flag(name: .customLong("seed"), help: "Make sure that vessel001 exists. [SEED_DATA=true]")
+    @Flag(name: .customLong("seed"), help: "Make sure that vessel001, vessel002 and vessel003 exist. [SEED_DATA=true]")
     var seed = false
+
+    @Flag(name: .customLong("require_token"), help: "Store vessels only for users. [REQUIRE_TOKEN=true]")
+    var requiresToken = false
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
         let vessels: VesselStore
@@ -21,12 +24,17 @@ struct VesselService: ServiceProgram {
         } catch {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
-        let handlers = VesselHandlers(repository: vessels.repository)
+        let handlers = VesselHandlers(
+            repository: vessels.repository, callers: try runtime.authenticator(),
+            requiresToken: try runtime.settings.boolean(requiresToken, "REQUIRE_TOKEN"))
         let seeds = try runtime.settings.boolean(seed, "SEED_DATA")
+        let keeper = RoomKeeper(repository: vessels.repository, logger: runtime.logger)
+        keeper.register(in: runtime.metrics)
         runtime.watchPools(of: vessels.store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),
             store: PooledStore(vessels.store, address: vessels.description),
+            background: [keeper],
             prepare: {
                 if seeds { try await handlers.seed(deadline: .after(.seconds(10))) }
             })

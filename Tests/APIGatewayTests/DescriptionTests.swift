@@ -8,6 +8,8 @@ struct DescriptionTests {
         "they say what the .proto files say: names, types, order and numbers",
         arguments: [
             Vessel_Vessel.messageDescription, Vessel_Specification.messageDescription,
+            Vessel_GetRequest.messageDescription, Vessel_ListRequest.messageDescription,
+            Vessel_UpdateRequest.messageDescription, Consignment_CancelRequest.messageDescription,
             Vessel_Response.messageDescription, User_User.messageDescription, User_Request.messageDescription,
             User_Response.messageDescription, User_Token.messageDescription, User_Error.messageDescription,
             Consignment_Consignment.messageDescription, Consignment_Container.messageDescription,
@@ -21,6 +23,9 @@ struct DescriptionTests {
                 case .string: "string"
                 case .bool: "bool"
                 case .int32: "int32"
+                case .choice(let type, _): type
+                case .timestamp: "google.protobuf.Timestamp"
+                case .fieldMask: "google.protobuf.FieldMask"
                 case .message(let message): message.name.components(separatedBy: ".")[1]
                 }
             return "\(field.isRepeated ? "repeated " : "")\(type) \(field.name) = \(index + 1);"

@@ -68,7 +68,9 @@ struct PageTests {
             let services = try #require(try answer.json["services"] as? [[String: Any]])
             #expect(services.map { $0["name"] as? String } == ["vessel", "user", "consignment"])
             let vessel = try #require(services[0]["methods"] as? [[String: Any]])
-            #expect(vessel.map { $0["name"] as? String } == ["VesselService.Create", "VesselService.FindAvailable"])
+            #expect(
+                vessel.map { $0["name"] as? String }
+                    == ["Create", "FindAvailable", "Get", "List", "Update"].map { "VesselService.\($0)" })
             #expect(vessel[0]["path"] as? String == "/vessel/VesselService/Create")
             let request = try #require(vessel[0]["request"] as? [String: Any])
             #expect(request["type"] as? String == "vessel.Vessel")

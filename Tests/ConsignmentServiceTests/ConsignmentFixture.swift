@@ -76,11 +76,19 @@ final class Upstreams: Sendable {
         var usersHang = false
         var vesselsHang = false
         var vesselID = "vessel001"
+        /// As `vessels`, of Reserve and Release alone.
+        var reserve: Status?
+        var release: Status?
+        /// Reserves, and then the answer is lost.
+        var losesReserveAnswers = false
     }
 
     struct Seen: Sendable {
         var validations = 0
         var searches: [Vessel_Specification] = []
+        /// Room that is booked now, by consignment, and what was given back.
+        var held: [String: Vessel_Reservation] = [:]
+        var released: Set<String> = []
         var metadata: [Metadata] = []
         var remaining: [Duration] = []
         var cancelled = 0
@@ -92,20 +100,8 @@ final class Upstreams: Sendable {
     /// Said once: a token of the next second would be another token.
     static let expiry = WallClock.seconds + 3_600
 
-    /// A token as the user service makes them, but for the signature.
-    static func token(_ user: String, expiry: Int64 = Upstreams.expiry) -> String {
-        let claims = #"{"iss":"shippy.user","sub":"\#(user)","exp":\#(expiry)}"#
-        return "eyJhbGciOiJIUzI1NiJ9.\(base64URL(claims)).signature"
-    }
-
-    private static func base64URL(_ text: String) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-        var bits = text.utf8.flatMap { byte in (0..<8).map { byte >> (7 - $0) & 1 } }
-        while bits.count % 6 != 0 { bits.append(0) }
-        return String(
-            stride(from: 0, to: bits.count, by: 6).map { start in
-                alphabet[bits[start..<start + 6].reduce(0) { $0 << 1 | Int($1) }]
-            })
+    static func token(_ user: String, roles: [String] = [], expiry: Int64 = Upstreams.expiry) -> String {
+        UserStandIn.token(of: user, roles: roles, expiry: expiry)
     }
 
     private func note(_ context: RequestContext) {
@@ -147,7 +143,30 @@ final class Upstreams: Sendable {
                 try await self.hang { $0.vesselsHang }
                 if let status = self.behaviour.withLockedValue({ $0.vessels }) { throw status }
                 return .with { $0.vessel.id = self.behaviour.withLockedValue { $0.vesselID } }
-            }
+            },
+            RPCRoute(VesselMethods.reserve) { wanted, context in
+                self.note(context)
+                try await self.hang { $0.vesselsHang }
+                let behaviour = self.behaviour.withLockedValue { $0 }
+                if let status = behaviour.reserve ?? behaviour.vessels { throw status }
+                try self.seen.withLockedValue { seen in
+                    guard !seen.released.contains(wanted.consignmentID) else {
+                        throw Status(.failedPrecondition, "released")
+                    }
+                    seen.held[wanted.consignmentID] = wanted
+                }
+                if behaviour.losesReserveAnswers { throw Status(.unavailable, "lost") }
+                return .with { $0.vessel.id = behaviour.vesselID }
+            },
+            RPCRoute(VesselMethods.release) { wanted, context in
+                self.note(context)
+                if let status = self.behaviour.withLockedValue({ $0.release ?? $0.vessels }) { throw status }
+                self.seen.withLockedValue {
+                    $0.held[wanted.consignmentID] = nil
+                    $0.released.insert(wanted.consignmentID)
+                }
+                return .init()
+            },
         ]
     }
 
@@ -167,10 +186,18 @@ struct ConsignmentFixture {
     let upstreams: Upstreams
     let client: RPCClient
     let ports: (users: Int, vessels: Int)
+    let repository: any ConsignmentRepository
+    let booker: Booker
 
-    /// - Parameter isChecked: whether tokens are looked at.
-    static func run(isChecked: Bool = true, _ body: (ConsignmentFixture) async throws -> Void) async throws {
-        try await withConsignments(.sqlite) { consignments in
+    /// - Parameters:
+    ///   - kind: of the store.
+    ///   - isChecked: whether tokens are looked at.
+    ///   - hasWorker: whether a worker ends what calls leave behind.
+    static func run(
+        on kind: StoreKind = .sqlite, isChecked: Bool = true, hasWorker: Bool = false,
+        _ body: (ConsignmentFixture) async throws -> Void
+    ) async throws {
+        try await withConsignments(kind) { consignments in
             let logger = Logger(label: "test")
             let upstreams = Upstreams()
             let ports = (users: try Ports.free(), vessels: try Ports.free())
@@ -183,14 +210,23 @@ struct ConsignmentFixture {
                     logger: logger)
             }
             let (userClient, vesselClient) = (client(ports.users), client(ports.vessels))
-            let handlers = ConsignmentHandlers(repository: consignments.repository, vessels: vesselClient)
+            let booker = Booker(
+                repository: consignments.repository, vessels: vesselClient, counts: BookingCounts())
+            let worker = BookingWorker.make(booker, logger: logger)
+            let working = hasWorker ? Task { try await worker.run() } : nil
+            let handlers = ConsignmentHandlers(booker: booker, ring: { worker.wakeup.notify() })
             let callers = Authenticator(users: isChecked ? userClient : nil)
             let server = upstreams.server(handlers.routes(callers: callers), 0)
             let port = try #require(try await server.start().port)
             let own = client(port)
             let result = await Result(catching: {
-                try await body(ConsignmentFixture(upstreams: upstreams, client: own, ports: ports))
+                try await body(
+                    ConsignmentFixture(
+                        upstreams: upstreams, client: own, ports: ports, repository: consignments.repository,
+                        booker: booker))
             })
+            working?.cancel()
+            _ = await working?.result
             for client in [own, userClient, vesselClient] { await client.shutdown() }
             for server in [server, users, vessels] { await server.drain(timeout: .milliseconds(50)) }
             try result.get()
@@ -203,6 +239,24 @@ struct ConsignmentFixture {
     ) async throws -> Consignment_Response {
         try await client.call(
             ConsignmentMethods.create, request, metadata: metadata(token, key), deadline: .after(timeout))
+    }
+
+    func cancel(
+        _ id: String, token: String? = Upstreams.token("user001")
+    ) async throws -> Consignment_Consignment {
+        try await client.call(
+            ConsignmentMethods.cancel, .with { $0.id = id }, metadata: metadata(token, nil),
+            deadline: .after(.seconds(20))
+        ).consignment
+    }
+
+    func find(
+        _ id: String, token: String? = Upstreams.token("user001")
+    ) async throws -> Consignment_Consignment {
+        try await client.call(
+            ConsignmentMethods.get, .with { $0.id = id }, metadata: metadata(token, nil),
+            deadline: .after(.seconds(20))
+        ).consignment
     }
 
     func get(
@@ -230,4 +284,34 @@ func status(of body: () async throws -> some Any) async -> Status {
         _ = try await body()
         return .ok
     } catch { return Status(error) }
+}
+
+extension ConsignmentRepository {
+    /// Stores a consignment and books it, without asking for room.
+    func create(
+        _ consignment: Consignment_Consignment, userID: String, claim: IdempotencyClaim?, deadline: Deadline
+    ) async throws -> Consignment_Consignment {
+        var asked = consignment
+        asked.vesselID = ""
+        let begun = try await begin(asked, userID: userID, claim: claim, deadline: deadline)
+        guard begun.state == .pending else { return begun.shown }
+        return try #require(
+            try await confirm(begun.id, vesselID: consignment.vesselID, deadline: deadline)
+        ).shown
+    }
+
+    func page(after: String?, limit: Int, bytesMax: Int, deadline: Deadline) async throws -> ConsignmentPage {
+        try await page(of: nil, after: after, limit: limit, bytesMax: bytesMax, deadline: deadline)
+    }
+}
+
+extension Consignment_Consignment {
+    /// What callers asked for, and the vessel.
+    var asked: Consignment_Consignment {
+        var asked = self
+        asked.status = .unspecified
+        asked.clearCreatedAt()
+        asked.userID = ""
+        return asked
+    }
 }

@@ -19,11 +19,16 @@ import Testing
             #expect(answer.consignment.id != "mine")
             request.id = answer.consignment.id
             request.vesselID = "vessel001"
-            #expect(answer.consignment == request)
+            #expect(answer.consignment.asked == request)
+            #expect(answer.consignment.status == .booked && answer.consignment.userID == "user001")
+            let age = WallClock.seconds - answer.consignment.createdAt.seconds
+            #expect((0...60).contains(age))
+            let held = fixture.upstreams.seen.withLockedValue { $0.held[request.id] }
+            #expect(held?.containers == 3 && held?.weight == 55_000)
             let wanted = fixture.upstreams.seen.withLockedValue { $0.searches }
             #expect(wanted == [.with { ($0.capacity, $0.maxWeight) = (3, 55_000) }])
             let list = try await fixture.get()
-            #expect(list.consignments == [request])
+            #expect(list.consignments == [answer.consignment])
             #expect(!list.created)
             #expect(list.nextPageToken.isEmpty)
         }
@@ -47,6 +52,7 @@ import Testing
                 let refused = await status { try await fixture.create(request) }
                 #expect(refused.code == .invalidArgument, "\(field): \(refused)")
                 #expect(refused.message.hasPrefix(field))
+                #expect(refused.details == [.badRequest([.init(field: field, description: refused.message)])])
             }
             let largest = consignment(String(repeating: "ö", count: 1_000), containers: 1_000)
             #expect(await status { try await fixture.create(largest) } == .ok)
@@ -60,6 +66,8 @@ import Testing
             fixture.upstreams.behaviour.withLockedValue { $0.vessels = Status(.notFound, text) }
             let refused = await status { try await fixture.create() }
             #expect(refused == Status(.notFound, text))
+            let seen = fixture.upstreams.seen.withLockedValue { $0 }
+            #expect(seen.held.isEmpty && seen.released.isEmpty)
             let stored = try await fixture.get().consignments
             #expect(stored.isEmpty)
         }
@@ -105,16 +113,18 @@ import Testing
             fixture.upstreams.behaviour.withLockedValue { $0.vessels = nil }
             let other = try await fixture.create(token: Upstreams.token("user002"), key: "k")
             #expect(other.consignment.id != first.consignment.id)
-            #expect(try await fixture.get().consignments.count == 2)
+            #expect(try await fixture.get().consignments == [first.consignment])
+            #expect(
+                try await fixture.get(token: Upstreams.token("user002")).consignments == [other.consignment])
         }
     }
 
-    @Test("request id, trace context and the time that is left go along on both calls; the caller's token does not")
+    @Test("request id, trace context and the time that is left go along on all calls; the caller's token does not")
     func passesOn() async throws {
         try await ConsignmentFixture.run { fixture in
             _ = try await fixture.create(timeout: .seconds(3))
             let seen = fixture.upstreams.seen.withLockedValue { $0 }
-            #expect(seen.metadata.count == 2)
+            #expect(seen.metadata.count == 3)
             for metadata in seen.metadata {
                 #expect(metadata["x-request-id"] == "request-1")
                 #expect(metadata["traceparent"] == "00-trace")

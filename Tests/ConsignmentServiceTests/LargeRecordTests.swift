@@ -10,7 +10,10 @@ import Testing
 
 /// Pages whose stored consignments are too large for an answer.
 @Suite(.timeLimit(.minutes(3))) struct LargeRecordTests {
-    private static let insert = SQLiteQuery("INSERT INTO consignments VALUES (?1, 'user001', 'vessel001', ?2)")
+    private static let insert = SQLiteQuery(
+        """
+        INSERT INTO consignments (id, user_id, vessel_id, consignment) VALUES (?1, 'user001', 'vessel001', ?2)
+        """)
 
     /// Field 1000, with `count` bytes.
     private func unknown(_ count: Int) -> [UInt8] {
@@ -39,7 +42,7 @@ import Testing
             #expect(try await fixture.get().consignments == [answer, second])
             answer.id = ""
             answer.vesselID = ""
-            #expect(answer == consignment("known"))
+            #expect(answer.asked == consignment("known"))
         }
     }
 
@@ -107,7 +110,7 @@ import Testing
             }
             await store.shutdown()
             records[3].description_p = ""
-            #expect(try await walk(consignments.repository) == records)
+            #expect(try await walk(consignments.repository).map(\.asked) == records)
         }
     }
 
@@ -143,7 +146,7 @@ import Testing
             wish.id = try await consignments.repository.create(
                 wish, userID: "user\0", claim: nil, deadline: .after(.seconds(30))
             ).id
-            #expect(try await walk(consignments.repository) == [wish])
+            #expect(try await walk(consignments.repository).map(\.asked) == [wish])
         }
     }
 }

@@ -46,10 +46,10 @@ import Testing
             #expect(lost.code == .unavailable)
             let before = try await stored()
             #expect(before.isEmpty)
-            let first =
-                isAskedFirst
-                ? try #require(try await repository.answer(to: key, deadline: .after(.seconds(20))))
-                : try await create()
+            if isAskedFirst {
+                #expect(try await repository.booking(of: key, deadline: .after(.seconds(20))) == nil)
+            }
+            let first = try await create()
             let again = try await create()
             #expect(again == first)
             let after = try await stored()

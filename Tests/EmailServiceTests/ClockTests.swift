@@ -69,24 +69,22 @@ struct ClockTests {
             kind == .sqlite ? "sqlite:\(folder.file("emails.sqlite"))" : try await MongoServer.shared.value.uri()
         try await withEmails(at: address) { emails in
             _ = try await emails.store(newMail("leased"), deadline: soon)
-            _ = try await emails.claim(lease: .seconds(600), deadline: soon)
+            _ = try await emails.take(lease: .seconds(600))
             _ = try await emails.store(newMail("retried"), deadline: soon)
-            let claimed = try #require(try await emails.claim(lease: .seconds(600), deadline: soon))
-            #expect(claimed.mail.eventID == "retried")
-            #expect(try await emails.retry(claimed.claim, after: .seconds(2), error: "no", deadline: soon))
+            let claimed = try #require(try await emails.take(lease: .seconds(600)))
+            #expect(claimed.item.eventID == "retried")
+            #expect(try await emails.retry(claimed.lease, after: .seconds(2), error: "no", deadline: soon))
             _ = try await emails.store(newMail("fresh"), deadline: soon)
         }
         try await setBack(kind, address)
         try await withEmails(at: address) { emails in
             var seen: [String] = []
             try await eventually("two mails") {
-                if let mail = try await emails.claim(lease: .seconds(600), deadline: soon) {
-                    seen.append(mail.mail.eventID)
-                }
+                if let mail = try await emails.take(lease: .seconds(600)) { seen.append(mail.item.eventID) }
                 return seen.count >= 2
             }
             #expect(seen == ["fresh", "retried"])
-            #expect(try await emails.claim(lease: .seconds(600), deadline: soon) == nil)
+            #expect(try await emails.take(lease: .seconds(600)) == nil)
         }
     }
 }

@@ -1,3 +1,4 @@
+import LeasedQueue
 import RPC
 import SQLiteStorage
 import TestSupport
@@ -8,8 +9,6 @@ import Traces
 
 @Suite("Stored mails", .timeLimit(.minutes(3)))
 struct EmailRepositoryTests {
-    private static let lease: Duration = .seconds(60)
-
     @Test("a mail comes back as it was stored, and a repeat changes nothing", arguments: StoreKind.allCases)
     func stores(kind: StoreKind) async throws {
         try await withEmails(kind) { emails in
@@ -41,8 +40,8 @@ struct EmailRepositoryTests {
         await old.shutdown()
         let emails = try EmailStore(address: "sqlite:" + folder.file("emails.sqlite"), logger: silent)
         try emails.store.start()
-        let mail = try await emails.repository.claim(lease: Self.lease, deadline: soon)
-        #expect(mail?.mail.eventID == "old" && mail?.mail.content.trace == nil)
+        let mail = try await emails.repository.take()
+        #expect(mail?.item.eventID == "old" && mail?.item.content.trace == nil)
         await emails.store.shutdown()
     }
 
@@ -63,11 +62,11 @@ struct EmailRepositoryTests {
     func claimRace(kind: StoreKind) async throws {
         try await withEmails(kind) { emails in
             for number in 0..<20 { _ = try await emails.repository.store(newMail("\(number)"), deadline: soon) }
-            let claimed = try await withThrowingTaskGroup(of: [ClaimedMail].self) { tasks in
+            let claimed = try await withThrowingTaskGroup(of: [LeasedItem<StoredMail>].self) { tasks in
                 for _ in 0..<4 {
                     tasks.addTask {
-                        var mine: [ClaimedMail] = []
-                        while let mail = try await emails.repository.claim(lease: Self.lease, deadline: soon) {
+                        var mine: [LeasedItem<StoredMail>] = []
+                        while let mail = try await emails.repository.take() {
                             mine.append(mail)
                         }
                         return mine
@@ -76,9 +75,9 @@ struct EmailRepositoryTests {
                 return try await tasks.reduce(into: []) { $0 += $1 }
             }
             #expect(claimed.count == 20)
-            #expect(Set(claimed.map(\.mail.eventID)).count == 20)
-            #expect(Set(claimed.map(\.claim.token)).count == 20)
-            #expect(claimed.allSatisfy { $0.mail.attempts == 1 && $0.mail.status == .pending })
+            #expect(Set(claimed.map(\.item.eventID)).count == 20)
+            #expect(Set(claimed.map(\.lease.token)).count == 20)
+            #expect(claimed.allSatisfy { $0.item.attempts == 1 && $0.attempts == 0 && $0.item.status == .pending })
         }
     }
 
@@ -89,16 +88,16 @@ struct EmailRepositoryTests {
         try await withEmails(kind) { emails in
             let repository = emails.repository
             _ = try await repository.store(newMail("m"), deadline: soon)
-            let dead = try #require(try await repository.claim(lease: .milliseconds(300), deadline: soon))
-            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
-            var second: ClaimedMail?
+            let dead = try #require(try await repository.take(lease: .milliseconds(300)))
+            #expect(try await repository.take() == nil)
+            var second: LeasedItem<StoredMail>?
             try await eventually("the end of the lease") {
-                second = try await repository.claim(lease: Self.lease, deadline: soon)
+                second = try await repository.take()
                 return second != nil
             }
-            #expect(second?.mail.attempts == 2)
-            #expect(try await !repository.retry(dead.claim, after: .zero, error: "late", deadline: soon))
-            #expect(try await !repository.markFailed(dead.claim, error: "late", deadline: soon))
+            #expect(second?.item.attempts == 2 && second?.attempts == 1)
+            #expect(try await !repository.retry(dead.lease, after: .zero, error: "late", deadline: soon))
+            #expect(try await !repository.deadLetter(dead.lease, error: "late", deadline: soon))
             let mail = try #require(try await repository.mail(eventID: "m", deadline: soon))
             #expect(mail.status == .pending && mail.lastError.isEmpty)
         }
@@ -109,11 +108,11 @@ struct EmailRepositoryTests {
         try await withEmails(kind) { emails in
             let repository = emails.repository
             _ = try await repository.store(newMail("m"), deadline: soon)
-            let claimed = try #require(try await repository.claim(lease: Self.lease, deadline: soon))
-            try await repository.markSent(eventID: "m", deadline: soon)
-            #expect(try await !repository.retry(claimed.claim, after: .zero, error: "x", deadline: soon))
-            #expect(try await !repository.markFailed(claimed.claim, error: "x", deadline: soon))
-            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
+            let claimed = try #require(try await repository.take())
+            try await repository.finish([Lease(itemID: "m", token: "")], deadline: soon)
+            #expect(try await !repository.retry(claimed.lease, after: .zero, error: "x", deadline: soon))
+            #expect(try await !repository.deadLetter(claimed.lease, error: "x", deadline: soon))
+            #expect(try await repository.take() == nil)
             #expect(try await repository.mail(eventID: "m", deadline: soon)?.status == .sent)
             #expect(try await repository.store(newMail("m"), deadline: soon).mail.status == .sent)
         }
@@ -124,12 +123,12 @@ struct EmailRepositoryTests {
         try await withEmails(kind) { emails in
             let repository = emails.repository
             _ = try await repository.store(newMail("m"), deadline: soon)
-            let first = try #require(try await repository.claim(lease: Self.lease, deadline: soon))
-            #expect(try await repository.retry(first.claim, after: .seconds(60), error: "later", deadline: soon))
-            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
+            let first = try #require(try await repository.take())
+            #expect(try await repository.retry(first.lease, after: .seconds(60), error: "later", deadline: soon))
+            #expect(try await repository.take() == nil)
             #expect(try await repository.mail(eventID: "m", deadline: soon)?.lastError == "later")
             // What it gave back is no longer its own.
-            #expect(try await !repository.retry(first.claim, after: .zero, error: "x", deadline: soon))
+            #expect(try await !repository.retry(first.lease, after: .zero, error: "x", deadline: soon))
         }
     }
 
@@ -138,9 +137,9 @@ struct EmailRepositoryTests {
         try await withEmails(kind) { emails in
             let repository = emails.repository
             _ = try await repository.store(newMail("m"), deadline: soon)
-            let claimed = try #require(try await repository.claim(lease: .zero, deadline: soon))
-            #expect(try await repository.markFailed(claimed.claim, error: "550 no", deadline: soon))
-            #expect(try await repository.claim(lease: Self.lease, deadline: soon) == nil)
+            let claimed = try #require(try await repository.take(lease: .zero))
+            #expect(try await repository.deadLetter(claimed.lease, error: "550 no", deadline: soon))
+            #expect(try await repository.take() == nil)
             let mail = try #require(try await repository.mail(eventID: "m", deadline: soon))
             #expect(mail.status == .failed && mail.lastError == "550 no" && mail.attempts == 1)
         }
@@ -152,9 +151,9 @@ struct EmailRepositoryTests {
             let repository = emails.repository
             #expect(
                 try await repository.statistics(deadline: soon)
-                    == MailStatistics(pending: 0, oldestPendingSeconds: 0))
+                    == LeasedQueueStatistics())
             for id in ["a", "b", "c"] { _ = try await repository.store(newMail(id), deadline: soon) }
-            try await repository.markSent(eventID: "b", deadline: soon)
+            try await repository.finish([Lease(itemID: "b", token: "")], deadline: soon)
             try await eventually("an age") {
                 try await repository.statistics(deadline: soon).oldestPendingSeconds > 0
             }

@@ -30,8 +30,8 @@ struct LifetimeTests {
     func givesUp() async throws {
         let folder = try TemporaryFolder()
         let path = folder.file("emails.sqlite")
-        try await store(["old"], age: RetryRules.lifetime + .seconds(60), at: path)
-        try await store(["young"], age: RetryRules.lifetime - .seconds(600), at: path)
+        try await store(["old"], age: MailDelivery.lifetime + .seconds(60), at: path)
+        try await store(["young"], age: MailDelivery.lifetime - .seconds(600), at: path)
         let server = try await SMTPServer()
         try server.misbehave([.recipient: "450 4.2.1 full"])
         let program = try await Program.email(store: "sqlite:\(path)", smtp: server.url)
@@ -48,7 +48,7 @@ struct LifetimeTests {
     func waits() async throws {
         let folder = try TemporaryFolder()
         let path = folder.file("emails.sqlite")
-        try await store(["old"], age: RetryRules.lifetime * 2, at: path)
+        try await store(["old"], age: MailDelivery.lifetime * 2, at: path)
         let server = try await SMTPServer()
         try server.misbehave([.sender: "550 5.7.1 not from you"])
         let program = try await Program.email(store: "sqlite:\(path)", smtp: server.url)

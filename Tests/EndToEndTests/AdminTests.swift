@@ -56,7 +56,7 @@ struct AdminTests {
         let runs = try await harbor.start()
         let caller = Caller(port: harbor.gateway.port)
         let token = try await caller.signUp("ewan@example.com").text("token.token")
-        for (weight, status) in [(1, 200), (900_000, 404)] {
+        for (weight, status) in [(1, 200), (900_000_000, 404)] {
             let booked = try await caller.rpc(
                 "consignment", "ConsignmentService.Create",
                 #"{"weight": \#(weight), "containers": [{"origin": "Derby"}]}"#, token: token)
@@ -65,6 +65,7 @@ struct AdminTests {
         let consignment = try await metrics(of: harbor.consignment)
         #expect(consignment.calls("vessel.VesselService/FindAvailable", "OK", kind: "client") == 1)
         #expect(consignment.calls("vessel.VesselService/FindAvailable", "NOT_FOUND", kind: "client") == 1)
+        #expect(consignment.calls("vessel.VesselService/Reserve", "OK", kind: "client") == 1)
         #expect((consignment.calls("user.UserService/ValidateToken", "OK", kind: "client") ?? 0) >= 1)
         try await eventually("the event's delivery") {
             try await metrics(of: harbor.user).calls("email.EmailService/Process", "OK", kind: "client") == 1

@@ -38,12 +38,13 @@ struct Harbor {
     static let jwtSecret = "a-secret-of-the-tests-that-is-long-enough"
 
     init(_ stores: Stores, smtp: String? = nil, environment: [String: String] = [:]) throws {
-        vessel = try Program.service("vessel", store: stores.vessel, ["--seed"], environment: environment)
         email = try Program.service(
             "email", store: stores.email, environment: environment.merging(smtp.map { ["SMTP_URL": $0] } ?? [:]) { $1 })
         user = try Program.service(
             "user", store: stores.user, calls: ["email": email],
             environment: environment.merging(stores.userEnvironment) { $1 })
+        vessel = try Program.service(
+            "vessel", store: stores.vessel, calls: ["user": user], ["--seed"], environment: environment)
         consignment = try Program.service(
             "consignment", store: stores.consignment, calls: ["vessel": vessel, "user": user],
             environment: environment)

@@ -50,14 +50,16 @@ struct MonitoringTests {
             environment: ["SHIPPY_VERSION": "1.2.3", "RATE_LIMIT": "10000"].merging(receiver.environment) { $1 })
         let runs = try await harbor.start()
         try await use(harbor)
+        // Before it is gone.
+        let consignment = try await Web.get(harbor.consignment.adminPort, "/metrics").body
         // Without its service the gateway fails by itself.
         try await runs[3].crash()
         let caller = Caller(port: harbor.gateway.port)
         #expect(try await caller.rpc("consignment", "ConsignmentService.Get", "{}").status == 503)
 
         var pages: [String] = []
-        for (index, program) in harbor.programs.enumerated() where index != 3 {
-            let text = try await Web.get(program.adminPort, "/metrics").body
+        for (index, program) in harbor.programs.enumerated() {
+            let text = index == 3 ? consignment : try await Web.get(program.adminPort, "/metrics").body
             let page = Metrics(text)
             #expect(page.misunderstood.isEmpty)
             #expect(page.value("shippy_build_info", ["version": "1.2.3"]) == 1)

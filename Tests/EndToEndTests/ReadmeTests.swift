@@ -60,5 +60,6 @@ struct ReadmeTests {
     private static func general(_ output: String) -> String {
         output.trimmingCharacters(in: .whitespacesAndNewlines)
             .replacing(/eyJ[A-Za-z0-9_.-]+/, with: "TOKEN").replacing(/\b[0-9a-f]{32}\b/, with: "ID")
+            .replacing(/\b\d{4}-\d\d-\d\dT[0-9:.]+Z/, with: "TIME")
     }
 }

@@ -11,7 +11,10 @@ struct SecretsTests {
         let password = "hunter2-database"
         let uri = try await server.uriOfNewUser("shippy", password: password)
         let fleet = try await Fleet(
-            store: uri, environment: ["LOG_LEVEL": "trace", "JWT_SECRET": "jwt-secret-jwt-secret-jwt-secret-jwt"])
+            store: uri,
+            environment: [
+                "LOG_LEVEL": "trace", "JWT_SECRET": "jwt-secret-jwt-secret-jwt-secret-jwt", "DISABLE_AUTH": "true",
+            ])
         let runs = try await fleet.start()
         let secrets = [
             "authorization": "Bearer secret-bearer", "token": "secret-token", "idempotency-key": "secret-key",

@@ -58,7 +58,10 @@ struct SeriesTests {
             #expect(try await runs.gateway.stop() == 0)
             #expect(try await runs.vessel.stop() == 0)
         }
-        #expect(try await StoredVessels.sqlite(folder.file("vessel.db")).names == ["Kane's Salty Secret": 1])
+        #expect(
+            try await StoredVessels.sqlite(folder.file("vessel.db")).names == [
+                "Kane's Salty Secret": 1, "Kane's Second Wind": 1, "Kane's Long Haul": 1,
+            ])
     }
 
     @Test("nothing of the embedded store is made unless it is asked for")

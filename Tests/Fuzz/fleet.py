@@ -159,9 +159,9 @@ class Fleet:
     def whole(gateway_flags=(), gateway=True):
         """All services, with a gateway in front of them."""
         fleet = Fleet()
-        fleet.add("vessel", ["--seed"])
         fleet.add("email")
         fleet.add("user", EMAIL_ADDRESS=fleet.address("email"))
+        fleet.add("vessel", ["--seed"], USER_ADDRESS=fleet.address("user"))
         fleet.add("consignment", VESSEL_ADDRESS=fleet.address("vessel"), USER_ADDRESS=fleet.address("user"))
         if gateway:
             fleet.add("gateway", gateway_flags, **{

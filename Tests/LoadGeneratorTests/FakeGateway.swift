@@ -91,7 +91,7 @@ private final class Handler: ChannelInboundHandler {
     private func answer(_ context: ChannelHandlerContext) {
         let text = String(buffer: body)
         // What comes before the load is answered at once.
-        guard !text.contains("UserService") else {
+        guard !text.contains("UserService"), !text.contains("VesselService") else {
             return respond(context, 200, #"{"user":{"id":"1"},"token":{"token":"a.b.c","valid":true}}"#)
         }
         state.value.requests += 1

@@ -13,7 +13,7 @@ struct TextRules {
         "Sources/APIGateway", "Sources/Shared/HTTP", "Sources/Shared/RPC", "Sources/Shared/Traces",
         "Sources/Shared/Contracts", "Sources/Shared/Runtime/Authentication", "Sources/Shared/Runtime/Health",
         "Sources/Shared/Runtime/Logging", "Sources/Shared/Storage/Idempotency", "Sources/ConsignmentService",
-        "Sources/EmailService", "Sources/UserService", "Sources/VesselService",
+        "Sources/EmailService", "Sources/ShippyCLI", "Sources/UserService", "Sources/VesselService",
     ]
 
     /// Files without such use of long text from outside, and why.

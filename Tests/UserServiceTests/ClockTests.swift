@@ -75,9 +75,9 @@ struct ClockTests {
             let first = try await users.outbox.take(1, lease: .seconds(600))
             retried = try await signUp(users)
             let second = try await users.outbox.take(1)
-            #expect(first.map(\.event.id) == [leased] && second.map(\.event.id) == [retried])
+            #expect(first.map(\.item.id) == [leased] && second.map(\.item.id) == [retried])
             for claimed in second {
-                try await users.outbox.retry(claimed.claim, after: .seconds(2), error: "no", deadline: Sample.soon)
+                try await users.outbox.retry(claimed.lease, after: .seconds(2), error: "no", deadline: Sample.soon)
             }
             fresh = try await signUp(users)
         }
@@ -85,7 +85,7 @@ struct ClockTests {
         try await withUsers(at: database.address) { users in
             var seen: [String] = []
             try await eventually("two events") {
-                seen += try await users.outbox.take().map(\.event.id)
+                seen += try await users.outbox.take().map(\.item.id)
                 return seen.count >= 2
             }
             #expect(seen == [fresh, retried])

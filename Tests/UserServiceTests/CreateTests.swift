@@ -34,7 +34,10 @@ struct CreateTests {
             ]
             for other in others {
                 let refused = await status { try await create(service, other) }
-                #expect(refused == Status(.aborted, "the idempotency-key was used for another request"))
+                #expect(
+                    refused
+                        == Status(
+                            .aborted, "the idempotency-key was used for another request", reason: "KEY_USED_BEFORE"))
             }
         }
     }

@@ -1,4 +1,5 @@
 import Idempotency
+import LeasedQueue
 import Logging
 import PostgresStorage
 import RPC
@@ -34,11 +35,11 @@ import Traces
             _ = try await users.repository.create(user, event: event, claim: nil, deadline: Sample.soon)
             let ids = [event.id] + (try await signUp(5, users))
             let first = try await users.outbox.take(4)
-            #expect(first.map(\.event.id) == Array(ids[..<4]))
-            #expect(first[0].event == event)
-            #expect(first.allSatisfy { $0.attempts == 0 && $0.claim.eventID == $0.event.id })
+            #expect(first.map(\.item.id) == Array(ids[..<4]))
+            #expect(first[0].item == event)
+            #expect(first.allSatisfy { $0.attempts == 0 && $0.lease.itemID == $0.item.id })
             let second = try await users.outbox.take(4)
-            #expect(second.map(\.event.id) == Array(ids[4...]))
+            #expect(second.map(\.item.id) == Array(ids[4...]))
             #expect(try await users.outbox.take().isEmpty)
         }
     }
@@ -77,7 +78,7 @@ import Traces
             """)
         try await withUsers(at: database.address) { users in
             let claimed = try await users.outbox.take()
-            #expect(claimed.map(\.event.id) == ["old"] && claimed.first?.event.trace == nil)
+            #expect(claimed.map(\.item.id) == ["old"] && claimed.first?.item.trace == nil)
         }
         withExtendedLifetime(database) {}
     }
@@ -87,10 +88,10 @@ import Traces
         try await withUsers(kind) { users in
             _ = try await signUp(3, users)
             let claimed = try await users.outbox.take(lease: .zero)
-            try await users.outbox.markDelivered(claimed.map(\.claim), deadline: Sample.soon)
-            try await users.outbox.markDelivered([], deadline: Sample.soon)
+            try await users.outbox.finish(claimed.map(\.lease), deadline: Sample.soon)
+            try await users.outbox.finish([], deadline: Sample.soon)
             #expect(try await users.outbox.take().isEmpty)
-            #expect(try await users.outbox.counts == OutboxStatistics(pending: 0, oldestPendingSeconds: 0, dead: 0))
+            #expect(try await users.outbox.counts == LeasedQueueStatistics())
         }
     }
 
@@ -101,22 +102,22 @@ import Traces
         try await withUsers(kind) { users in
             _ = try await signUp(1, users)
             let late = try await users.outbox.take(lease: .milliseconds(1))[0]
-            var next: [ClaimedEvent] = []
+            var next: [LeasedItem<UserCreatedEvent>] = []
             try await eventually("the lease's end") {
                 next = try await users.outbox.take()
                 return !next.isEmpty
             }
-            #expect(next[0].event == late.event)
-            #expect(next[0].claim.token != late.claim.token)
+            #expect(next[0].item == late.item)
+            #expect(next[0].lease.token != late.lease.token)
             // A relay that died over an event has tried it.
             #expect(next[0].attempts == 1)
-            try await users.outbox.markDelivered([late.claim], deadline: Sample.soon)
-            try await users.outbox.retry(late.claim, after: .zero, error: "late", deadline: Sample.soon)
-            try await users.outbox.bury(late.claim, error: "late", deadline: Sample.soon)
+            try await users.outbox.finish([late.lease], deadline: Sample.soon)
+            #expect(try await !users.outbox.retry(late.lease, after: .zero, error: "late", deadline: Sample.soon))
+            #expect(try await !users.outbox.deadLetter(late.lease, error: "late", deadline: Sample.soon))
             let counts = try await users.outbox.counts
-            #expect(counts.pending == 1 && counts.dead == 0)
+            #expect(counts.pending == 1 && counts.deadLetters == 0)
             #expect(try await users.outbox.take().isEmpty)
-            try await users.outbox.markDelivered([next[0].claim], deadline: Sample.soon)
+            try await users.outbox.finish([next[0].lease], deadline: Sample.soon)
             #expect(try await users.outbox.counts.pending == 0)
         }
     }
@@ -128,16 +129,19 @@ import Traces
             let ids = try await signUp(2, users)
             let claimed = try await users.outbox.take(1)[0]
             let error = String(repeating: "é\0", count: 2_000)
-            try await users.outbox.retry(claimed.claim, after: .seconds(3_600), error: error, deadline: Sample.soon)
+            #expect(
+                try await users.outbox.retry(
+                    claimed.lease, after: .seconds(3_600), error: error, deadline: Sample.soon))
             // The other one is not held up.
-            #expect(try await users.outbox.take().map(\.event.id) == [ids[1]])
-            try await users.outbox.retry(claimed.claim, after: .zero, error: "twice", deadline: Sample.soon)
+            #expect(try await users.outbox.take().map(\.item.id) == [ids[1]])
+            #expect(
+                try await !users.outbox.retry(claimed.lease, after: .zero, error: "twice", deadline: Sample.soon))
             #expect(try await users.outbox.take().isEmpty)
             let third = try await signUp(1, users)[0]
             for attempt in 0..<4 {
                 let again = try await users.outbox.take()
-                #expect(again.map(\.event.id) == [third] && again.map(\.attempts) == [attempt])
-                try await users.outbox.retry(again[0].claim, after: .zero, error: "no", deadline: Sample.soon)
+                #expect(again.map(\.item.id) == [third] && again.map(\.attempts) == [attempt])
+                try await users.outbox.retry(again[0].lease, after: .zero, error: "no", deadline: Sample.soon)
             }
         }
     }
@@ -149,20 +153,20 @@ import Traces
         try await withUsers(kind) { users in
             let ids = try await signUp(3, users)
             for claimed in try await users.outbox.take(2, lease: .zero) {
-                try await users.outbox.bury(claimed.claim, error: "refused", deadline: Sample.soon)
+                #expect(try await users.outbox.deadLetter(claimed.lease, error: "refused", deadline: Sample.soon))
             }
             let counts = try await users.outbox.counts
-            #expect(counts.pending == 1 && counts.dead == 2)
-            #expect(try await users.outbox.take(lease: .zero).map(\.event.id) == [ids[2]])
+            #expect(counts.pending == 1 && counts.deadLetters == 2)
+            #expect(try await users.outbox.take(lease: .zero).map(\.item.id) == [ids[2]])
             #expect(try await users.outbox.requeueDead(deadline: Sample.soon) == 2)
             #expect(try await users.outbox.requeueDead(deadline: Sample.soon) == 0)
-            var again: [ClaimedEvent] = []
+            var again: [LeasedItem<UserCreatedEvent>] = []
             try await eventually("all") {
                 again = try await users.outbox.take(lease: .zero)
                 return again.count == 3
             }
-            #expect(again.filter { $0.event.id != ids[2] }.map(\.attempts) == [0, 0])
-            #expect(try await users.outbox.counts.dead == 0)
+            #expect(again.filter { $0.item.id != ids[2] }.map(\.attempts) == [0, 0])
+            #expect(try await users.outbox.counts.deadLetters == 0)
         }
     }
 
@@ -193,15 +197,15 @@ import Traces
                             while true {
                                 let batch = try await outbox.take(7)
                                 guard !batch.isEmpty else { return mine }
-                                mine += batch.map(\.event.id)
-                                try await outbox.markDelivered(batch.map(\.claim), deadline: Sample.soon)
+                                mine += batch.map(\.item.id)
+                                try await outbox.finish(batch.map(\.lease), deadline: Sample.soon)
                             }
                         }
                     }
                     return try await tasks.reduce(into: [String]()) { $0 += $1 }
                 }
                 // Those that another held at that moment are skipped, and nobody comes back for them here.
-                let rest = try await first.outbox.take(total).map(\.event.id)
+                let rest = try await first.outbox.take(total).map(\.item.id)
                 #expect((claimed + rest).sorted() == ids.sorted())
             }
         }
@@ -213,16 +217,16 @@ import Traces
             let connected = await eventually { users.store.statistics.allSatisfy { $0.connected > 0 } }
             #expect(connected)
             let clock = ContinuousClock()
-            let quiet = try await clock.measure { try await users.outbox.waitForEvent(timeout: .milliseconds(300)) }
+            let quiet = try await clock.measure { try await users.outbox.waitForWork(timeout: .milliseconds(300)) }
             #expect(quiet >= .milliseconds(290) && quiet < .seconds(5))
             _ = try await signUp(1, users)
-            let early = try await clock.measure { try await users.outbox.waitForEvent(timeout: .seconds(60)) }
+            let early = try await clock.measure { try await users.outbox.waitForWork(timeout: .seconds(60)) }
             #expect(early < .seconds(10))
-            let wait = Task { try await clock.measure { try await users.outbox.waitForEvent(timeout: .seconds(60)) } }
+            let wait = Task { try await clock.measure { try await users.outbox.waitForWork(timeout: .seconds(60)) } }
             _ = try await signUp(1, users)
             let late = try await wait.value
             #expect(late < .seconds(10))
-            let cancelled = Task { try await users.outbox.waitForEvent(timeout: .seconds(60)) }
+            let cancelled = Task { try await users.outbox.waitForWork(timeout: .seconds(60)) }
             cancelled.cancel()
             await #expect(throws: CancellationError.self) { try await cancelled.value }
         }
@@ -238,14 +242,14 @@ import Traces
                 #expect(connected)
                 let clock = ContinuousClock()
                 let wait = Task {
-                    try await clock.measure { try await second.outbox.waitForEvent(timeout: .seconds(60)) }
+                    try await clock.measure { try await second.outbox.waitForWork(timeout: .seconds(60)) }
                 }
                 _ = try await signUp(1, first)
                 let took = try await wait.value
                 #expect(took < .seconds(10))
                 try await server.kill()
                 let pause = try await clock.measure {
-                    try await second.outbox.waitForEvent(timeout: .milliseconds(2_500))
+                    try await second.outbox.waitForWork(timeout: .milliseconds(2_500))
                 }
                 #expect(pause >= .milliseconds(2_400) && pause < .seconds(15), "\(pause)")
             }

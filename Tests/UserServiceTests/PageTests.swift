@@ -100,7 +100,9 @@ struct PageTests {
             let first: Int64 = -210_866_803_200_000_000
             for time: Int64 in [.min + 1, .min / 2, first - 1] {
                 let refused = await status { try await page(service, token: token(of: time)) }
-                #expect(refused == UserError.invalid("page_token must be one that this service gave").status, "\(time)")
+                #expect(
+                    refused == UserError.invalid("page_token", "page_token must be one that this service gave").status,
+                    "\(time)")
             }
             for time: Int64 in [.min, first, first + 1, -4] {
                 #expect(try await page(service, token: token(of: time)).users.count == 4, "\(time)")

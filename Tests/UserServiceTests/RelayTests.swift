@@ -1,4 +1,5 @@
 import Contracts
+import LeasedQueue
 import RPC
 import Storage
 import TestSupport
@@ -27,7 +28,7 @@ struct RelayTests {
                     #expect(email.taken.count == 200)
                     #expect(Set(email.taken.map(\.eventID)).count == 200)
                     #expect(email.runningMax <= 16)
-                    #expect(relay.metrics.counts == (200, 0, 0))
+                    try await eventually("their count") { relay.counts.values == QueueCounts.Values(done: 200) }
                     let first = try #require(email.taken.first { $0.name == "early-0" })
                     #expect(first.eventID == "event-early-0" && first.userID == "user-early-0")
                     #expect(first.email == "early-0@example.com" && first.company == "c")
@@ -46,7 +47,7 @@ struct RelayTests {
                 for round in 0..<2 {
                     for index in 0..<20 { try await users.add("\(round)-\(index)") }
                     try await eventually("tries", within: .seconds(60)) {
-                        relay.metrics.counts.retried >= 40 * (round + 1)
+                        relay.counts.values.retried >= 40 * (round + 1)
                     }
                     #expect(email.taken.count == 20 * round)
                     try await withEmail(port: port, email) { _ in
@@ -54,7 +55,7 @@ struct RelayTests {
                         #expect(email.taken.count == 20 * (round + 1))
                     }
                 }
-                #expect(relay.metrics.counts.buried == 0)
+                #expect(relay.counts.values.deadLettered == 0)
                 // A word when it begins and when it is over, perhaps some while it changes, but not one for every try.
                 let complaints = log.text.components(separatedBy: "can't be delivered").count - 1
                 #expect((2...10).contains(complaints))
@@ -95,7 +96,7 @@ struct RelayTests {
                 try await withRelay(users, port: port) { relay in
                     try await eventually("a burial") { users.story("odd")?.isDead ?? false }
                     try await eventually("a delivery") { users.story("even")?.isDelivered ?? false }
-                    #expect(relay.metrics.counts.buried == 1)
+                    try await eventually("its count") { relay.counts.values.deadLettered == 1 }
                     #expect(email.tries == 2)
                     email.set(.takes, for: "odd@example.com")
                     #expect(try await users.requeueDead(deadline: .never) == 1)
@@ -111,10 +112,10 @@ struct RelayTests {
             let email = FakeEmail()
             email.set(.refuses(Status(.unavailable, "busy")))
             try await users.add("late")
-            var configuration = Relay.Configuration.quick
-            configuration.policy.triesMax = 4
+            var bounds = RelayBounds.quick
+            bounds.policy.triesMax = 4
             try await withEmail(email) { port in
-                try await withRelay(users, port: port, configuration) { _ in
+                try await withRelay(users, port: port, bounds) { _ in
                     try await eventually("a burial") { users.story("late")?.isDead ?? false }
                     #expect(email.tries == 4)
                 }
@@ -129,10 +130,10 @@ struct RelayTests {
             email.set(.hangs, for: "slow@example.com")
             try await users.add("slow")
             for index in 0..<30 { try await users.add("\(index)") }
-            var configuration = Relay.Configuration.quick
-            configuration.deliveryTimeout = .milliseconds(100)
+            var bounds = RelayBounds.quick
+            bounds.deliveryTimeout = .milliseconds(100)
             try await withEmail(email) { port in
-                try await withRelay(users, port: port, configuration) { _ in
+                try await withRelay(users, port: port, bounds) { _ in
                     try await eventually("the others") { email.taken.count == 30 }
                     try await eventually("tries") { users.story("slow")?.retries ?? 0 >= 2 }
                     #expect(users.story("slow")?.lastError.hasPrefix("DEADLINE_EXCEEDED") == true)
@@ -149,12 +150,12 @@ struct RelayTests {
             let email = FakeEmail()
             users.failMarking(StorageError(.connectionLost, "gone"))
             try await users.add("twice")
-            var configuration = Relay.Configuration.quick
-            configuration.lease = .milliseconds(100)
+            var bounds = RelayBounds.quick
+            bounds.policy.lease = .milliseconds(100)
             try await withEmail(email) { port in
-                try await withRelay(users, port: port, configuration) { relay in
+                try await withRelay(users, port: port, bounds) { relay in
                     try await eventually("a second delivery") { email.taken.count >= 2 }
-                    #expect(relay.metrics.counts.delivered == 0)
+                    #expect(relay.counts.values.done == 0)
                     users.failMarking(nil)
                     try await eventually("all delivered") { try await users.isDrained }
                     #expect(Set(email.taken.map(\.eventID)) == ["event-twice"])
@@ -170,19 +171,22 @@ struct RelayTests {
         try await withWatchedUsers(kind) { users in
             let email = FakeEmail()
             try await users.add("before")
-            var configuration = Relay.Configuration.quick
-            configuration.lease = .milliseconds(300)
+            var bounds = RelayBounds.quick
+            bounds.policy.lease = .milliseconds(300)
+            let dying = WatchedUsers(sharing: users)
             try await withEmail(email) { port in
-                try await withRelay(users, port: port, configuration) { relay in
+                try await withRelay(dying, port: port, bounds) { relay in
                     try await eventually("a delivery") { try await users.isDrained }
                     email.set(.hangs)
                     for index in 0..<40 { try await users.add("\(index)") }
                     try await eventually("deliveries in flight") { email.running == 16 }
-                    await relay.crash()
+                    // The nearest to kill -9: whatever it waits for is cut off, and nothing is stored.
+                    dying.fail(StorageError(.connectionLost, "dead"))
+                    await relay.service.cancel()
                 }
                 #expect(email.taken.count == 1)
                 email.set(.takes)
-                try await withRelay(users, port: port, configuration) { _ in
+                try await withRelay(users, port: port, bounds) { _ in
                     try await eventually("all delivered") { try await users.isDrained }
                 }
                 #expect(email.taken.count { $0.name == "before" } == 1)
@@ -202,9 +206,9 @@ struct RelayTests {
             try await withEmail(email) { port in
                 try await withRelay(users, port: port) { relay in
                     try await eventually("deliveries in flight") { email.running == 16 }
-                    await relay.beginStop()
+                    await relay.service.beginStop()
                     email.set(.takes)
-                    await relay.stop()
+                    await relay.service.stop()
                     #expect(email.taken.count == 16)
                     #expect(users.stories.count(where: \.isDelivered) == 16)
                     // The others are due at once, not after the lease.

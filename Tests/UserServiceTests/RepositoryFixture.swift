@@ -1,4 +1,5 @@
 import Idempotency
+import LeasedQueue
 import Logging
 import RPC
 import Storage
@@ -99,11 +100,11 @@ extension UserRepository {
 }
 
 extension Outbox {
-    func take(_ limit: Int = 100, lease: Duration = .seconds(60)) async throws -> [ClaimedEvent] {
+    func take(_ limit: Int = 100, lease: Duration = .seconds(60)) async throws -> [LeasedItem<UserCreatedEvent>] {
         try await claim(limit: limit, lease: lease, deadline: Sample.soon)
     }
 
-    var counts: OutboxStatistics {
+    var counts: LeasedQueueStatistics {
         get async throws { try await statistics(deadline: Sample.soon) }
     }
 }

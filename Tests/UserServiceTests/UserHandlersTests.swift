@@ -1,5 +1,6 @@
 import Contracts
 import RPC
+import Runtime
 import TestSupport
 import Testing
 
@@ -73,22 +74,27 @@ struct UserHandlersTests {
         try await withService { service in
             try await service.signUp("ada@example.com")
             let refused = await status { try await service.call(UserMethods.create, user("Ada@Example.COM")) }
-            #expect(refused == Status(.alreadyExists, "a user with this email exists already"))
+            #expect(
+                refused == Status(.alreadyExists, "a user with this email exists already", reason: "EMAIL_TAKEN"))
             #expect(service.users.stories.count == 1)
         }
     }
 
-    @Test("a user is found by id; others are NOT_FOUND; without an id the request is wrong")
+    @Test("a user is found by id; without an id the request is wrong")
     func get() async throws {
         try await withService { service in
             let (id, token) = try await service.signUp("ada@example.com")
             let found = try await service.call(UserMethods.get, .with { $0.id = id }, token: token)
             #expect(found.user.id == id && found.user.email == "ada@example.com" && found.user.password.isEmpty)
+            let operatorToken = try await service.operatorToken()
             for unknown in ["nobody", String(repeating: "i", count: 100_000), "' OR 1=1 --"] {
-                let refused = await status {
-                    try await service.call(UserMethods.get, .with { $0.id = unknown }, token: token)
+                for (token, code) in [(token, .permissionDenied), (operatorToken, .notFound)] as [(String, Status.Code)]
+                {
+                    let refused = await status {
+                        try await service.call(UserMethods.get, .with { $0.id = unknown }, token: token)
+                    }
+                    #expect(refused.code == code)
                 }
-                #expect(refused.code == .notFound)
             }
             for wrong in ["", "a\0b"] {
                 let refused = await status {
@@ -109,7 +115,10 @@ struct UserHandlersTests {
             for metadata in carried {
                 let found = try await service.call(UserMethods.get, .with { $0.id = id }, metadata: metadata)
                 #expect(found.user.id == id)
-                #expect(try await service.call(UserMethods.getAll, User_Request(), metadata: metadata).users.count == 1)
+                let all = await status {
+                    try await service.call(UserMethods.getAll, User_Request(), metadata: metadata)
+                }
+                #expect(all.code == .permissionDenied)
             }
             let wrong: [Metadata] = [
                 [:], ["authorization": "Bearer x"], ["token": ""], ["authorization": "Basic \(token)"],
@@ -124,6 +133,45 @@ struct UserHandlersTests {
                 #expect(get == UserError.badToken.status)
                 #expect(getAll == UserError.badToken.status)
             }
+        }
+    }
+
+    @Test("people see themselves, operators everybody; who is refused does not learn who exists")
+    func rights() async throws {
+        try await withService { service in
+            let (ada, adas) = try await service.signUp("ada@example.com")
+            let (bob, bobs) = try await service.signUp("bob@example.com")
+            let operatorToken = try await service.operatorToken()
+            for (id, token, code) in [
+                (ada, adas, .ok), (bob, adas, .permissionDenied), (ada, bobs, .permissionDenied),
+                ("none", adas, .permissionDenied), (ada, operatorToken, .ok), (bob, operatorToken, .ok),
+            ] as [(String, String, Status.Code)] {
+                let outcome = await status {
+                    try await service.call(UserMethods.get, .with { $0.id = id }, token: token)
+                }
+                #expect(outcome.code == code)
+            }
+            let all = try await service.call(UserMethods.getAll, User_Request(), token: operatorToken).users
+            #expect(all.map(\.id) == [ada, bob] && all.allSatisfy(\.roles.isEmpty))
+            #expect(
+                await status { try await service.call(UserMethods.getAll, User_Request(), token: adas) }.code
+                    == .permissionDenied)
+        }
+    }
+
+    @Test("OPERATORS names users by their ids, whose tokens and answers say so; others' have no roles")
+    func operators() async throws {
+        let operators = try Operators(variable: " ada , bob,,")
+        #expect(operators.count == 2)
+        #expect(operators.roles(of: "ada") == ["operator"] && operators.roles(of: "Ada").isEmpty)
+        #expect(try Operators(variable: nil).count == 0)
+        for wrong in ["a b", String(repeating: "x", count: 65), "ü"] {
+            #expect(throws: ConfigurationError.self) { try Operators(variable: wrong) }
+        }
+        try await withService { service in
+            let (_, token) = try await service.signUp("ada@example.com")
+            #expect(try #require(Caller(ofGoodToken: token)).isOperator == false)
+            #expect(try #require(Caller(ofGoodToken: try await service.operatorToken())).isOperator)
         }
     }
 

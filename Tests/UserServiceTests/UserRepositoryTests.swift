@@ -67,7 +67,7 @@ import Testing
             #expect(error?.message.contains("second@") == false)
             let other = Sample.user("other")
             await #expect(throws: StorageError.self) {
-                let event = try await users.outbox.take()[0].event
+                let event = try await users.outbox.take()[0].item
                 _ = try await users.repository.create(
                     other, event: Sample.event(other, event.id), claim: nil, deadline: Sample.soon)
             }
@@ -137,7 +137,7 @@ import Testing
             let again = try await users.repository.add(Sample.user(), claim: Sample.claim("k"))
             #expect(again.user == user && again.isRepeat)
             let events = try await users.outbox.take()
-            #expect(events.map(\.event.userID) == [user.id])
+            #expect(events.map(\.item.userID) == [user.id])
         }
     }
 }

@@ -11,7 +11,7 @@ import Testing
     @Test("a repeat answers what the first call answered and stores nothing", arguments: StoreKind.allCases)
     func repeats(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             let first = try await handlers.create(vessel(capacity: 7), context(key: "k"))
             let second = try await handlers.create(vessel(capacity: 7), context(key: "k"))
             #expect(first == second)
@@ -26,7 +26,7 @@ import Testing
     @Test("the same key with another request is ABORTED, also while an id is given", arguments: StoreKind.allCases)
     func otherRequest(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             let first = try await handlers.create(vessel("a"), context(key: "k"))
             let refused = await status { try await handlers.create(vessel("b"), context(key: "k")) }
             #expect(refused.code == .aborted)
@@ -37,7 +37,7 @@ import Testing
     @Test("a key belongs to the caller who shows the token", arguments: StoreKind.allCases)
     func scope(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             let ann = try await handlers.create(vessel(), context(key: "k", token: "ann"))
             let bob = try await handlers.create(vessel(), context(key: "k", token: "bob"))
             let nobody = try await handlers.create(vessel(), context(key: "k"))
@@ -50,7 +50,7 @@ import Testing
     func retention() async throws {
         #expect(IdempotencyClaim.retentionSeconds >= 24 * 3600)
         try await withVessels(.sqlite) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             let store = try #require(vessels.store as? SQLiteStore)
             func age(hours: Int64) async throws {
                 try await store.write(deadline: .after(.seconds(10))) { connection in
@@ -74,7 +74,7 @@ import Testing
     )
     func race(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             for id in ["", "given"] {
                 let answers = try await withThrowingTaskGroup(of: Vessel_Response.self) { tasks in
                     for _ in 0..<12 {
@@ -92,7 +92,7 @@ import Testing
         arguments: StoreKind.allCases)
     func idTaken(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             _ = try await handlers.create(vessel("taken"), context())
             for _ in 0..<2 {
                 let refused = await status { try await handlers.create(vessel("taken"), context(key: "k")) }
@@ -106,7 +106,7 @@ import Testing
     @Test("keys have 1 to 255 bytes", arguments: StoreKind.allCases)
     func keyLength(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             let longest = String(repeating: "k", count: 255)
             #expect(await status { try await handlers.create(vessel(), context(key: longest)) } == .ok)
             // One character of many bytes is not a short key.

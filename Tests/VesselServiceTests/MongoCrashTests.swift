@@ -50,7 +50,7 @@ import Testing
         let server = try await MongoServer(isStandalone: isStandalone)
         let uri = server.uri()
         try await withVessels(at: uri) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             // A replica set's driver repeats a lost insert once, so there it is lost twice.
             try await breakInserts(after: 1, times: isStandalone ? 1 : 2, on: uri)
             let lost = await status { try await handlers.create(vessel(id), context(key: "k")) }
@@ -71,7 +71,7 @@ import Testing
     func restart() async throws {
         let server = try await MongoServer()
         try await withVessels(at: server.uri(options: "serverSelectionTimeoutMS=300")) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             _ = try await handlers.create(vessel("kept"), context())
             server.kill()
             let away = await status { try await handlers.findAvailable(specification(1, 1), context()) }

@@ -3,6 +3,7 @@ import Idempotency
 import Logging
 import MongoStorage
 import RPC
+import Runtime
 import TestSupport
 import Testing
 
@@ -46,7 +47,25 @@ func vessel(_ id: String = "", capacity: Int32 = 10, maxWeight: Int32 = 1_000, n
         $0.capacity = capacity
         $0.maxWeight = maxWeight
         $0.available = true
-        $0.ownerID = "owner"
+    }
+}
+
+/// The rules on a store, where everybody is let in.
+func vesselHandlers(_ vessels: VesselStore) -> VesselHandlers {
+    VesselHandlers(repository: vessels.repository, callers: Authenticator(users: nil))
+}
+
+extension VesselRepository {
+    func tightestFit(_ containers: Int32, _ weight: Int32) async throws -> Vessel_Vessel? {
+        try await tightestFit(Room(containers: containers, weight: weight), deadline: .never)
+    }
+
+    func reserve(_ containers: Int32, _ weight: Int32, for id: String) async throws -> Vessel_Vessel? {
+        try await reserve(Room(containers: containers, weight: weight), for: id, deadline: .after(.seconds(60)))
+    }
+
+    func all() async throws -> [Vessel_Vessel] {
+        try await page(after: nil, limit: 10_000, deadline: .after(.seconds(60)))
     }
 }
 

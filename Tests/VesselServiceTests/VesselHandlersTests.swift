@@ -8,7 +8,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct VesselHandlersTests {
     private func withHandlers(_ body: (VesselHandlers) async throws -> Void) async throws {
-        try await withVessels(.sqlite) { try await body(VesselHandlers(repository: $0.repository)) }
+        try await withVessels(.sqlite) { try await body(vesselHandlers($0)) }
     }
 
     @Test("a vessel is created and found")
@@ -23,13 +23,18 @@ import Testing
         }
     }
 
-    @Test("a vessel that is not available is found all the same")
-    func ignoresAvailable() async throws {
+    @Test("a vessel that is not available is not found; one that does not say so is")
+    func heedsAvailable() async throws {
         try await withHandlers { handlers in
             var away = vessel("away")
             away.available = false
             _ = try await handlers.create(away, context())
-            #expect(try await handlers.findAvailable(specification(1, 1), context()).vessel.id == "away")
+            #expect(
+                await status { try await handlers.findAvailable(specification(1, 1), context()) }.code == .notFound)
+            var silent = vessel("silent", capacity: 99)
+            silent.clearAvailable()
+            _ = try await handlers.create(silent, context())
+            #expect(try await handlers.findAvailable(specification(1, 1), context()).vessel.id == "silent")
         }
     }
 
@@ -68,7 +73,8 @@ import Testing
     func noneFits() async throws {
         try await withHandlers { handlers in
             let refused = await status { try await handlers.findAvailable(specification(3, 900_000), context()) }
-            #expect(refused == Status(.notFound, "no vessel carries 3 containers and 900000 kg"))
+            #expect(
+                refused == Status(.notFound, "no vessel carries 3 containers and 900000 kg", reason: "FLEET_FULL"))
         }
     }
 
@@ -77,29 +83,30 @@ import Testing
         try await withHandlers { handlers in
             _ = try await handlers.create(vessel("v1"), context())
             let refused = await status { try await handlers.create(vessel("v1"), context()) }
-            #expect(refused == Status(.alreadyExists, "a vessel with the id v1 exists already"))
+            #expect(refused == Status(.alreadyExists, "a vessel with the id v1 exists already", reason: "ID_TAKEN"))
         }
     }
 
-    @Test("seeding makes vessel001, and seeding again changes nothing", arguments: StoreKind.allCases)
+    @Test("seeding makes three vessels, and seeding again changes nothing", arguments: StoreKind.allCases)
     func seeds(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
-            let handlers = VesselHandlers(repository: vessels.repository)
+            let handlers = vesselHandlers(vessels)
             for _ in 0..<2 { try await handlers.seed(deadline: .after(.seconds(10))) }
             let found = try await handlers.findAvailable(specification(500, 200_000), context()).vessel
             #expect(found.id == "vessel001")
             #expect(found.name == "Kane's Salty Secret")
-            #expect(
-                await status { try await handlers.findAvailable(specification(501, 0), context()) }.code == .notFound)
+            #expect(try await handlers.findAvailable(specification(501, 0), context()).vessel.id == "vessel002")
+            #expect(try await handlers.findAvailable(specification(5_001, 0), context()).vessel.id == "vessel003")
+            #expect(try await handlers.list(.init(), context()).vessels.count == 3)
         }
     }
 
-    @Test("the service offers Create and FindAvailable")
+    @Test("the service offers what its .proto file says")
     func routes() async throws {
         try await withHandlers { handlers in
             #expect(
-                handlers.routes().map(\.path) == [
-                    "/vessel.VesselService/Create", "/vessel.VesselService/FindAvailable",
+                handlers.routes().map(\.name) == [
+                    "Create", "FindAvailable", "Get", "List", "Update", "Reserve", "Release",
                 ])
         }
     }

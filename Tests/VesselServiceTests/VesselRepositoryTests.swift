@@ -8,12 +8,20 @@ import Testing
 @Suite(.timeLimit(.minutes(3))) struct VesselRepositoryTests {
     @Test("a vessel comes back as it was stored", arguments: StoreKind.allCases)
     func roundTrip(kind: StoreKind) async throws {
-        try await withVessels(kind) { vessels in
+        try await withVessels(kind) { vessels async throws in
             var stored = vessel("v1", capacity: 500, maxWeight: 200_000, name: "Kåne's \"Salty\" Secret")
+            #expect(try await vessels.repository.create(stored, claim: nil, deadline: .never) == stored)
+            #expect(try await vessels.repository.tightestFit(500, 200_000) == stored)
+            // Unset, true and false are three things.
+            stored.id = "v2"
+            stored.clearAvailable()
+            #expect(try await vessels.repository.create(stored, claim: nil, deadline: .never) == stored)
+            #expect(try await vessels.repository.vessel(id: "v2", deadline: .never) == stored)
+            stored.id = "v3"
             stored.available = false
             #expect(try await vessels.repository.create(stored, claim: nil, deadline: .never) == stored)
-            let found = try await vessels.repository.tightestFit(capacity: 500, weight: 200_000, deadline: .never)
-            #expect(found == stored)
+            #expect(try await vessels.repository.vessel(id: "v3", deadline: .never) == stored)
+            #expect(try await vessels.repository.vessel(id: "v4", deadline: .never) == nil)
         }
     }
 
@@ -28,8 +36,8 @@ import Testing
             }
             let other = vessel("a\0c", capacity: 5)
             #expect(try await vessels.repository.create(other, claim: nil, deadline: .never) == other)
-            #expect(try await vessels.repository.tightestFit(capacity: 6, weight: 1, deadline: .never) == stored)
-            #expect(try await vessels.repository.tightestFit(capacity: 1, weight: 1, deadline: .never) == other)
+            #expect(try await vessels.repository.tightestFit(6, 1) == stored)
+            #expect(try await vessels.repository.tightestFit(1, 1) == other)
         }
     }
 
@@ -54,8 +62,8 @@ import Testing
                         vessel("same", capacity: capacity, name: "Other"), claim: nil, deadline: .never)
                 }
             }
-            #expect(try await vessels.repository.tightestFit(capacity: 1, weight: 1, deadline: .never) == first)
-            #expect(try await vessels.repository.tightestFit(capacity: 6, weight: 1, deadline: .never) == nil)
+            #expect(try await vessels.repository.tightestFit(1, 1) == first)
+            #expect(try await vessels.repository.tightestFit(6, 1) == nil)
         }
     }
 
@@ -93,8 +101,7 @@ import Testing
                 (20, 501, "heavy"), (21, 50, "large"), (21, 51, nil), (101, 0, nil), (.max, .max, nil),
             ]
             for (capacity, weight, id) in wanted {
-                let found = try await vessels.repository.tightestFit(
-                    capacity: capacity, weight: weight, deadline: .never)
+                let found = try await vessels.repository.tightestFit(capacity, weight)
                 #expect(found?.id == id, "\(capacity) \(weight)")
             }
         }
@@ -125,8 +132,7 @@ import Testing
                 for weight in [0, 1, 50, 70, 71, 97, 98, 400, 401, 500, 501, 600, 601] as [Int32] {
                     let best = fleet.filter { $0.capacity >= capacity && $0.maxWeight >= weight }
                         .min { ($0.capacity, $0.maxWeight, $0.id) < ($1.capacity, $1.maxWeight, $1.id) }
-                    let found = try await vessels.repository.tightestFit(
-                        capacity: capacity, weight: weight, deadline: .never)
+                    let found = try await vessels.repository.tightestFit(capacity, weight)
                     #expect(found == best, "\(capacity) \(weight)")
                 }
             }
@@ -142,7 +148,7 @@ import Testing
             _ = try await vessels.repository.create(vessel("kept"), claim: nil, deadline: .never)
         }
         try await withVessels(at: address) { vessels in
-            let found = try await vessels.repository.tightestFit(capacity: 1, weight: 1, deadline: .never)
+            let found = try await vessels.repository.tightestFit(1, 1)
             #expect(found?.id == "kept")
         }
     }

@@ -18,6 +18,16 @@ struct Preparation: Sendable {
         return accounts
     }
 
+    /// Stores the vessel that takes the run's bookings.
+    ///
+    /// - Throws: ``UsageError`` when the system does not take it.
+    func vessel(_ account: Account) async throws {
+        let response = try await calls.send(Requests.vessel(run), token: account.token)
+        guard response.status == 200 else {
+            throw UsageError(description: "a vessel before the load was answered with \(Self.brief(response))")
+        }
+    }
+
     /// - Throws: ``UsageError`` when the system does not take them.
     func book(_ count: Int, _ account: Account) async throws {
         for _ in 0..<count {

@@ -85,11 +85,19 @@ extension Requests {
         rpc("user", "UserService.Auth", #"{"email":"\#(email)","password":"\#(password)"}"#)
     }
 
+    /// Light, so that the fleet is not full soon.
     static let booking = rpc(
         "consignment", "ConsignmentService.Create",
-        #"{"description":"This is a test consignment","weight":55000,"containers":["#
-            + #"{"customer_id":"cust001","user_id":"user001","origin":"Manchester, United Kingdom"},"#
-            + #"{"customer_id":"cust002","user_id":"user001","origin":"Derby, United Kingdom"}]}"#)
+        #"{"description":"This is a test consignment","weight":1,"containers":["#
+            + #"{"customer_id":"cust001","user_id":"user001","origin":"Manchester, United Kingdom"}]}"#)
+
+    /// Room for all that a run books: the largest vessel that there can be.
+    static func vessel(_ run: String) -> String {
+        let size = Int32.max
+        return rpc(
+            "vessel", "VesselService.Create",
+            #"{"name":"Load \#(run)","capacity":\#(size),"max_weight":\#(size),"available":true}"#)
+    }
 
     static func listing(_ pageSize: Int) -> String {
         rpc("consignment", "ConsignmentService.Get", #"{"page_size":\#(pageSize)}"#)

@@ -15,6 +15,12 @@ struct AnswerSize {
     /// Longest number without quotes, such as an int32, in bytes.
     private static let numberBytes = 11
 
+    /// Longest value that is a number on the wire, in bytes.
+    private static func valueBytes(_ field: MessageDescription.Field) -> Int {
+        guard case .choice(_, let names) = field.kind else { return numberBytes }
+        return max(numberBytes, 2 + (names.map(\.utf8CodeUnitCount).max() ?? 0))
+    }
+
     /// Malformed bytes end the walk: they won't be encoded.
     init(_ bytes: UnsafeRawBufferPointer, as message: MessageDescription) {
         var walk = Walk(bytes: bytes)
@@ -34,7 +40,7 @@ struct AnswerSize {
                 guard let tag = varint(end) else { break }
                 let index = Int(truncatingIfNeeded: tag >> 3) - 1
                 let field = description.fields.indices.contains(index) ? description.fields[index] : nil
-                if let field { size += field.name.utf8.count + AnswerSize.memberBytes + AnswerSize.numberBytes }
+                if let field { size += field.name.utf8.count + AnswerSize.memberBytes + AnswerSize.valueBytes(field) }
                 switch tag & 7 {
                 case 0: if varint(end) == nil { at = end }
                 case 1: at += 8
@@ -48,6 +54,8 @@ struct AnswerSize {
                     if field != nil { elements += 1 }
                     switch field?.kind {
                     case .message(let inner)?: size += message(inner, end: next)
+                    // As JSON a text of up to 30 characters.
+                    case .timestamp?: size += 32
                     case nil: break
                     default: size += AnswerSize.escapedBytes(bytes[at..<next])
                     }

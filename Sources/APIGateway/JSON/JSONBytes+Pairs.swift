@@ -47,4 +47,31 @@ extension JSONBytes {
         }
         return false
     }
+
+    /// The same text with the names in these places as the JSON mapping of field masks wants them: `max_weight` becomes
+    /// `maxWeight`.
+    func lowerCamelCasing(_ places: [Range<Int>]) -> JSONBytes {
+        guard !places.isEmpty else { return self }
+        return withUnsafeBytes { bytes in
+            var text = ByteBuffer()
+            text.reserveCapacity(bytes.count)
+            var at = 0
+            for place in places {
+                text.writeBytes(bytes[at..<place.lowerBound])
+                var isUpper = false
+                for byte in bytes[place] {
+                    if byte == UInt8(ascii: "_") {
+                        isUpper = true
+                    } else {
+                        let isLetter = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                        text.writeInteger(isUpper && isLetter ? byte - 0x20 : byte)
+                        isUpper = false
+                    }
+                }
+                at = place.upperBound
+            }
+            text.writeBytes(bytes[at...])
+            return JSONBytes(text)
+        }
+    }
 }

@@ -1,6 +1,7 @@
 import Contracts
 import NIOCore
 import RPC
+import SwiftProtobuf
 
 /// Checks a request's JSON against its message's description, in one pass and before it is decoded: names, types,
 /// ranges, duplicate fields, and the number of elements.
@@ -9,21 +10,35 @@ import RPC
 /// the request is valid nothing is built here: the path of a problem is put together on the way out.
 enum RequestCheck {
     /// - Parameter root: path of the message itself, `request` or empty.
+    /// - Returns: where field masks stand that name fields in snake_case, which the decoder does not know.
     /// - Throws: 400 for the first problem, such as `request.capacity: expected an int32`; 413 for too many elements.
+    @discardableResult
     static func check(
         _ json: JSONBytes, as message: MessageDescription, root: String
-    ) throws(GatewayError) {
+    ) throws(GatewayError) -> [Range<Int>] {
+        var masks: [Range<Int>] = []
         let problem = json.withUnsafeBytes { bytes -> RequestProblem? in
             var scanner = Scanner(cursor: JSONCursor(bytes))
             do throws(RequestProblem) {
                 try scanner.message(message, depth: 0)
                 try scanner.syntax { cursor throws(JSONSyntaxError) in try cursor.expectEnd() }
+                masks = scanner.masks
                 return nil
             } catch {
                 return error
             }
         }
-        if let problem { throw GatewayError(problem.code, problem.text(root: root)) }
+        if let problem {
+            var error = GatewayError(problem.code, problem.text(root: root))
+            // As services name their fields: from the message on.
+            if problem.code == 400 {
+                error.details = [
+                    .badRequest([ErrorDetail.FieldViolation(field: problem.path, description: error.detail)])
+                ]
+            }
+            throw error
+        }
+        return masks
     }
 }
 
@@ -65,13 +80,20 @@ private struct RequestProblem: Error {
         if case .tooManyElements = reason { 413 } else { 400 }
     }
 
-    func text(root: String) -> String {
-        let path = steps.reversed().reduce(into: root) { path, step in
+    /// Within the message.
+    var path: String { path(root: "").shortened() }
+
+    private func path(root: String) -> String {
+        steps.reversed().reduce(into: root) { path, step in
             switch step {
             case .field(let name): path += path.isEmpty ? name : ".\(name)"
             case .element(let index): path += "[\(index)]"
             }
         }
+    }
+
+    func text(root: String) -> String {
+        let path = path(root: root)
         switch reason {
         case .wrong(let text): return Self.text(text, at: path)
         case .syntax(let error): return Self.text("not valid JSON at byte \(error.offset): \(error.reason)", at: path)
@@ -89,10 +111,13 @@ private struct RequestProblem: Error {
 private struct Scanner {
     /// Longest text of a number, in bytes; no reasonable number is longer.
     static let numberBytesMax = 100
+    /// Longest time or field mask, in bytes.
+    static let plainTextBytesMax = 1_000
 
     var cursor: JSONCursor
     /// Elements, strings and messages so far.
     private var elements = 0
+    private(set) var masks: [Range<Int>] = []
 
     init(cursor: JSONCursor) {
         self.cursor = cursor
@@ -181,9 +206,38 @@ private struct Scanner {
             }
         case .int32:
             try int32()
+        case .choice(_, let names):
+            guard cursor.peek() == UInt8(ascii: "\"") else { return try int32() }
+            let text = try syntax { cursor throws(JSONSyntaxError) in try cursor.string() }
+            let bytes = UnsafeRawBufferPointer(rebasing: cursor.bytes[text.range])
+            guard !text.hasEscapes, names.contains(where: { bytes.equals($0) }) else {
+                throw RequestProblem(.wrong("expected one of \(names.map { "\($0)" }.joined(separator: ", "))"))
+            }
+        case .timestamp:
+            let text = try plainText()
+            guard let text, (try? Google_Protobuf_Timestamp(jsonString: "\"\(text)\"")) != nil else {
+                throw RequestProblem(.wrong("expected a time such as 2026-01-31T09:05:00Z"))
+            }
+        case .fieldMask:
+            let start = cursor.offset
+            guard let text = try plainText() else {
+                throw RequestProblem(.wrong("expected names of fields with commas between them"))
+            }
+            if text.utf8.contains(UInt8(ascii: "_")) { masks.append(start..<cursor.offset) }
         case .message(let description):
             try message(description, depth: depth + 1)
         }
+    }
+
+    /// A short text without escapes, of letters, digits and signs; `nil` for another.
+    private mutating func plainText() throws(RequestProblem) -> String? {
+        guard cursor.peek() == UInt8(ascii: "\"") else { throw RequestProblem(.wrong("expected a string")) }
+        let text = try syntax { cursor throws(JSONSyntaxError) in try cursor.string() }
+        let bytes = UnsafeRawBufferPointer(rebasing: cursor.bytes[text.range])
+        guard !text.hasEscapes, bytes.count <= Self.plainTextBytesMax,
+            bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+        else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     mutating func syntax<R>(

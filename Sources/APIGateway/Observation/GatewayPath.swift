@@ -3,7 +3,7 @@ import RPC
 /// What a request's path led to, as metrics tell paths apart. The text is OpenTelemetry's `http.route`: a template, so
 /// that callers can't make up routes.
 enum GatewayPath: Int, CaseIterable {
-    case rpc, method, services, healthz, readyz, file
+    case rpc, method, services, healthz, readyz, file, login
 
     var route: String {
         switch self {
@@ -13,12 +13,14 @@ enum GatewayPath: Int, CaseIterable {
         case .healthz: "/healthz"
         case .readyz: "/readyz"
         case .file: "/{file}"
+        case .login: "/login"
         }
     }
 
     /// The path whose route is exactly this text, compared by bytes; `nil` for any other.
     init?(exactly path: String) {
-        for candidate in [GatewayPath.rpc, .healthz, .readyz, .services] where path.hasSameBytes(as: candidate.route) {
+        for candidate in [GatewayPath.rpc, .healthz, .readyz, .services, .login]
+        where path.hasSameBytes(as: candidate.route) {
             self = candidate
             return
         }
@@ -30,6 +32,7 @@ enum GatewayPath: Int, CaseIterable {
         switch self {
         case .rpc, .method: "POST, OPTIONS"
         case .services, .healthz, .readyz, .file: "GET, HEAD, OPTIONS"
+        case .login: "GET, OPTIONS"
         }
     }
 

@@ -63,6 +63,15 @@ enum ServicesPage {
         case .string: out.writeStaticString("\"string\"")
         case .bool: out.writeStaticString("\"boolean\"")
         case .int32: out.writeStaticString("\"integer\", \"format\": \"int32\"")
+        case .choice(_, let names):
+            out.writeStaticString("\"string\", \"enum\": [")
+            for (index, name) in names.enumerated() {
+                if index > 0 { out.writeStaticString(", ") }
+                out.writeJSONString("\(name)")
+            }
+            out.writeStaticString("]")
+        case .timestamp: out.writeStaticString("\"string\", \"format\": \"date-time\"")
+        case .fieldMask: out.writeStaticString("\"string\", \"format\": \"field-mask\"")
         case .message(let message):
             out.writeStaticString("\"object\", \"message\": ")
             write(message, to: &out)

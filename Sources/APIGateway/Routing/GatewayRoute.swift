@@ -18,7 +18,9 @@ struct GatewayRoute: Sendable {
     ///
     /// Throws ``GatewayError`` for a request that does not fit the message, and ``Status`` from the call. The text is
     /// the path of the request in error messages.
-    let invoke:
+    let invoke: Invoke
+
+    typealias Invoke =
         @Sendable (JSONBytes?, _ root: String, Metadata, Deadline, RPCClient, CallMemory) async throws -> GatewayAnswer
 
     /// - Parameter interface: another name that the method is offered under.
@@ -51,13 +53,36 @@ struct GatewayRoute: Sendable {
         }
     }
 
+    private init<Request: DescribedMessage, Response: DescribedMessage>(
+        _ method: Method<Request, Response>, invoke: @escaping Invoke
+    ) {
+        interface = String(method.service.split(separator: ".").last ?? "")
+        self.method = method.name
+        service = method.service
+        fullName = "\(method.service)/\(method.name)"
+        request = Request.messageDescription
+        response = Response.messageDescription
+        self.invoke = invoke
+    }
+
+    /// Auth that answers the token and nothing else.
+    static let login = GatewayRoute(UserMethods.auth) { json, root, metadata, deadline, client, _ in
+        let request = try decode(json, as: User_User.self, root: root)
+        let token = try await client.call(UserMethods.auth, request, metadata: metadata, deadline: deadline).token
+        var body = ByteBuffer()
+        body.writeStaticString("{\"token\": ")
+        body.writeJSONString(token)
+        body.writeStaticString("}\n")
+        return GatewayAnswer(body: body, memory: nil)
+    }
+
     private static func decode<Request: DescribedMessage>(
         _ json: JSONBytes?, as type: Request.Type, root: String
     ) throws -> Request {
         guard let json else { return Request() }
-        try RequestCheck.check(json, as: Request.messageDescription, root: root)
+        let masks = try RequestCheck.check(json, as: Request.messageDescription, root: root)
         do {
-            return try Request(jsonUTF8Bytes: json.resolvingPairs)
+            return try Request(jsonUTF8Bytes: json.lowerCamelCasing(masks).resolvingPairs)
         } catch {
             // A request that passed the check can be decoded. Should the two ever differ, the error still blames the
             // request.

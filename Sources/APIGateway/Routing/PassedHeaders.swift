@@ -50,6 +50,14 @@ struct PassedHeaders {
         if !clientAddress.isEmpty { metadata.add("x-client-address", clientAddress) }
     }
 
+    /// Without what tells who the caller is.
+    var withoutCredentials: PassedHeaders {
+        var passed = self
+        passed.metadata.remove("authorization")
+        passed.metadata.remove("token")
+        return passed
+    }
+
     private mutating func noteTrace(_ name: String, _ value: String) {
         // text: one of our own names.
         if name == "traceparent" {

@@ -38,6 +38,8 @@ struct RouteTable: Sendable {
     static let serviceNames = ["vessel", "user", "consignment"]
 
     private let services: [Service]
+    /// Auth as `GET /login` offers it; `nil` without a user service. It has the same queue as Auth.
+    let login: Entry?
     /// One entry for each method that has a queue of its own.
     let queues: [Entry]
     private let prefix: [UInt8]
@@ -66,6 +68,11 @@ struct RouteTable: Sendable {
             // The user service was once called auth, and its callers still say so.
             if name == "user" { services.append(Service(name: Array("auth".utf8), entries: entries)) }
         }
+        let auth = queues.first { $0.route.fullName == GatewayRoute.login.fullName }
+        login = auth.map { auth in
+            Entry(
+                service: auth.service, route: .login, client: auth.client, queue: auth.queue, recorder: auth.recorder)
+        }
         self.services = services
         self.queues = queues
         self.prefix = namespace.isEmpty ? [] : Array("\(namespace).".utf8)
@@ -74,11 +81,17 @@ struct RouteTable: Sendable {
     static func routes(of service: String) -> [GatewayRoute] {
         switch service {
         case "vessel":
-            [GatewayRoute(VesselMethods.create), GatewayRoute(VesselMethods.findAvailable)]
+            [
+                GatewayRoute(VesselMethods.create), GatewayRoute(VesselMethods.findAvailable),
+                GatewayRoute(VesselMethods.get), GatewayRoute(VesselMethods.list), GatewayRoute(VesselMethods.update),
+            ]
         case "user":
             userRoutes(as: nil) + userRoutes(as: "Auth")
         case "consignment":
-            [GatewayRoute(ConsignmentMethods.create), GatewayRoute(ConsignmentMethods.get)]
+            [
+                GatewayRoute(ConsignmentMethods.create), GatewayRoute(ConsignmentMethods.get),
+                GatewayRoute(ConsignmentMethods.cancel),
+            ]
         default:
             []
         }

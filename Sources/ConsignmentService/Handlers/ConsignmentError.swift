@@ -2,13 +2,29 @@ import RPC
 
 /// What the consignment service refuses, and how it says so.
 enum ConsignmentError: StatusConvertible, Equatable {
-    case invalid(String)
+    /// - Parameters: the path of the field, and what is wrong with it.
+    case invalid(String, String)
+    /// Also for another's: who may not see one does not learn whether it is there.
+    case unknownConsignment
     case vesselServiceAway
 
     var status: Status {
         switch self {
-        case .invalid(let reason): Status(.invalidArgument, reason)
+        case .invalid(let field, let reason): .invalid(field, reason)
+        case .unknownConsignment:
+            Status(.notFound, "you have no consignment with this id", reason: "UNKNOWN_CONSIGNMENT")
         case .vesselServiceAway: Status(.unavailable, "the vessel service can't be reached")
+        }
+    }
+
+    /// What the caller is told when the vessel service refuses.
+    static func explained(_ status: Status) -> any Error {
+        switch status.code {
+        case .notFound, .cancelled, .deadlineExceeded: status
+        case .resourceExhausted:
+            Status(.resourceExhausted, "the vessel service is overloaded; try again later", metadata: status.retryAfter)
+        case .unavailable: vesselServiceAway
+        default: Status(.internal, "internal error")
         }
     }
 }

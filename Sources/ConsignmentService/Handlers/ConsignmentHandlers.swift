@@ -8,69 +8,130 @@ struct ConsignmentHandlers: Sendable {
     /// How long the vessel service may take, where the call itself allows more.
     private static let vesselTimeout: Duration = .seconds(5)
 
-    let repository: any ConsignmentRepository
-    let vessels: RPCClient
+    let booker: Booker
+    /// Wakes the worker.
+    var ring: @Sendable () -> Void = {}
 
-    /// Books a consignment for a caller onto the vessel that was found for it.
+    private var repository: any ConsignmentRepository { booker.repository }
+
+    /// Books a consignment for a caller.
     ///
-    /// A repeat answers what the first call answered, whatever vessel there is by now.
+    /// A repeat answers what the first call answered, whatever vessel there is by now; one that ended half-way is gone on
+    /// with.
+    ///
+    /// - Parameter carrier: what the vessel service says of room. Where it has none nothing is stored.
     func create(
         _ consignment: Consignment_Consignment, _ carrier: Result<String, any Error>, _ caller: Caller,
         _ context: RequestContext
     ) async throws -> Consignment_Response {
         try ConsignmentRules.check(consignment)
         let claim = try IdempotencyClaim(consignment, caller: caller.scope, context)
-        var response = Consignment_Response()
-        response.created = true
-        if let claim, let first = try await repository.answer(to: claim, deadline: context.deadline) {
-            response.consignment = first
-            return response
+        if let claim, let first = try await repository.booking(of: claim, deadline: context.deadline) {
+            return Self.created(first.state == .pending ? try await book(first, context) : first)
         }
-        var booked = consignment
-        booked.vesselID = try carrier.get()
-        response.consignment = try await repository.create(
-            booked, userID: caller.userID, claim: claim, deadline: context.deadline)
-        return response
+        do { _ = try carrier.get() } catch {
+            if Status(error).code == .notFound { booker.counts.note(.fleetFull) }
+            throw error
+        }
+        let begun = try await repository.begin(
+            Self.asked(consignment), userID: caller.userID, claim: claim, deadline: context.deadline)
+        return Self.created(begun.state == .pending ? try await book(begun, context) : begun)
     }
 
-    /// The id of the vessel that carries a consignment. Asked beside the check of the token.
+    /// Whether a vessel carries a consignment, and which. Asked beside the check of the token.
     func carrier(_ consignment: Consignment_Consignment, _ context: RequestContext) async throws -> String {
         try ConsignmentRules.check(consignment)
         var wanted = Vessel_Specification()
         wanted.capacity = Int32(clamping: consignment.containers.count)
         wanted.maxWeight = consignment.weight
         do {
-            return try await vessels.call(
+            return try await booker.vessels.call(
                 VesselMethods.findAvailable, wanted, metadata: context.metadata.trace,
                 deadline: min(context.deadline, .after(Self.vesselTimeout))
             ).vessel.id
         } catch {
-            throw Self.explained(Status(error))
+            throw ConsignmentError.explained(Status(error))
         }
     }
 
     func get(
         _ request: Consignment_GetRequest, _ caller: Caller, _ context: RequestContext
     ) async throws -> Consignment_Response {
+        var response = Consignment_Response()
+        guard request.id.isEmpty else {
+            response.consignment = try await booking(request.id, caller, context).shown
+            return response
+        }
         let limit = try ConsignmentRules.pageSize(request.pageSize)
         let start = try request.pageToken.isEmpty ? nil : PageToken.id(in: request.pageToken)
         let page = try await repository.page(
-            after: start, limit: limit, bytesMax: ConsignmentRules.pageBytesMax, deadline: context.deadline)
-        var response = Consignment_Response()
+            of: caller.isOperator ? nil : caller.userID, after: start, limit: limit,
+            bytesMax: ConsignmentRules.pageBytesMax, deadline: context.deadline)
         response.consignments = page.consignments
         if page.hasMore, let last = page.consignments.last { response.nextPageToken = PageToken.after(last.id) }
         return response
     }
 
-    /// What the caller is told when the vessel service refuses.
-    private static func explained(_ status: Status) -> any Error {
-        switch status.code {
-        case .notFound, .cancelled, .deadlineExceeded: status
-        case .resourceExhausted:
-            Status(.resourceExhausted, "the vessel service is overloaded; try again later", metadata: status.retryAfter)
-        case .unavailable: ConsignmentError.vesselServiceAway
-        default: Status(.internal, "internal error")
+    /// Cancels a booking; a repeat answers the same. The room is given back now or, where the vessel service can't be
+    /// reached, by a worker.
+    func cancel(
+        _ request: Consignment_CancelRequest, _ caller: Caller, _ context: RequestContext
+    ) async throws -> Consignment_Response {
+        guard !request.id.isEmpty else { throw ConsignmentError.invalid("id", "id must not be empty") }
+        var booking = try await booking(request.id, caller, context)
+        if booking.state != .cancelled {
+            guard let cancelled = try await repository.cancel(booking.id, deadline: context.deadline) else {
+                throw ConsignmentError.unknownConsignment
+            }
+            booking = cancelled
+            booker.counts.note(.cancelled)
+            do {
+                try await booker.finishCancel(booking, CallOrigin(context))
+            } catch {
+                booker.leave(booking, ring)
+            }
         }
+        var response = Consignment_Response()
+        response.consignment = booking.shown
+        return response
+    }
+
+    /// One that the caller may see.
+    private func booking(_ id: String, _ caller: Caller, _ context: RequestContext) async throws -> Booking {
+        guard OrderedIdentifiers.isWellFormed(id),
+            let booking = try await repository.booking(id: id, deadline: context.deadline),
+            caller.may(.useConsignment(of: booking.userID))
+        else { throw ConsignmentError.unknownConsignment }
+        return booking
+    }
+
+    private func book(_ booking: Booking, _ context: RequestContext) async throws -> Booking {
+        do {
+            return try await booker.book(booking, CallOrigin(context))
+        } catch {
+            let status = Status(error)
+            if status.code != .notFound {
+                booker.counts.note(.unsettled)
+                booker.leave(booking, ring)
+            }
+            throw error
+        }
+    }
+
+    private static func created(_ booking: Booking) -> Consignment_Response {
+        var response = Consignment_Response()
+        response.created = true
+        response.consignment = booking.shown
+        return response
+    }
+
+    /// Without what the service itself says.
+    private static func asked(_ consignment: Consignment_Consignment) -> Consignment_Consignment {
+        var asked = Consignment_Consignment()
+        asked.description_p = consignment.description_p
+        asked.weight = consignment.weight
+        asked.containers = consignment.containers
+        return asked
     }
 }
 
@@ -80,6 +141,7 @@ extension ConsignmentHandlers {
         [
             RPCRoute(ConsignmentMethods.create, callers: callers, beside: carrier, handler: create),
             RPCRoute(ConsignmentMethods.get, callers: callers, handler: get),
+            RPCRoute(ConsignmentMethods.cancel, callers: callers, handler: cancel),
         ]
     }
 }

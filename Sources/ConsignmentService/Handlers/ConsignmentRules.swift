@@ -17,13 +17,13 @@ enum ConsignmentRules {
 
     /// `id` and `vessel_id` are not looked at: the service gives both, and callers of old send a vessel along.
     static func check(_ consignment: Consignment_Consignment) throws(ConsignmentError) {
-        guard consignment.weight > 0 else { throw .invalid("weight must be above 0") }
-        guard !consignment.containers.isEmpty else { throw .invalid("containers must not be empty") }
+        guard consignment.weight > 0 else { throw .invalid("weight", "weight must be above 0") }
+        guard !consignment.containers.isEmpty else { throw .invalid("containers", "containers must not be empty") }
         guard consignment.containers.count <= containersMax else {
-            throw .invalid("containers must have at most \(containersMax) entries")
+            throw .invalid("containers", "containers must have at most \(containersMax) entries")
         }
         guard consignment.description_p.hasAtMost(descriptionLengthMax) else {
-            throw .invalid("description must have at most \(descriptionLengthMax) characters")
+            throw .invalid("description", "description must have at most \(descriptionLengthMax) characters")
         }
         for (index, container) in consignment.containers.enumerated() {
             let texts = [
@@ -31,15 +31,15 @@ enum ConsignmentRules {
                 ("user_id", container.userID),
             ]
             for (name, text) in texts where !text.hasAtMost(containerTextLengthMax) {
-                throw .invalid(
-                    "containers[\(index)].\(name) must have at most \(containerTextLengthMax) characters")
+                let field = "containers[\(index)].\(name)"
+                throw .invalid(field, "\(field) must have at most \(containerTextLengthMax) characters")
             }
         }
     }
 
     /// How many a page may hold.
     static func pageSize(_ wanted: Int32) throws(ConsignmentError) -> Int {
-        guard wanted >= 0 else { throw .invalid("page_size must not be negative") }
+        guard wanted >= 0 else { throw .invalid("page_size", "page_size must not be negative") }
         return wanted == 0 ? pageSizeDefault : min(Int(wanted), pageSizeMax)
     }
 }

@@ -8,11 +8,11 @@ enum PageToken {
 
     static func after(_ id: String) -> String { prefix + id }
 
-    /// - Throws: ``ConsignmentError/invalid(_:)`` for what is no token of ours.
+    /// - Throws: ``ConsignmentError/invalid(_:_:)`` for what is no token of ours.
     static func id(in token: String) throws(ConsignmentError) -> String {
         let id = Substring(token.utf8.dropFirst(prefix.utf8.count))
         guard token.startsWithBytes(prefix), OrderedIdentifiers.isWellFormed(id) else {
-            throw .invalid("page_token is not one that was answered here")
+            throw .invalid("page_token", "page_token is not one that was answered here")
         }
         return String(id)
     }

@@ -1,89 +1,85 @@
 import Contracts
 import Idempotency
+import LeasedQueue
 import RPC
 
 /// Where consignments are kept. Each implementation obeys the same tests.
-protocol ConsignmentRepository: Sendable {
-    /// Stores a consignment that passed the rules and has its vessel, under an id of its own.
+///
+/// What is left to do for a consignment is in the same record: as a ``LeasedQueue`` this is the queue of bookings that are to
+/// be driven to their end. Each write that changes a state also says what is left to do.
+protocol ConsignmentRepository: LeasedQueue where Item == Booking {
+    /// Stores an intent for a consignment that passed the rules, under an id of its own, to be taken up by a worker after
+    /// ``BookingTimes/patience``.
     ///
-    /// With a claim, a repeat stores nothing and answers what the first call stored.
+    /// With a claim, the key is stored with it, and a repeat stores nothing and answers what is stored: unless that is being
+    /// undone, and then the key stands for this intent.
     ///
-    /// - Parameter userID: who books it.
-    /// - Returns: the consignment as stored, which for a repeat is the first call's.
+    /// - Returns: the booking as stored.
     /// - Throws: ABORTED for a key that was used for another request, `StorageError`.
-    func create(
+    func begin(
         _ consignment: Consignment_Consignment, userID: String, claim: IdempotencyClaim?, deadline: Deadline
-    ) async throws -> Consignment_Consignment
+    ) async throws -> Booking
 
-    /// What the first call with this key stored; `nil` when the key is new, or its call ended half-way.
+    /// What a key stands for; `nil` when the key is new, or its call came to nothing.
     ///
     /// - Throws: ABORTED for a key that was used for another request, `StorageError`.
-    func answer(to claim: IdempotencyClaim, deadline: Deadline) async throws -> Consignment_Consignment?
+    func booking(of claim: IdempotencyClaim, deadline: Deadline) async throws -> Booking?
+
+    /// - Returns: `nil` for one that is not there, or is being undone.
+    func booking(id: String, deadline: Deadline) async throws -> Booking?
+
+    /// pending → booked.
+    ///
+    /// - Returns: the booking as it is then, whoever changed it; `nil` when it was undone.
+    func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> Booking?
+
+    /// pending → undoing.
+    ///
+    /// - Returns: whether it is being undone.
+    func beginUndo(_ id: String, deadline: Deadline) async throws -> Bool
+
+    /// Removes one that is being undone, and frees its key.
+    func remove(_ booking: Booking, deadline: Deadline) async throws
+
+    /// → cancelled; its room is to be given back.
+    ///
+    /// - Returns: the booking as it is then; `nil` for one that is not there, or is being undone.
+    func cancel(_ id: String, deadline: Deadline) async throws -> Booking?
+
+    /// The room of a cancelled one is given back: nothing is left to do.
+    func noteReleased(_ id: String, deadline: Deadline) async throws
+
+    /// Makes what is left to do due at once.
+    func hurry(_ id: String, deadline: Deadline) async throws
 
     /// Consignments in the order of their ids, which is that of their age.
     ///
     /// - Parameters:
+    ///   - userID: whose; `nil` for all.
     ///   - after: the id of the last one before; `nil` from the oldest on.
     ///   - limit: at most so many, at least 1.
     ///   - bytesMax: no more once they have this many bytes together, so that a page of large ones ends early.
     func page(
-        after: String?, limit: Int, bytesMax: Int, deadline: Deadline
+        of userID: String?, after: String?, limit: Int, bytesMax: Int, deadline: Deadline
     ) async throws -> ConsignmentPage
 }
 
-struct ConsignmentPage: Sendable, Equatable {
-    var consignments: [Consignment_Consignment] = []
-    /// Whether there are more behind the last.
-    var hasMore = false
-
-    /// Elements of a page: somewhat fewer than any message may have (``MessageLimits/elementsMax``).
-    static let elementsMax = 18_000
-    private static let elementsPerConsignment = 8
-    private static let elementsPerContainer = 5
-
-    private var byteCount = 0
-    private var elementCount = 0
-
-    init() {}
-
-    /// Takes the next one in order.
-    ///
-    /// - Parameter bytes: its stored size.
-    /// - Returns: whether there is room for another.
-    mutating func take(_ consignment: Consignment_Consignment, bytes: Int, limit: Int, bytesMax: Int) -> Bool {
-        // Empty containers take few bytes on the wire, but a hundred times as many as objects.
-        let elements = Self.elementsPerConsignment + Self.elementsPerContainer * consignment.containers.count
-        let fits = byteCount + bytes <= bytesMax && elementCount + elements <= Self.elementsMax
-        guard consignments.count < limit, consignments.isEmpty || fits else {
-            hasMore = true
-            return false
-        }
-        let isLarge = bytes > ConsignmentRules.recordBytesMax || elements > Self.elementsMax
-        consignments.append(isLarge ? Self.listable(consignment) : consignment)
-        byteCount += bytes
-        elementCount += elements
-        return true
+extension ConsignmentRepository {
+    /// Bookings are never given up: room may be booked for them.
+    func deadLetter(_ lease: Lease, error: String, deadline: Deadline) async throws -> Bool {
+        try await retry(lease, after: .seconds(3_600), error: error, deadline: deadline)
     }
 
-    /// The consignment, or only the parts that an answer can hold: an oversized one that another program stored must
-    /// not block the way to those behind it.
-    private static func listable(_ consignment: Consignment_Consignment) -> Consignment_Consignment {
-        // The stored size may exceed the message's: a document may hold more, such as unknown fields.
-        let isListable = consignment.containers.count <= ConsignmentRules.containersMax
-        if isListable, let bytes: [UInt8] = try? consignment.serializedBytes(),
-            bytes.count <= ConsignmentRules.recordBytesMax
-        {
-            return consignment
-        }
-        var outline = Consignment_Consignment()
-        outline.id = consignment.id
-        outline.weight = consignment.weight
-        outline.vesselID =
-            consignment.vesselID.utf8.count <= ConsignmentRules.descriptionLengthMax ? consignment.vesselID : ""
-        return outline
+    /// - Parameter oldestID: of what waits; it tells since when.
+    static func statistics(count: Int, oldestID: String) -> LeasedQueueStatistics {
+        LeasedQueueStatistics(pending: count, since: OrderedIdentifiers.microseconds(of: oldestID))
     }
+}
 
-    static func == (left: Self, right: Self) -> Bool {
-        left.consignments == right.consignments && left.hasMore == right.hasMore
-    }
+/// How long a worker leaves a booking alone.
+enum BookingTimes {
+    /// Since it was begun: its call is over by then.
+    static let patience: Duration = .seconds(15)
+    /// Since it was cancelled.
+    static let releasePatience: Duration = .seconds(5)
 }

@@ -2,12 +2,13 @@ import RPC
 
 /// What the email service refuses, and how it says so.
 enum EmailError: StatusConvertible, Equatable {
-    case invalid(String)
+    /// - Parameters: the path of the field, and what is wrong with it.
+    case invalid(String, String)
     case unknownEvent
 
     var status: Status {
         switch self {
-        case .invalid(let reason): Status(.invalidArgument, reason)
+        case .invalid(let field, let reason): .invalid(field, reason)
         case .unknownEvent: Status(.notFound, "there is no mail for this event")
         }
     }

@@ -36,7 +36,7 @@ struct EmailHandlers: Sendable {
     private static func mail(for event: Email_UserCreated) throws(EmailError) -> NewMail {
         try checkID(event.eventID, "event_id")
         if !event.userID.isEmpty { try checkID(event.userID, "user_id") }
-        guard MailAddress(event.email) != nil else { throw .invalid("email must be an address") }
+        guard MailAddress(event.email) != nil else { throw .invalid("email", "email must be an address") }
         try checkName(event.name, "name")
         try checkName(event.company, "company")
         return NewMail(
@@ -45,16 +45,18 @@ struct EmailHandlers: Sendable {
     }
 
     private static func checkID(_ id: String, _ field: String) throws(EmailError) {
-        guard !id.isEmpty else { throw .invalid("\(field) must not be empty") }
-        guard id.utf8.count <= idLengthMax else { throw .invalid("\(field) must have at most \(idLengthMax) bytes") }
-        guard !id.hasControls else { throw .invalid("\(field) must not hold control characters") }
+        guard !id.isEmpty else { throw .invalid(field, "\(field) must not be empty") }
+        guard id.utf8.count <= idLengthMax else {
+            throw .invalid(field, "\(field) must have at most \(idLengthMax) bytes")
+        }
+        guard !id.hasControls else { throw .invalid(field, "\(field) must not hold control characters") }
     }
 
     private static func checkName(_ name: String, _ field: String) throws(EmailError) {
         guard name.utf8.count <= nameLengthMax else {
-            throw .invalid("\(field) must have at most \(nameLengthMax) bytes")
+            throw .invalid(field, "\(field) must have at most \(nameLengthMax) bytes")
         }
-        guard !name.hasControls else { throw .invalid("\(field) must not hold control characters") }
+        guard !name.hasControls else { throw .invalid(field, "\(field) must not hold control characters") }
     }
 
     private static func response(_ mail: StoredMail) -> Email_Response {

@@ -155,8 +155,13 @@ extension TraceSpan {
     ///
     /// - Parameter kind: of few values, and without any of the data: error texts belong in logs.
     public func end(failedWith kind: String) {
+        fail(kind)
+        end()
+    }
+
+    /// Marks a span that goes on as failed.
+    public func fail(_ kind: String) {
         set("error.type", .string(kind))
         setStatus(SpanStatus(code: .error))
-        end()
     }
 }

@@ -17,10 +17,10 @@ enum PageToken {
             + hex(Array(position.id.utf8))
     }
 
-    /// - Throws: ``UserError/invalid(_:)`` for a text that ``text(_:)`` never returned, and for one that no store
+    /// - Throws: ``UserError/invalid(_:_:)`` for a text that ``text(_:)`` never returned, and for one that no store
     ///   accepts.
     static func position(_ text: String) throws(UserError) -> UserPosition {
-        let problem = UserError.invalid("page_token must be one that this service gave")
+        let problem = UserError.invalid("page_token", "page_token must be one that this service gave")
         let text = text.utf8
         guard text.count <= 1 + timeDigits + 2 * idByteCountMax, text.first == version,
             let bytes = bytes(text.dropFirst()), bytes.count > timeDigits / 2,

@@ -2,9 +2,11 @@ import RPC
 
 /// What the user service refuses, and how it says so.
 enum UserError: StatusConvertible, Equatable {
-    case invalid(String)
+    /// - Parameters: the path of the field, and what is wrong with it.
+    case invalid(String, String)
     case emailTaken
     case unknownUser
+    case notAllowed
     /// One text for every reason, an unknown email among them.
     case wrongCredentials
     /// Missing, malformed, expired or forged: one text for all, so that it teaches nothing.
@@ -15,16 +17,20 @@ enum UserError: StatusConvertible, Equatable {
 
     var status: Status {
         switch self {
-        case .invalid(let reason): Status(.invalidArgument, reason)
-        case .emailTaken: Status(.alreadyExists, "a user with this email exists already")
-        case .unknownUser: Status(.notFound, "there is no such user")
-        case .wrongCredentials: Status(.unauthenticated, "email or password is wrong")
-        case .badToken: Status(.unauthenticated, "a valid token is needed")
+        case .invalid(let field, let reason): .invalid(field, reason)
+        case .emailTaken: Status(.alreadyExists, "a user with this email exists already", reason: "EMAIL_TAKEN")
+        case .unknownUser: Status(.notFound, "there is no such user", reason: "UNKNOWN_USER")
+        case .notAllowed:
+            Status(.permissionDenied, "only the user itself and operators may see this", reason: "NOT_ALLOWED")
+        case .wrongCredentials: Status(.unauthenticated, "email or password is wrong", reason: "WRONG_CREDENTIALS")
+        case .badToken: Status(.unauthenticated, "a valid token is needed", reason: "BAD_TOKEN")
         case .tooManyTries(let seconds):
             Status(
                 .resourceExhausted, "too many failed logins; try again in \(seconds) s",
-                metadata: ["retry-after": "\(seconds)"])
-        case .keyUsedBefore: Status(.aborted, "the idempotency-key was used for another request")
+                metadata: ["retry-after": "\(seconds)"],
+                details: [.retryInfo(milliseconds: Int64(seconds) * 1_000)])
+        case .keyUsedBefore:
+            Status(.aborted, "the idempotency-key was used for another request", reason: "KEY_USED_BEFORE")
         }
     }
 }

@@ -50,7 +50,7 @@ extension UserHandlers {
     /// A clock that was once far ahead must not make tokens that are valid for that much longer.
     private func response(_ user: StoredUser) async throws -> User_Response {
         var response = User_Response()
-        response.user = Self.shown(user)
+        response.user = shown(user)
         let begin = user.createdAtMicroseconds / UserClock.microsecondsPerSecond
         response.token.token = try await tokens.sign(
             user, issuedAtSeconds: min(begin, clock.seconds() + Self.tokenAheadSecondsMax))

@@ -1,6 +1,7 @@
 import Contracts
 import Idempotency
 import RPC
+import Runtime
 import SwiftProtobuf
 
 /// The rules of `user.UserService`.
@@ -58,27 +59,32 @@ struct UserHandlers: Sendable {
         return response
     }
 
-    func get(_ request: User_User, _ context: RequestContext) async throws -> User_Response {
+    func get(_ request: User_User, _ caller: Caller, _ context: RequestContext) async throws -> User_Response {
         try UserRules.checkNoNUL(request)
-        guard !request.id.isEmpty else { throw UserError.invalid("id must not be empty") }
+        guard !request.id.isEmpty else { throw UserError.invalid("id", "id must not be empty") }
+        // Before a look into the store: who may not see a user does not learn whether there is one.
+        guard caller.may(.seeUser(id: request.id)) else { throw UserError.notAllowed }
         guard request.id.utf8.count <= UserRules.idByteCountMax,
             let user = try await repository.user(id: request.id, deadline: context.deadline)
         else { throw UserError.unknownUser }
         var response = User_Response()
-        response.user = Self.shown(user)
+        response.user = shown(user)
         return response
     }
 
     /// A page size above the maximum is taken for the maximum: the caller goes on with the next page as always.
-    func getAll(_ request: User_Request, _ context: RequestContext) async throws -> User_Response {
-        guard request.pageSize >= 0 else { throw UserError.invalid("page_size must not be negative") }
+    func getAll(
+        _ request: User_Request, _ caller: Caller, _ context: RequestContext
+    ) async throws -> User_Response {
+        guard caller.may(.listUsers) else { throw UserError.notAllowed }
+        guard request.pageSize >= 0 else { throw UserError.invalid("page_size", "page_size must not be negative") }
         let size = request.pageSize == 0 ? Self.pageSizeStandard : min(Int(request.pageSize), Self.pageSizeMax)
         let after = request.pageToken.isEmpty ? nil : try PageToken.position(request.pageToken)
         // One more than asked for tells whether there is another page.
         let users = try await repository.page(after: after, limit: size + 1, deadline: context.deadline)
         var response = User_Response()
         let shown = users.prefix(Self.count(of: users, limit: size))
-        response.users = shown.map(Self.shown)
+        response.users = shown.map(self.shown)
         if users.count > shown.count, let last = shown.last {
             response.nextPageToken = PageToken.text(
                 UserPosition(createdAtMicroseconds: last.createdAtMicroseconds, id: last.id))
@@ -97,29 +103,33 @@ struct UserHandlers: Sendable {
         return min(limit, users.count)
     }
 
-    private func checkCaller(_ context: RequestContext) async throws {
-        guard needsToken else { return }
-        try await tokens.check(context.metadata.bearerToken ?? "")
+    private func caller(_ context: RequestContext) async throws -> Caller {
+        guard needsToken else { return .anybody }
+        let token = context.metadata.bearerToken ?? ""
+        try await tokens.check(token)
+        guard let caller = Caller(ofGoodToken: token) else { throw UserError.badToken }
+        return caller
     }
 
     /// A method for callers with a valid token; the requests of others are not decoded.
     private func authenticated<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, as service: String?,
-        handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
+        handler: @escaping @Sendable (Request, Caller, RequestContext) async throws -> Response
     ) -> RPCRoute {
         RPCRoute(encoded: method, as: service) { request, context in
-            try await checkCaller(context)
-            return try await handler(request.decode(), context)
+            let caller = try await caller(context)
+            return try await handler(request.decode(), caller, context)
         }
     }
 
     /// A user as callers see it: without password, hash or token.
-    static func shown(_ user: StoredUser) -> User_User {
+    func shown(_ user: StoredUser) -> User_User {
         var shown = User_User()
         shown.id = user.id
         shown.name = user.name
         shown.company = user.company
         shown.email = user.email
+        shown.roles = tokens.operators.roles(of: user.id)
         return shown
     }
 }

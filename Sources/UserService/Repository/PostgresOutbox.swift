@@ -1,4 +1,5 @@
 import Idempotency
+import LeasedQueue
 import PostgresStorage
 import RPC
 import Storage
@@ -24,14 +25,14 @@ extension PostgresUserRepository: Outbox {
         DELETE FROM outbox USING unnest($1::text[], $2::text[]) AS claims (id, token)
         WHERE outbox.id = claims.id AND claim_token = claims.token AND state = 'pending'
         """)
-    private static let setBack = PostgresQuery(
+    private static let reschedule = PostgresQuery(
         """
         UPDATE outbox SET
             due_at = now() + $3::bigint * interval '1 microsecond', scheduled_at = now(), last_error = $4,
             claim_token = NULL
         WHERE id = $1 AND claim_token = $2 AND state = 'pending'
         """)
-    private static let setAside = PostgresQuery(
+    private static let deadLettered = PostgresQuery(
         """
         UPDATE outbox SET state = 'dead', last_error = $3, claim_token = NULL
         WHERE id = $1 AND claim_token = $2 AND state = 'pending'
@@ -64,7 +65,7 @@ extension PostgresUserRepository: Outbox {
         FROM outbox
         """)
 
-    func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [ClaimedEvent] {
+    func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [LeasedItem<UserCreatedEvent>] {
         let token = Identifier.random()
         let movesBack = steps.isDue()
         let claimed = try await store.run(deadline: deadline) { connection in
@@ -79,24 +80,23 @@ extension PostgresUserRepository: Outbox {
         return claimed.sorted { $0.sequence < $1.sequence }.map(\.event)
     }
 
-    func markDelivered(_ claims: [EventClaim], deadline: Deadline) async throws {
+    func finish(_ leases: [Lease], deadline: Deadline) async throws {
         try await store.run(deadline: deadline) { connection in
-            try connection.run(Self.delivered, .texts(claims.map(\.eventID)), .texts(claims.map(\.token)))
+            try connection.run(Self.delivered, .texts(leases.map(\.itemID)), .texts(leases.map(\.token)))
         }
     }
 
-    func retry(_ claim: EventClaim, after delay: Duration, error: String, deadline: Deadline) async throws {
+    func retry(_ lease: Lease, after delay: Duration, error: String, deadline: Deadline) async throws -> Bool {
         try await store.run(deadline: deadline) { connection in
             try connection.run(
-                Self.setBack, .text(claim.eventID), .text(claim.token), .integer(delay.microseconds),
-                .text(OutboxBounds.kept(error)))
+                Self.reschedule, .text(lease.itemID), .text(lease.token), .integer(delay.microseconds),
+                .text(Self.kept(error))) > 0
         }
     }
 
-    func bury(_ claim: EventClaim, error: String, deadline: Deadline) async throws {
+    func deadLetter(_ lease: Lease, error: String, deadline: Deadline) async throws -> Bool {
         try await store.run(deadline: deadline) { connection in
-            try connection.run(
-                Self.setAside, .text(claim.eventID), .text(claim.token), .text(OutboxBounds.kept(error)))
+            try connection.run(Self.deadLettered, .text(lease.itemID), .text(lease.token), .text(Self.kept(error))) > 0
         }
     }
 
@@ -107,18 +107,18 @@ extension PostgresUserRepository: Outbox {
         return Int(count ?? 0)
     }
 
-    func statistics(deadline: Deadline) async throws -> OutboxStatistics {
+    func statistics(deadline: Deadline) async throws -> LeasedQueueStatistics {
         let statistics = try await store.run(deadline: deadline) { connection in
             try connection.first(Self.count) { row throws(StorageError) in
-                OutboxStatistics(
+                LeasedQueueStatistics(
                     pending: Int(try row.int64(0)), oldestPendingSeconds: max(0, try row.double(1)),
-                    dead: Int(try row.int64(2)))
+                    deadLetters: Int(try row.int64(2)))
             }
         }
-        return statistics ?? OutboxStatistics(pending: 0, oldestPendingSeconds: 0, dead: 0)
+        return statistics ?? LeasedQueueStatistics()
     }
 
-    func waitForEvent(timeout: Duration) async throws {
+    func waitForWork(timeout: Duration) async throws {
         let end = Deadline.after(timeout)
         do {
             try await store.waitForNotification(timeout: timeout)
@@ -128,35 +128,21 @@ extension PostgresUserRepository: Outbox {
         }
     }
 
-    private static func event(_ row: PostgresRow, _ token: String) throws(StorageError) -> ClaimedEvent {
+    private static func event(
+        _ row: PostgresRow, _ token: String
+    ) throws(StorageError) -> LeasedItem<UserCreatedEvent> {
         let event = UserCreatedEvent(
             id: row.string(0), userID: row.string(1), name: row.string(2), email: row.string(3),
             company: row.string(4), occurredAtMicroseconds: try row.microseconds(5),
             trace: TraceParent(row.string(8)))
-        return ClaimedEvent(
-            event: event, claim: EventClaim(eventID: event.id, token: token), attempts: Int(try row.int64(6)))
+        return LeasedItem(
+            event, lease: Lease(itemID: event.id, token: token), attempts: Int(try row.int64(6)))
     }
-}
 
-/// What the outboxes have in common.
-enum OutboxBounds {
-    /// Bytes of an error text that is kept with an event.
-    static let errorBytesMax = 500
-
-    /// Without zero bytes, which PostgreSQL's texts can't hold. Works on scalars, because the text comes from another
-    /// service.
-    static func kept(_ error: String) -> String {
-        var scalars = error.shortened(bytesMax: errorBytesMax).unicodeScalars
+    /// An error text without zero bytes, which PostgreSQL's texts can't hold.
+    private static func kept(_ error: String) -> String {
+        var scalars = error.unicodeScalars
         scalars.removeAll { $0.value == 0 }
         return String(scalars)
-    }
-}
-
-extension Duration {
-    /// At most about a century, so that a time from now never overflows.
-    var microseconds: Int64 {
-        let limit = 3_000_000_000.0
-        let seconds = Double(components.seconds) + Double(components.attoseconds) / 1e18
-        return Int64(min(max(0, seconds), limit) * 1e6)
     }
 }

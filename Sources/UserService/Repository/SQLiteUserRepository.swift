@@ -1,4 +1,5 @@
 import Idempotency
+import LeasedQueue
 import RPC
 import SQLiteStorage
 import Storage
@@ -46,8 +47,8 @@ struct SQLiteUserRepository: UserRepository {
     ]
 
     let store: SQLiteStore
-    /// Raised when an event was stored. There is one process, so nobody else needs to hear.
-    let signal = EventSignal()
+    /// Notified when an event was stored. There is one process, so nobody else needs to hear.
+    let signal = WakeupSignal()
     /// Rate limit of the search for events that were scheduled in the future.
     let steps = Pace(every: ClockStep.interval)
 
@@ -63,7 +64,7 @@ struct SQLiteUserRepository: UserRepository {
             if let claim { try Self.keys.keep(claim, answer: Array(user.id.utf8), connection) }
             return CreatedUser(user: user, isRepeat: false)
         }
-        if !created.isRepeat { signal.raise() }
+        if !created.isRepeat { signal.notify() }
         return created
     }
 

@@ -16,6 +16,8 @@ struct TokenClaims: JWTPayload {
         var name: String
         var company: String
         var email: String
+        /// Left out where there are none, as in tokens of version 1.
+        var roles: [String]?
     }
 
     var iss: String
@@ -28,12 +30,14 @@ struct TokenClaims: JWTPayload {
     var nbf: Int64?
     var user: User
 
-    init(_ user: StoredUser, issuedAtSeconds: Int64) {
+    init(_ user: StoredUser, roles: [String], issuedAtSeconds: Int64) {
         iss = Self.issuer
         sub = user.id
         iat = issuedAtSeconds
         exp = issuedAtSeconds + Self.lifetimeSeconds
-        self.user = User(id: user.id, name: user.name, company: user.company, email: user.email)
+        self.user = User(
+            id: user.id, name: user.name, company: user.company, email: user.email,
+            roles: roles.isEmpty ? nil : roles)
     }
 
     /// All but the time, which ``Tokens`` checks by its own clock.

@@ -11,10 +11,15 @@ final class Tokens: Sendable {
     private let current: JWTKeyCollection
     private let previous: JWTKeyCollection?
     private let known = KnownTokens()
+    /// Whose tokens say that they are operators.
+    let operators: Operators
     private let nowSeconds: @Sendable () -> Int64
 
     /// - Parameter nowSeconds: the time of day, since 1970 in UTC.
-    init(_ secrets: TokenSecrets, nowSeconds: @escaping @Sendable () -> Int64) async {
+    init(
+        _ secrets: TokenSecrets, operators: Operators = Operators(), nowSeconds: @escaping @Sendable () -> Int64
+    ) async {
+        self.operators = operators
         current = await Self.keys(secrets.current)
         previous = if let previous = secrets.previous { await Self.keys(previous) } else { nil }
         self.nowSeconds = nowSeconds
@@ -32,7 +37,9 @@ final class Tokens: Sendable {
     ///
     /// - Parameter issuedAtSeconds: since 1970; it ends ``TokenClaims/lifetimeSeconds`` later. `nil` is now.
     func sign(_ user: StoredUser, issuedAtSeconds: Int64? = nil) async throws -> String {
-        try await current.sign(TokenClaims(user, issuedAtSeconds: issuedAtSeconds ?? nowSeconds()))
+        try await current.sign(
+            TokenClaims(
+                user, roles: operators.roles(of: user.id), issuedAtSeconds: issuedAtSeconds ?? nowSeconds()))
     }
 
     /// - Throws: ``UserError/badToken``, whatever is wrong.

@@ -1,53 +1,86 @@
 import Contracts
 import Idempotency
 import RPC
+import Runtime
 
 /// The rules of `vessel.VesselService`.
 struct VesselHandlers: Sendable {
-    static let nameLengthMax = 200
-    /// Ids are keys of an index, so they are bounded too.
-    static let idLengthMax = 200
+    /// Bytes of a page. Pages of long texts end early: the answer is one message, and messages are limited to 4 MiB.
+    private static let pageBytesMax = 2 * 1024 * 1024
 
     let repository: any VesselRepository
+    /// Who makes a call; asked only about calls that have a token, or need one.
+    let callers: Authenticator
+    /// Whether Create needs a token.
+    var requiresToken = false
 
+    /// A vessel made with a token belongs to its user; without one it belongs to nobody.
     func create(_ vessel: Vessel_Vessel, _ context: RequestContext) async throws -> Vessel_Response {
-        try Self.check(vessel)
+        let owner = try await owner(of: vessel, context)
+        try VesselRules.check(vessel)
         let claim = try IdempotencyClaim(vessel, context)
+        var vessel = vessel
+        vessel.ownerID = owner
+        // Output only.
+        vessel.bookedContainers = 0
+        vessel.bookedWeight = 0
         var response = Vessel_Response()
         response.vessel = try await repository.create(vessel, claim: claim, deadline: context.deadline)
         response.created = true
         return response
     }
 
-    /// Any vessel that is large enough will do: `available` says nothing about capacity and is not asked for.
     func findAvailable(
         _ specification: Vessel_Specification, _ context: RequestContext
     ) async throws -> Vessel_Response {
-        guard specification.capacity >= 0 else { throw VesselError.invalid("capacity must not be negative") }
-        guard specification.maxWeight >= 0 else { throw VesselError.invalid("max_weight must not be negative") }
-        let vessel = try await repository.tightestFit(
-            capacity: specification.capacity, weight: specification.maxWeight, deadline: context.deadline)
-        guard let vessel else {
-            throw VesselError.noneFits(containers: specification.capacity, kilograms: specification.maxWeight)
+        let room = try VesselRules.room(specification)
+        guard let vessel = try await repository.tightestFit(room, deadline: context.deadline) else {
+            throw VesselError.noneFits(room)
         }
+        return Self.response(vessel)
+    }
+
+    func get(_ request: Vessel_GetRequest, _ context: RequestContext) async throws -> Vessel_Response {
+        guard !request.id.isEmpty else { throw VesselError.invalid("id", "id must not be empty") }
+        guard request.id.hasAtMost(VesselRules.idLengthMax),
+            let vessel = try await repository.vessel(id: request.id, deadline: context.deadline)
+        else { throw VesselError.unknownVessel }
+        return Self.response(vessel)
+    }
+
+    func list(_ request: Vessel_ListRequest, _ context: RequestContext) async throws -> Vessel_Response {
+        let limit = try VesselRules.pageSize(request.pageSize)
+        let after = try request.pageToken.isEmpty ? nil : PageToken.id(in: request.pageToken)
+        // One more than asked for tells whether there is another page.
+        let vessels = try await repository.page(after: after, limit: limit + 1, deadline: context.deadline)
         var response = Vessel_Response()
-        response.vessel = vessel
+        var bytes = 0
+        for vessel in vessels.prefix(limit) {
+            let encoded: [UInt8] = try vessel.serializedBytes()
+            bytes += encoded.count + 8
+            guard response.vessels.isEmpty || bytes <= Self.pageBytesMax else { break }
+            response.vessels.append(vessel)
+        }
+        if vessels.count > response.vessels.count, let last = response.vessels.last {
+            response.nextPageToken = PageToken.after(last.id)
+        }
         return response
     }
 
-    private static func check(_ vessel: Vessel_Vessel) throws(VesselError) {
-        guard !vessel.name.isEmpty else { throw .invalid("name must not be empty") }
-        guard vessel.name.hasAtMost(nameLengthMax) else {
-            throw .invalid("name must have at most \(nameLengthMax) characters")
+    private func owner(of vessel: Vessel_Vessel, _ context: RequestContext) async throws -> String {
+        if requiresToken || context.metadata.bearerToken != nil {
+            return try await callers.caller(of: context).userID
         }
-        guard vessel.capacity > 0 else { throw .invalid("capacity must be above 0") }
-        guard vessel.maxWeight > 0 else { throw .invalid("max_weight must be above 0") }
-        guard vessel.id.hasAtMost(idLengthMax) else {
-            throw .invalid("id must have at most \(idLengthMax) characters")
+        guard vessel.ownerID.isEmpty else {
+            throw VesselError.invalid("owner_id", "owner_id is the user's of the token, and none came with this call")
         }
-        guard vessel.ownerID.hasAtMost(idLengthMax) else {
-            throw .invalid("owner_id must have at most \(idLengthMax) characters")
-        }
+        return ""
+    }
+
+    static func response(_ vessel: Vessel_Vessel) -> Vessel_Response {
+        var response = Vessel_Response()
+        response.vessel = vessel
+        return response
     }
 }
 
@@ -57,26 +90,41 @@ extension VesselHandlers {
         [
             RPCRoute(VesselMethods.create, handler: create),
             RPCRoute(VesselMethods.findAvailable, handler: findAvailable),
+            RPCRoute(VesselMethods.get, handler: get),
+            RPCRoute(VesselMethods.list, handler: list),
+            RPCRoute(VesselMethods.update, callers: callers, handler: update),
+            RPCRoute(VesselMethods.reserve, handler: reserve),
+            RPCRoute(VesselMethods.release, handler: release),
         ]
     }
 
-    /// The vessel that ``seed(deadline:)`` makes sure of.
-    static let seedVessel = Vessel_Vessel.with {
-        $0.id = "vessel001"
-        $0.name = "Kane's Salty Secret"
-        $0.capacity = 500
-        $0.maxWeight = 200_000
-        $0.available = true
+    /// The vessels that ``seed(deadline:)`` makes sure of.
+    static let seedVessels = [
+        seedVessel("vessel001", "Kane's Salty Secret", capacity: 500, maxWeight: 200_000),
+        seedVessel("vessel002", "Kane's Second Wind", capacity: 5_000, maxWeight: 50_000_000),
+        seedVessel("vessel003", "Kane's Long Haul", capacity: 20_000, maxWeight: 200_000_000),
+    ]
+
+    private static func seedVessel(_ id: String, _ name: String, capacity: Int32, maxWeight: Int32) -> Vessel_Vessel {
+        .with {
+            $0.id = id
+            $0.name = name
+            $0.capacity = capacity
+            $0.maxWeight = maxWeight
+            $0.available = true
+        }
     }
 
-    /// Makes sure of one vessel; doing it again changes nothing.
+    /// Makes sure of a small fleet; doing it again changes nothing.
     ///
     /// - Throws: `StorageError` when the store can't be reached.
     func seed(deadline: Deadline) async throws {
-        do {
-            _ = try await repository.create(Self.seedVessel, claim: nil, deadline: deadline)
-        } catch VesselError.idTaken {
-            return
+        for vessel in Self.seedVessels {
+            do {
+                _ = try await repository.create(vessel, claim: nil, deadline: deadline)
+            } catch VesselError.idTaken {
+                continue
+            }
         }
     }
 }

@@ -4,152 +4,201 @@ import MongoStorage
 import RPC
 import Storage
 
-/// Vessels in MongoDB: `vessels`, beside it `vessel_bands` and `vessel_keys`.
+/// Vessels in MongoDB: `vessels`, beside it `vessel_keys`, and `reservations` (``MongoReservations``).
 ///
-/// No transactions, as a standalone server has none. The order of the writes makes up for it: a band is raised before the
-/// vessel that needs it, a key is claimed before the vessel that it answers for, and each step may be repeated.
+/// No transactions, as a standalone server has none: each step is a write to one document, and may be repeated. A key is
+/// claimed before the vessel that it answers for.
 struct MongoVesselRepository: VesselRepository {
-    /// Index entries that one trip brings before the bands are asked.
-    static let scanLengthMax: Int32 = 32
-
     static let vessels = "vessels"
-    static let bands = "vessel_bands"
     static let keys = "vessel_keys"
 
     let store: MongoStore
-    private let knownBands = KnownBands()
+    private let reservations: MongoReservations
 
     init(store: MongoStore) {
         self.store = store
+        reservations = MongoReservations(store: store)
     }
 
-    /// Makes the indexes; run on each new connection until it succeeded.
+    /// Makes the indexes, and takes over what older versions and other programs stored; run on each new connection until it
+    /// succeeded.
     static func prepare(_ connection: MongoConnection) throws {
         try connection.ensureIndex(
-            vessels, name: "capacity_1_max_weight_1__id_1", keys: ["capacity": 1, "max_weight": 1, "_id": 1])
+            vessels, name: "offered_containers_1_offered_weight_1__id_1",
+            keys: ["offered_containers": 1, "offered_weight": 1, "_id": 1])
+        for level in RoomIndex.levels {
+            let group = VesselDocument.groupField(level)
+            try connection.ensureIndex(
+                vessels, name: "\(group)_1_offered_weight_-1",
+                keys: BSONFields([(group, 1), ("offered_weight", -1)]))
+        }
+        try connection.ensureIndex(vessels, name: "layout_1", keys: ["layout": 1])
+        try connection.ensureIndex(
+            vessels, name: "steps.consignment_id_1", keys: ["steps.consignment_id": 1], isSparse: true)
+        try connection.ensureIndex(vessels, name: "steps_since_1", keys: ["steps_since": 1])
         try connection.ensureIndex(
             keys, name: "created_at_1", keys: ["created_at": 1],
             expireAfterSeconds: Int32(clamping: IdempotencyClaim.retentionSeconds))
-    }
-
-    func tightestFit(capacity: Int32, weight: Int32, deadline: Deadline) async throws -> Vessel_Vessel? {
-        try await store.run(deadline: deadline) { connection in
-            let vessels = connection.collection(Self.vessels)
-            var seen: Int32 = 0
-            var fit: Vessel_Vessel?
-            try vessels.find(
-                ["capacity": ["$gte": .int32(capacity)]], sort: Self.tightestFirst, limit: Self.scanLengthMax,
-                deadline: deadline
-            ) { document in
-                seen += 1
-                if document.int32("max_weight") >= weight { fit = Self.vessel(document) }
-                return fit == nil
-            }
-            if fit != nil || seen < Self.scanLengthMax { return fit }
-            return try Self.searchBands(connection, from: capacity, weight: weight, deadline)
-        }
+        try takeOver(connection, .never)
     }
 
     func create(_ vessel: Vessel_Vessel, claim: IdempotencyClaim?, deadline: Deadline) async throws -> Vessel_Vessel {
         try await store.run(deadline: deadline) { connection in
-            if let claim { return try createOnce(vessel, claim, connection, deadline) }
+            if let claim { return try Self.createOnce(vessel, claim, connection, deadline) }
             var vessel = vessel
-            if vessel.id.isEmpty {
-                vessel.id = Identifier.random()
-            } else if try connection.collection(Self.vessels).exists(["_id": .string(vessel.id)], deadline) {
-                // Refused before its bands are raised, or refused creates would leave bands behind that are too high.
-                throw VesselError.idTaken(vessel.id)
-            }
-            try insert(vessel, attempt: nil, connection, deadline)
+            if vessel.id.isEmpty { vessel.id = Identifier.random() }
+            try Self.insert(vessel, attempt: nil, connection, deadline)
             return vessel
         }
+    }
+
+    func tightestFit(_ room: Room, deadline: Deadline) async throws -> Vessel_Vessel? {
+        try await store.run(deadline: deadline) { try Self.tightestFit(room, $0, deadline)?.vessel }
+    }
+
+    func vessel(id: String, deadline: Deadline) async throws -> Vessel_Vessel? {
+        try await store.run(deadline: deadline) { connection in
+            try connection.collection(Self.vessels).first(
+                ["_id": .string(id)], deadline: deadline, VesselDocument.init)?
+                .vessel
+        }
+    }
+
+    func page(after: String?, limit: Int, deadline: Deadline) async throws -> [Vessel_Vessel] {
+        try await store.run(deadline: deadline) { connection in
+            var vessels: [Vessel_Vessel] = []
+            try connection.collection(Self.vessels).find(
+                ["_id": ["$gt": .string(after ?? "")]], sort: ["_id": 1], limit: Int32(clamping: limit),
+                deadline: deadline
+            ) {
+                vessels.append(VesselDocument($0).vessel)
+                return true
+            }
+            return vessels
+        }
+    }
+
+    func update(
+        id: String, deadline: Deadline, _ change: @escaping @Sendable (inout Vessel_Vessel) throws -> Void
+    ) async throws -> Vessel_Vessel? {
+        try await reservations.change(id, deadline: deadline) { try change(&$0.vessel) }
+    }
+
+    func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel? {
+        try await reservations.reserve(room, for: consignmentID, deadline: deadline)
+    }
+
+    func release(_ consignmentID: String, deadline: Deadline) async throws {
+        try await reservations.release(consignmentID, deadline: deadline)
+    }
+
+    func largestRoom(deadline: Deadline) async throws -> Room {
+        try await store.run(deadline: deadline) { connection in
+            let vessels = connection.collection(Self.vessels)
+            let group = VesselDocument.groupField(RoomIndex.levels.upperBound)
+            let containers = try vessels.first(
+                ["offered_containers": ["$gte": 0]],
+                sort: ["offered_containers": -1, "offered_weight": -1, "_id": -1], deadline: deadline
+            ) { $0.int32("offered_containers") }
+            let weight = try vessels.first(
+                BSONFields([(group, 0)]), sort: BSONFields([(group, 1), ("offered_weight", -1)]), deadline: deadline
+            ) { $0.int32("offered_weight") }
+            return Room(containers: containers ?? 0, weight: weight ?? 0)
+        }
+    }
+
+    func tidy(deadline: Deadline) async throws {
+        try await store.run(deadline: deadline) { try Self.takeOver($0, deadline) }
+        try await reservations.finishOldSteps(deadline: deadline)
     }
 }
 
 // MARK: - Searching
 
 extension MongoVesselRepository {
-    private static let tightestFirst: BSONFields = ["capacity": 1, "max_weight": 1, "_id": 1]
+    /// Index entries that one trip brings before the groups are asked.
+    private static let scanLengthMax: Int32 = 32
+    private static let tightestFirst: BSONFields = ["offered_containers": 1, "offered_weight": 1, "_id": 1]
 
-    private static func searchBands(
-        _ connection: MongoConnection, from capacity: Int32, weight: Int32, _ deadline: Deadline
-    ) throws -> Vessel_Vessel? {
+    static func tightestFit(
+        _ room: Room, _ connection: MongoConnection, _ deadline: Deadline
+    ) throws -> VesselDocument? {
         let vessels = connection.collection(Self.vessels)
-        let bands = connection.collection(Self.bands)
-        return try CapacityBands.search(
-            from: capacity,
-            firstBand: { ranges in
-                let ranges = ranges.map { range -> BSONValue in
-                    ["_id": ["$gte": .int64(range.lowerBound), "$lte": .int64(range.upperBound)]]
-                }
-                // Keys grow with the level, and within one with the capacity: the smallest is the nearest.
-                return try bands.first(
-                    ["$or": .array(ranges), "heaviest": ["$gte": .int32(weight)]], sort: ["_id": 1], deadline: deadline
-                ) { $0.int64("_id") }
-            },
-            lightest: { exact in
+        var seen: Int32 = 0
+        var fit: VesselDocument?
+        try vessels.find(
+            ["offered_containers": ["$gte": .int32(room.containers)]], sort: tightestFirst, limit: scanLengthMax,
+            deadline: deadline
+        ) { document in
+            seen += 1
+            guard document.int32("offered_weight") >= room.weight else { return true }
+            fit = VesselDocument(document)
+            return false
+        }
+        if fit != nil || seen < scanLengthMax { return fit }
+        return try RoomIndex.search(
+            from: room.containers,
+            near: { numbers in
                 try vessels.first(
-                    ["capacity": .int32(exact), "max_weight": ["$gte": .int32(weight)]], sort: tightestFirst,
-                    deadline: deadline, vessel)
+                    [
+                        "offered_containers": ["$gte": .int32(numbers.lowerBound), "$lte": .int32(numbers.upperBound)],
+                        "offered_weight": ["$gte": .int32(room.weight)],
+                    ], sort: tightestFirst, deadline: deadline, VesselDocument.init)
             },
-            exhaustive: { start in
-                try vessels.first(
-                    ["capacity": ["$gte": .int32(start)], "max_weight": ["$gte": .int32(weight)]], sort: tightestFirst,
-                    deadline: deadline, vessel)
+            firstGroup: { level, groups in
+                let group = VesselDocument.groupField(level)
+                return try vessels.first(
+                    BSONFields([
+                        (group, ["$gte": .int32(groups.lowerBound), "$lte": .int32(groups.upperBound)]),
+                        ("offered_weight", ["$gte": .int32(room.weight)]),
+                    ]), sort: BSONFields([(group, 1), ("offered_weight", -1)]), deadline: deadline
+                ) { $0.int32(group) }
             })
-    }
-
-    private static func vessel(_ document: BSONView) -> Vessel_Vessel {
-        var vessel = Vessel_Vessel()
-        vessel.id = document.string("_id")
-        vessel.capacity = document.int32("capacity")
-        vessel.maxWeight = document.int32("max_weight")
-        vessel.name = document.string("name")
-        vessel.available = document.bool("available")
-        vessel.ownerID = document.string("owner_id")
-        return vessel
     }
 }
 
 // MARK: - Storing
 
 extension MongoVesselRepository {
+    /// Vessels that are taken over in one go.
+    private static let takenOverMax: Int32 = 500
+
     /// - Parameter attempt: the claim that the vessel is stored for.
-    private func insert(
+    private static func insert(
         _ vessel: Vessel_Vessel, attempt: String?, _ connection: MongoConnection, _ deadline: Deadline
     ) throws {
-        try raiseBands(of: vessel, connection, deadline)
-        var fields: BSONFields = [
-            "_id": .string(vessel.id), "capacity": .int32(vessel.capacity), "max_weight": .int32(vessel.maxWeight),
-            "name": .string(vessel.name), "available": .bool(vessel.available), "owner_id": .string(vessel.ownerID),
-        ]
-        if let attempt { fields.fields.append(("attempt", .string(attempt))) }
+        var document = VesselDocument(vessel)
+        document.attempt = attempt
         do throws(StorageError) {
-            try connection.collection(Self.vessels).insert(fields, deadline: deadline)
+            try connection.collection(Self.vessels).insert(document.inserted, deadline: deadline)
         } catch {
             guard error.kind == .duplicateKey else { throw error }
             throw VesselError.idTaken(vessel.id)
         }
     }
 
-    private func raiseBands(of vessel: Vessel_Vessel, _ connection: MongoConnection, _ deadline: Deadline) throws {
-        let missing = knownBands.missing(for: vessel)
-        guard !missing.isEmpty else { return }
-        let updates = missing.map { band -> (filter: BSONFields, update: BSONFields) in
-            (["_id": .int64(band)], ["$max": ["heaviest": .int32(vessel.maxWeight)]])
+    /// Gives vessels of older versions and other programs what the search needs. What they don't say of bookings counts as
+    /// nothing booked.
+    private static func takeOver(_ connection: MongoConnection, _ deadline: Deadline) throws {
+        let vessels = connection.collection(Self.vessels)
+        while true {
+            var found: [VesselDocument] = []
+            try vessels.find(["layout": ["$exists": false]], limit: takenOverMax, deadline: deadline) {
+                found.append(VesselDocument($0))
+                return true
+            }
+            for document in found {
+                // Whoever is first takes it over.
+                try vessels.update(
+                    ["_id": .string(document.vessel.id), "layout": ["$exists": false]], document.changes,
+                    deadline: deadline)
+            }
+            if found.count < takenOverMax { return }
         }
-        do throws(StorageError) {
-            try connection.collection(Self.bands).upsert(updates, deadline: deadline)
-        } catch {
-            guard error.kind == .duplicateKey else { throw error }
-            // Two servers made the same band at the same moment; now it is there for both.
-            try connection.collection(Self.bands).upsert(updates, deadline: deadline)
-        }
-        knownBands.note(missing, vessel.maxWeight)
     }
 
     /// A create with a key. A repeat, also one at the same time, finishes what an earlier call began.
-    private func createOnce(
+    private static func createOnce(
         _ vessel: Vessel_Vessel, _ claim: IdempotencyClaim, _ connection: MongoConnection, _ deadline: Deadline
     ) throws -> Vessel_Vessel {
         let vessels = connection.collection(Self.vessels)
@@ -157,9 +206,6 @@ extension MongoVesselRepository {
         let record = try keys.claim(claim, for: vessel, deadline)
         if try record.isRepeat && vessels.holds(record, deadline) { return record.vessel }
         do {
-            if !vessel.id.isEmpty, try vessels.exists(["_id": .string(vessel.id)], deadline) {
-                throw VesselError.idTaken(vessel.id)
-            }
             try insert(record.vessel, attempt: record.attempt, connection, deadline)
         } catch let error as VesselError {
             // Either a call with the same key was faster, or the id belongs to another vessel; then the key is free again.
@@ -180,13 +226,11 @@ private struct ClaimRecord {
 }
 
 extension MongoCollection {
-    fileprivate func exists(_ filter: BSONFields, _ deadline: Deadline) throws(StorageError) -> Bool {
-        try first(filter, deadline: deadline) { _ in true } ?? false
-    }
-
     /// Whether the vessel is stored that a key stands for.
     fileprivate func holds(_ record: ClaimRecord, _ deadline: Deadline) throws(StorageError) -> Bool {
-        try exists(["_id": .string(record.vessel.id), "attempt": .string(record.attempt)], deadline)
+        try first(
+            ["_id": .string(record.vessel.id), "attempt": .string(record.attempt)], deadline: deadline
+        ) { _ in true } ?? false
     }
 
     /// Claims a key for a vessel, or reads who claimed it before.

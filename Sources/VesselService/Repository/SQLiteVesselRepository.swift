@@ -6,10 +6,101 @@ import Storage
 
 /// Vessels in the embedded store.
 struct SQLiteVesselRepository: VesselRepository {
-    /// Index entries that are looked at before the bands are asked: with any usual fleet the fit is among them.
-    static let scanLengthMax = 32
     private static let keys = SQLiteIdempotency(answer: "vessel")
 
+    let store: SQLiteStore
+
+    func create(_ vessel: Vessel_Vessel, claim: IdempotencyClaim?, deadline: Deadline) async throws -> Vessel_Vessel {
+        try await store.write(deadline: deadline) { connection in
+            if let claim, let first = try Self.keys.answer(to: claim, connection) {
+                return try Vessel_Vessel(knownFieldsOf: first)
+            }
+            var vessel = vessel
+            if vessel.id.isEmpty { vessel.id = Identifier.random() }
+            try Self.insert(vessel, connection)
+            if let claim { try Self.keys.keep(claim, answer: try vessel.serializedBytes(), connection) }
+            return vessel
+        }
+    }
+
+    func tightestFit(_ room: Room, deadline: Deadline) async throws -> Vessel_Vessel? {
+        try await store.read(deadline: deadline) { try Self.tightestFit(room, $0)?.vessel }
+    }
+
+    func vessel(id: String, deadline: Deadline) async throws -> Vessel_Vessel? {
+        try await store.read(deadline: deadline) { try Self.find(id, $0)?.vessel }
+    }
+
+    func page(after: String?, limit: Int, deadline: Deadline) async throws -> [Vessel_Vessel] {
+        try await store.read(deadline: deadline) {
+            try $0.statement(Self.page).bind(1, after ?? "").bind(2, limit).all { StoredVessel($0).vessel }
+        }
+    }
+
+    func update(
+        id: String, deadline: Deadline, _ change: @escaping @Sendable (inout Vessel_Vessel) throws -> Void
+    ) async throws -> Vessel_Vessel? {
+        try await store.write(deadline: deadline) { connection in
+            guard var stored = try Self.find(id, connection) else { return nil }
+            let before = stored.vessel
+            try change(&stored.vessel)
+            try Self.replace(before, by: stored, connection)
+            return stored.vessel
+        }
+    }
+
+    func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel? {
+        try await store.write(deadline: deadline) { connection in
+            if let reservation = try Self.reservation(of: consignmentID, connection) {
+                guard !reservation.isReleased else { throw VesselError.released(consignmentID) }
+                return try Self.vessel(number: reservation.vessel, connection)?.vessel
+            }
+            guard var stored = try Self.tightestFit(room, connection) else { return nil }
+            let before = stored.vessel
+            stored.vessel.bookedContainers += room.containers
+            stored.vessel.bookedWeight += room.weight
+            try Self.replace(before, by: stored, connection)
+            try connection.statement(Self.insertReservation)
+                .bind(1, consignmentID).bind(2, stored.number).bind(3, room.containers).bind(4, room.weight).bind(5, 0)
+                .run()
+            return stored.vessel
+        }
+    }
+
+    func release(_ consignmentID: String, deadline: Deadline) async throws {
+        try await store.write(deadline: deadline) { connection in
+            guard let reservation = try Self.reservation(of: consignmentID, connection) else {
+                // Stays, so that a Reserve that was overtaken is refused.
+                try connection.statement(Self.insertReservation)
+                    .bind(1, consignmentID).bind(2, 0).bind(3, 0).bind(4, 0).bind(5, 1).run()
+                return
+            }
+            guard !reservation.isReleased else { return }
+            try connection.statement(Self.markReleased).bind(1, consignmentID).run()
+            guard var stored = try Self.vessel(number: reservation.vessel, connection) else { return }
+            let before = stored.vessel
+            stored.vessel.bookedContainers -= reservation.room.containers
+            stored.vessel.bookedWeight -= reservation.room.weight
+            try Self.replace(before, by: stored, connection)
+        }
+    }
+
+    func largestRoom(deadline: Deadline) async throws -> Room {
+        try await store.read(deadline: deadline) { connection in
+            Room(
+                containers: try connection.statement(Self.mostContainers).first { $0.int32(0) } ?? 0,
+                weight: try connection.statement(Self.heaviest)
+                    .bind(1, RoomIndex.levels.upperBound).bind(2, 0).bind(3, 0).first { $0.int32(1) } ?? 0)
+        }
+    }
+
+    /// Nothing is left half-way by a transaction, and nobody else writes to the file.
+    func tidy(deadline: Deadline) async throws {}
+}
+
+// MARK: - Schema
+
+extension SQLiteVesselRepository {
     static let migrations = [
         """
         CREATE TABLE vessels (
@@ -24,111 +115,246 @@ struct SQLiteVesselRepository: VesselRepository {
         CREATE UNIQUE INDEX vessels_id ON vessels (id);
         CREATE TABLE vessel_bands (band INTEGER PRIMARY KEY, heaviest INTEGER NOT NULL);
         \(keys.schema)
+        """,
+        // Booked room. What is offered is NULL where nothing is. A vessel's rows in vessel_groups are its entries in the
+        // indexes of RoomIndex.
         """
+        DROP TABLE vessel_bands;
+        ALTER TABLE vessels RENAME TO vessels_1;
+        DROP INDEX vessels_id;
+        CREATE TABLE vessels (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            owner_id TEXT NOT NULL,
+            available INTEGER,
+            capacity INTEGER NOT NULL,
+            max_weight INTEGER NOT NULL,
+            booked_containers INTEGER NOT NULL,
+            booked_weight INTEGER NOT NULL,
+            offered_containers INTEGER,
+            offered_weight INTEGER
+        );
+        INSERT INTO vessels
+            SELECT NULL, id, name, owner_id, available, capacity, max_weight, 0, 0,
+                iif(available, capacity, NULL), iif(available, max_weight, NULL)
+            FROM vessels_1;
+        DROP TABLE vessels_1;
+        CREATE INDEX vessels_offered ON vessels (offered_containers, offered_weight, id)
+            WHERE offered_containers IS NOT NULL;
+        CREATE TABLE vessel_groups (
+            level INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            weight INTEGER NOT NULL,
+            vessel INTEGER NOT NULL,
+            PRIMARY KEY (level, number, weight DESC, vessel)
+        ) WITHOUT ROWID;
+        WITH RECURSIVE levels (level) AS (SELECT 1 UNION ALL SELECT level + 1 FROM levels WHERE level < 8)
+        INSERT INTO vessel_groups
+            SELECT level, offered_containers >> (level * 4), offered_weight, number FROM levels, vessels
+            WHERE offered_containers IS NOT NULL;
+        CREATE TABLE reservations (
+            consignment_id TEXT NOT NULL PRIMARY KEY,
+            vessel INTEGER NOT NULL,
+            containers INTEGER NOT NULL,
+            weight INTEGER NOT NULL,
+            released INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """,
     ]
+}
 
-    let store: SQLiteStore
+/// A vessel and its number in this file.
+private struct StoredVessel {
+    static let columns = """
+        number, id, name, owner_id, available, capacity, max_weight, booked_containers, booked_weight, available IS NULL
+        """
 
-    func tightestFit(capacity: Int32, weight: Int32, deadline: Deadline) async throws -> Vessel_Vessel? {
-        try await store.read(deadline: deadline) { connection in
-            let rows = try connection.statement(Self.scan).bind(1, capacity).bind(2, weight)
-            let (fit, seen) = try rows.first(among: Self.scanLengthMax) {
-                $0.int32(1) >= weight
-            } decode: {
-                Self.vessel($0)
-            }
-            if fit != nil || seen < Self.scanLengthMax { return fit }
-            return try Self.searchBands(connection, from: capacity, weight: weight)
-        }
-    }
+    var number: Int64
+    var vessel = Vessel_Vessel()
 
-    func create(_ vessel: Vessel_Vessel, claim: IdempotencyClaim?, deadline: Deadline) async throws -> Vessel_Vessel {
-        try await store.write(deadline: deadline) { connection in
-            if let claim, let first = try Self.keys.answer(to: claim, connection) {
-                return try Vessel_Vessel(knownFieldsOf: first)
-            }
-            var vessel = vessel
-            if vessel.id.isEmpty { vessel.id = Identifier.random() }
-            try Self.insert(vessel, connection)
-            if let claim { try Self.keys.keep(claim, answer: try vessel.serializedBytes(), connection) }
-            return vessel
-        }
+    init(_ row: SQLiteRow) {
+        number = row.int64(0)
+        vessel.id = row.string(1)
+        vessel.name = row.string(2)
+        vessel.ownerID = row.string(3)
+        if row.int64(9) == 0 { vessel.available = row.int64(4) != 0 }
+        vessel.capacity = row.int32(5)
+        vessel.maxWeight = row.int32(6)
+        vessel.bookedContainers = row.int32(7)
+        vessel.bookedWeight = row.int32(8)
     }
 }
 
 // MARK: - Searching
 
 extension SQLiteVesselRepository {
-    private static let columns = "capacity, max_weight, id, name, available, owner_id"
+    /// Vessels that are looked at before the groups are asked: with any usual fleet the fit is among them.
+    private static let scanLengthMax = 32
+
     private static let scan = SQLiteQuery(
         """
-        SELECT \(columns) FROM vessels WHERE (capacity, max_weight) >= (?1, ?2)
-        ORDER BY capacity, max_weight, id LIMIT \(scanLengthMax)
+        SELECT \(StoredVessel.columns), offered_weight FROM vessels
+        WHERE offered_containers IS NOT NULL AND (offered_containers, offered_weight) >= (?1, ?2)
+        ORDER BY offered_containers, offered_weight, id LIMIT \(scanLengthMax)
         """)
-    private static let lightest = SQLiteQuery(
+    /// The first vessel in order from a place on; it may be beyond the last number that is wanted, or too weak.
+    private static let next = SQLiteQuery(
         """
-        SELECT \(columns) FROM vessels WHERE capacity = ?1 AND max_weight >= ?2
-        ORDER BY capacity, max_weight, id LIMIT 1
+        SELECT \(StoredVessel.columns), offered_containers, offered_weight FROM vessels
+        WHERE offered_containers IS NOT NULL AND (offered_containers, offered_weight) >= (?1, ?2)
+            AND offered_containers <= ?3
+        ORDER BY offered_containers, offered_weight, id LIMIT 1
         """)
-    private static let exhaustive = SQLiteQuery(
+    private static let heaviest = SQLiteQuery(
         """
-        SELECT \(columns) FROM vessels WHERE capacity >= ?1 AND max_weight >= ?2
-        ORDER BY capacity, max_weight, id LIMIT 1
+        SELECT number, weight FROM vessel_groups WHERE level = ?1 AND number BETWEEN ?2 AND ?3
+        ORDER BY number, weight DESC LIMIT 1
         """)
-    private static let firstBand = SQLiteQuery(
-        "SELECT band FROM vessel_bands WHERE band BETWEEN ?1 AND ?2 AND heaviest >= ?3 ORDER BY band LIMIT 1")
+    private static let mostContainers = SQLiteQuery(
+        """
+        SELECT offered_containers FROM vessels WHERE offered_containers IS NOT NULL
+        ORDER BY offered_containers DESC, offered_weight DESC, id DESC LIMIT 1
+        """)
+    private static let find = SQLiteQuery("SELECT \(StoredVessel.columns) FROM vessels WHERE id = ?1")
+    private static let findByNumber = SQLiteQuery("SELECT \(StoredVessel.columns) FROM vessels WHERE number = ?1")
+    private static let page = SQLiteQuery(
+        "SELECT \(StoredVessel.columns) FROM vessels WHERE id > ?1 ORDER BY id LIMIT ?2")
 
-    private static func searchBands(
-        _ connection: SQLiteConnection, from capacity: Int32, weight: Int32
-    ) throws -> Vessel_Vessel? {
-        let bands = try connection.statement(firstBand)
-        return try CapacityBands.search(
-            from: capacity,
-            firstBand: { ranges in
-                for range in ranges {
-                    bands.bind(1, range.lowerBound).bind(2, range.upperBound).bind(3, weight)
-                    if let band = try bands.first({ $0.int64(0) }) { return band }
-                }
-                return nil
-            },
-            lightest: { try connection.statement(lightest).bind(1, $0).bind(2, weight).first(vessel) },
-            exhaustive: { try connection.statement(exhaustive).bind(1, $0).bind(2, weight).first(vessel) })
+    private static func find(_ id: String, _ connection: SQLiteConnection) throws -> StoredVessel? {
+        try connection.statement(find).bind(1, id).first(StoredVessel.init)
     }
 
-    private static func vessel(_ row: SQLiteRow) -> Vessel_Vessel {
-        var vessel = Vessel_Vessel()
-        vessel.capacity = row.int32(0)
-        vessel.maxWeight = row.int32(1)
-        vessel.id = row.string(2)
-        vessel.name = row.string(3)
-        vessel.available = row.int32(4) != 0
-        vessel.ownerID = row.string(5)
-        return vessel
+    private static func vessel(number: Int64, _ connection: SQLiteConnection) throws -> StoredVessel? {
+        try connection.statement(findByNumber).bind(1, number).first(StoredVessel.init)
+    }
+
+    private static func tightestFit(_ room: Room, _ connection: SQLiteConnection) throws -> StoredVessel? {
+        let rows = try connection.statement(scan).bind(1, room.containers).bind(2, room.weight)
+        let (fit, seen) = try rows.first(among: scanLengthMax) {
+            $0.int32(10) >= room.weight
+        } decode: {
+            StoredVessel($0)
+        }
+        if fit != nil || seen < scanLengthMax { return fit }
+        return try RoomIndex.search(
+            from: room.containers, near: { try near($0, weight: room.weight, connection) },
+            firstGroup: { try firstGroup($0, $1, weight: room.weight, connection) })
+    }
+
+    /// From one number to the next that is there.
+    private static func near(
+        _ numbers: ClosedRange<Int32>, weight: Int32, _ connection: SQLiteConnection
+    ) throws -> StoredVessel? {
+        var containers = numbers.lowerBound
+        while true {
+            let found = try connection.statement(next).bind(1, containers).bind(2, weight).bind(3, numbers.upperBound)
+                .first { (vessel: StoredVessel($0), containers: $0.int32(10), weight: $0.int32(11)) }
+            guard let found else { return nil }
+            if found.weight >= weight { return found.vessel }
+            // It has more containers left than those asked for here, or it would take the weight.
+            containers = found.containers
+        }
+    }
+
+    private static func firstGroup(
+        _ level: Int, _ groups: ClosedRange<Int32>, weight: Int32, _ connection: SQLiteConnection
+    ) throws -> Int32? {
+        var first = groups.lowerBound
+        while first <= groups.upperBound {
+            let found = try connection.statement(heaviest)
+                .bind(1, level).bind(2, first).bind(3, groups.upperBound)
+                .first { (number: $0.int32(0), weight: $0.int32(1)) }
+            guard let found else { return nil }
+            if found.weight >= weight { return found.number }
+            first = found.number + 1
+        }
+        return nil
     }
 }
 
 // MARK: - Storing
 
 extension SQLiteVesselRepository {
-    private static let insert = SQLiteQuery("INSERT INTO vessels (\(columns)) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-    private static let heaviest = SQLiteQuery("SELECT heaviest FROM vessel_bands WHERE band = ?1")
-    private static let raise = SQLiteQuery(
-        "INSERT INTO vessel_bands VALUES (?1, ?2) ON CONFLICT (band) DO UPDATE SET heaviest = excluded.heaviest")
+    private struct Reservation {
+        var vessel: Int64
+        var room: Room
+        var isReleased: Bool
+    }
+
+    private static let insert = SQLiteQuery(
+        "INSERT INTO vessels VALUES (NULL, ?1, ?2, ?3, nullif(?4, -1), ?5, ?6, ?7, ?8, nullif(?9, -1), nullif(?10, -1))"
+    )
+    private static let number = SQLiteQuery("SELECT number FROM vessels WHERE id = ?1")
+    private static let replace = SQLiteQuery(
+        """
+        UPDATE vessels SET name = ?2, available = nullif(?3, -1), capacity = ?4, max_weight = ?5,
+            booked_containers = ?6, booked_weight = ?7, offered_containers = nullif(?8, -1),
+            offered_weight = nullif(?9, -1)
+        WHERE number = ?1
+        """)
+    private static let enter = SQLiteQuery("INSERT INTO vessel_groups VALUES (?1, ?2, ?3, ?4)")
+    private static let leave = SQLiteQuery(
+        "DELETE FROM vessel_groups WHERE level = ?1 AND number = ?2 AND weight = ?3 AND vessel = ?4")
+    private static let insertReservation = SQLiteQuery("INSERT INTO reservations VALUES (?1, ?2, ?3, ?4, ?5)")
+    private static let findReservation = SQLiteQuery(
+        "SELECT vessel, containers, weight, released FROM reservations WHERE consignment_id = ?1")
+    private static let markReleased = SQLiteQuery("UPDATE reservations SET released = 1 WHERE consignment_id = ?1")
+
+    private static func reservation(
+        of consignmentID: String, _ connection: SQLiteConnection
+    ) throws -> Reservation? {
+        try connection.statement(findReservation).bind(1, consignmentID).first {
+            Reservation(
+                vessel: $0.int64(0), room: Room(containers: $0.int32(1), weight: $0.int32(2)),
+                isReleased: $0.int64(3) != 0)
+        }
+    }
 
     private static func insert(_ vessel: Vessel_Vessel, _ connection: SQLiteConnection) throws {
+        let offered = vessel.roomOffered
         do throws(StorageError) {
             try connection.statement(insert)
-                .bind(1, vessel.capacity).bind(2, vessel.maxWeight).bind(3, vessel.id).bind(4, vessel.name)
-                .bind(5, vessel.available ? 1 : 0).bind(6, vessel.ownerID).run()
+                .bind(1, vessel.id).bind(2, vessel.name).bind(3, vessel.ownerID).bind(4, flag(vessel))
+                .bind(5, vessel.capacity).bind(6, vessel.maxWeight).bind(7, vessel.bookedContainers)
+                .bind(8, vessel.bookedWeight).bind(9, offered?.containers ?? -1).bind(10, offered?.weight ?? -1).run()
         } catch {
             guard error.kind == .duplicateKey else { throw error }
             throw VesselError.idTaken(vessel.id)
         }
-        // From the smallest up: above a band that is high enough all are.
-        for band in CapacityBands.bands(of: vessel.capacity).reversed() {
-            let stored = try connection.statement(heaviest).bind(1, band).first { $0.int32(0) }
-            if let stored, stored >= vessel.maxWeight { return }
-            try connection.statement(raise).bind(1, band).bind(2, vessel.maxWeight).run()
+        guard let offered else { return }
+        let number = try connection.statement(number).bind(1, vessel.id).first { $0.int64(0) }
+        try change(enter, offered, number ?? 0, connection)
+    }
+
+    /// - Parameter vessel: the vessel as it is from now on.
+    private static func replace(
+        _ before: Vessel_Vessel, by stored: StoredVessel, _ connection: SQLiteConnection
+    ) throws {
+        let vessel = stored.vessel
+        let offered = vessel.roomOffered
+        try connection.statement(replace)
+            .bind(1, stored.number).bind(2, vessel.name).bind(3, flag(vessel)).bind(4, vessel.capacity)
+            .bind(5, vessel.maxWeight).bind(6, vessel.bookedContainers).bind(7, vessel.bookedWeight)
+            .bind(8, offered?.containers ?? -1).bind(9, offered?.weight ?? -1).run()
+        guard before.roomOffered != offered else { return }
+        if let left = before.roomOffered { try change(leave, left, stored.number, connection) }
+        if let offered { try change(enter, offered, stored.number, connection) }
+    }
+
+    /// Enters a vessel in the groups of all levels, or takes it out.
+    private static func change(
+        _ query: SQLiteQuery, _ offered: Room, _ number: Int64, _ connection: SQLiteConnection
+    ) throws {
+        let statement = try connection.statement(query)
+        for level in RoomIndex.levels {
+            try statement.bind(1, level).bind(2, RoomIndex.group(level: level, of: offered.containers))
+                .bind(3, offered.weight).bind(4, number).run()
         }
+    }
+
+    /// -1 where `available` is not set; room is never negative either.
+    private static func flag(_ vessel: Vessel_Vessel) -> Int {
+        vessel.hasAvailable ? (vessel.available ? 1 : 0) : -1
     }
 }

@@ -1,5 +1,6 @@
 import Contracts
 import Foundation
+import LeasedQueue
 import Logging
 import RPC
 import TestSupport
@@ -33,6 +34,13 @@ func withEmails(_ kind: StoreKind, _ body: (EmailStore) async throws -> Void) as
         throw error
     }
     await emails.store.shutdown()
+}
+
+extension EmailRepository {
+    /// Claims the mail that has been due for longest.
+    func take(lease: Duration = .seconds(60)) async throws -> LeasedItem<StoredMail>? {
+        try await claim(limit: 1, lease: lease, deadline: soon).first
+    }
 }
 
 func newMail(_ eventID: String, to recipient: String = "ewan@example.com", name: String = "Ewan") -> NewMail {

@@ -182,13 +182,18 @@ enum Places {
         }
         var all = places(HealthMethods.check, [[1]])
         switch program.port {
-        case harbor.vessel.port: all += described(VesselMethods.create, vessel)
+        case harbor.vessel.port:
+            all += described(VesselMethods.create, vessel) + described(VesselMethods.get)
+            all += described(VesselMethods.list)
+            all += described(VesselMethods.update, .with { ($0.vessel, $0.updateMask.paths) = (vessel, ["name"]) })
+            all += places(VesselMethods.reserve, [[1]]) + places(VesselMethods.release, [[1]])
         case harbor.user.port:
             all += described(UserMethods.create, user) + described(UserMethods.get, user)
             all += described(UserMethods.getAll) + described(UserMethods.auth, user)
             all += described(UserMethods.validateToken)
         case harbor.consignment.port:
             all += described(ConsignmentMethods.create, consignment) + described(ConsignmentMethods.get)
+            all += described(ConsignmentMethods.cancel)
         default:
             all += places(EmailMethods.process, (1...5).map { [$0] }, event) + places(EmailMethods.get, [[1]])
         }
@@ -225,7 +230,9 @@ enum Places {
             switch field.kind {
             case .string: [[index + 1]]
             case .message(let inner): texts(in: inner).map { [index + 1] + $0 }
-            case .bool, .int32: []
+            // Its paths are texts.
+            case .fieldMask: [[index + 1, 1]]
+            case .bool, .int32, .choice, .timestamp: []
             }
         }
     }

@@ -47,7 +47,7 @@ extension LoadTests {
             let services = try await Web.get(port, "/services").json
             let methods = try HTTPMethodFields.all(in: services)
             // The number of methods in the contract: none was overlooked.
-            #expect(methods.count == 14 && methods.flatMap(\.fields).count > 40)
+            #expect(methods.count == 18 && methods.flatMap(\.fields).count > 40)
             try await started.expectCheap(methods.flatMap { Places.fields(of: $0, port, started.token) })
             try await started.expectCheap(Places.envelope(port) + Places.form(port))
             try await Harbor.stop(started.runs)

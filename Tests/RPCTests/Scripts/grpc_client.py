@@ -28,7 +28,7 @@ def method(name, service="test.Test"):
 
 
 def say(**what):
-    print(json.dumps(what), flush=True)
+    print(json.dumps(what, default=bytes.hex), flush=True)
 
 
 def outcome(name, request=b"", **more):
@@ -45,6 +45,25 @@ def outcome(name, request=b"", **more):
 def errors():
     for code in range(1, 17):
         outcome("Fail", vessel(capacity=code, name=f"Grüße 100 % 船 \n{code}"))
+
+
+def details():
+    """Reads the details of a failure as grpcio-status does."""
+    from google.rpc import error_details_pb2
+    from grpc_status import rpc_status
+
+    for code, identifier in (3, "details"), (8, "none"), (5, "none"):
+        try:
+            method("Fail").with_call(vessel(id=identifier, capacity=code, name="text"), timeout=20)
+        except grpc.RpcError as error:
+            status = rpc_status.from_call(error)
+            read = []
+            for detail in status.details if status else ():
+                for kind in error_details_pb2.BadRequest, error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo:
+                    message = kind()
+                    if detail.Unpack(message):
+                        read.append(" ".join(str(message).split()))
+            say(code=error.code().name, message=status.message if status else "none", trailers={"details": "; ".join(read)})
 
 
 def metadata():

@@ -29,6 +29,21 @@ struct StrangerClientTests {
         }
     }
 
+    @Test("grpcio-status reads the details of a failure; RESOURCE_EXHAUSTED always says when to come back")
+    func details() async throws {
+        try await withServer { server in
+            let said = try await Python.call(server.port, "details")
+            #expect(said.map(\.code) == ["INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "NOT_FOUND"])
+            #expect(said.map(\.message) == ["text", "text", "none"])
+            let field = #"field: "containers[3].origin" description: "wrong""#
+            #expect(
+                said.map { $0.trailers?["details"] } == [
+                    "field_violations { \(field) }; reason: \"FLEET_FULL\" domain: \"shippy\"",
+                    "retry_delay { seconds: 7 }", "",
+                ])
+        }
+    }
+
     @Test("metadata reaches the handler; there is no deadline unless one is given")
     func metadata() async throws {
         try await withServer { server in

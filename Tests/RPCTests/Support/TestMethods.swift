@@ -12,7 +12,7 @@ enum TestMethods {
     static let idempotentEcho = Echo(service: service, name: "IdempotentEcho", isIdempotent: true)
     /// Echoes, too.
     static let probe = Echo(service: service, name: "Probe", isIdempotent: true, isProbe: true)
-    /// Fails with status `capacity`, text `name` and `retry-after: 7`.
+    /// Fails with status `capacity`, text `name` and `retry-after: 7`, and with details if `id` is `details`.
     static let fail = Echo(service: service, name: "Fail")
     /// Fails with an error that knows no status.
     static let crash = Echo(service: service, name: "Crash")
@@ -50,7 +50,12 @@ final class HandlerLog: Sendable {
             RPCRoute(TestMethods.wait, handler: wait), RPCRoute(TestMethods.idempotentWait, handler: wait),
             RPCRoute(TestMethods.fail) { request, _ in
                 let code = Status.Code(rawValue: Int(request.capacity)) ?? .unknown
-                throw Status(code, request.name, metadata: ["retry-after": "7"])
+                let details: [ErrorDetail] = [
+                    .badRequest([.init(field: "containers[3].origin", description: "wrong")]),
+                    .errorInfo(reason: "FLEET_FULL"),
+                ]
+                throw Status(
+                    code, request.name, metadata: ["retry-after": "7"], details: request.id == "details" ? details : [])
             },
             RPCRoute(TestMethods.crash) { _, _ in throw Secret(text: "select password from users") },
             RPCRoute(TestMethods.context) { request, context in

@@ -1,77 +1,45 @@
-import Contracts
-import Logging
+import LeasedQueue
 import NIOPosix
 import RPC
-import ServiceLifecycle
 import TestSupport
 
 @testable import UserService
 
-extension Relay.Configuration {
+/// The bounds of a relay.
+struct RelayBounds {
+    var policy = Relay.policy
+    var deliveryTimeout = Relay.deliveryTimeout
+
     /// Waits short enough for tests.
-    static var quick: Relay.Configuration {
-        var quick = Relay.Configuration()
-        quick.deliveryTimeout = .seconds(5)
-        quick.lease = .seconds(30)
-        quick.pollInterval = .milliseconds(20)
-        quick.pause = .milliseconds(20)
-        quick.statisticsInterval = .milliseconds(20)
-        quick.policy.waitFirst = .milliseconds(1)
-        quick.policy.waitMax = .milliseconds(20)
+    static var quick: RelayBounds {
+        var quick = RelayBounds()
+        quick.policy.pollInterval = .milliseconds(20)
+        quick.policy.backoff.first = .milliseconds(1)
+        quick.policy.backoff.longest = .milliseconds(20)
         return quick
     }
 }
 
-/// A relay that runs.
-final class RunningRelay: Sendable {
-    let metrics: RelayMetrics
-    private let group: ServiceGroup
-    private let run: Task<Void, any Error>
-
-    init(_ relay: Relay) {
-        metrics = relay.metrics
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(services: [relay], logger: Logger(label: "test")))
-        self.group = group
-        run = Task { try await group.run() }
-    }
-
-    /// As SIGTERM does; returns when the relay has ended.
-    func stop() async {
-        await beginStop()
-        try? await run.value
-    }
-
-    func beginStop() async {
-        await group.triggerGracefulShutdown()
-    }
-
-    /// The nearest to kill -9: whatever it waits for is cut off, and nothing is noted.
-    func crash() async {
-        run.cancel()
-        try? await run.value
-    }
+/// A relay's worker that runs.
+struct RunningRelay {
+    let counts: QueueCounts
+    let service: RunningService
 }
 
 /// Runs a relay from `users` to whatever listens on `port`.
 func withRelay(
-    _ users: WatchedUsers, port: Int, _ configuration: Relay.Configuration = .quick, log: LogCapture = LogCapture(),
+    _ users: WatchedUsers, port: Int, _ bounds: RelayBounds = .quick, log: LogCapture = LogCapture(),
     _ body: (RunningRelay) async throws -> Void
 ) async throws {
     let client = RPCClient(
         configuration: RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port)),
         group: .singleton, logger: log.logger())
-    let relay = RunningRelay(
-        Relay(
-            outbox: users, delivery: EventDelivery(to: client), configuration: configuration, metrics: RelayMetrics(),
-            logger: log.logger()))
-    do {
-        try await body(relay)
-    } catch {
-        await relay.stop()
-        await client.shutdown()
-        throw error
-    }
-    await relay.stop()
+    let relay = Relay(EventDelivery(to: client), timeout: bounds.deliveryTimeout, logger: log.logger())
+    let worker = QueueWorker(
+        users, relay, names: ("an event", "events"), policy: bounds.policy, logger: log.logger())
+    let running = RunningRelay(counts: worker.counts, service: RunningService(worker))
+    let result = await Result(catching: { try await body(running) })
+    await running.service.stop()
     await client.shutdown()
+    try result.get()
 }

@@ -29,6 +29,17 @@ struct ServiceFixture: Sendable {
         return try await client.call(method, request, metadata: metadata, deadline: .after(timeout))
     }
 
+    /// A token that says that its user is an operator, as `OPERATORS` makes them.
+    func operatorToken(of id: String = "olga") async throws -> String {
+        let operators = Operators(ids: [id])
+        let tokens = await Tokens(
+            TokenSecrets(current: Self.secret), operators: operators, nowSeconds: clock.wall.seconds)
+        return try await tokens.sign(
+            StoredUser(
+                id: id, name: "Olga", company: "", email: "olga@example.com", passwordHash: "",
+                createdAtMicroseconds: 0))
+    }
+
     /// Signs up, and answers the id and a token.
     @discardableResult
     func signUp(_ email: String, password: String = "correct horse") async throws -> (id: String, token: String) {

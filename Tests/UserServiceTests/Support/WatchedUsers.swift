@@ -1,4 +1,5 @@
 import Idempotency
+import LeasedQueue
 import Logging
 import RPC
 import Storage
@@ -35,6 +36,11 @@ final class WatchedUsers: UserRepository, Outbox {
 
     init(_ base: UserDatabase) {
         self.base = base
+    }
+
+    /// The same store, which can fail by itself.
+    init(sharing other: WatchedUsers) {
+        base = other.base
     }
 
     func fail(_ fault: StorageError?) { state.withLock { $0.fault = fault } }
@@ -84,33 +90,35 @@ final class WatchedUsers: UserRepository, Outbox {
 
     // MARK: Events
 
-    func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [ClaimedEvent] {
+    func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [LeasedItem<UserCreatedEvent>] {
         try check()
         return try await base.outbox.claim(limit: limit, lease: lease, deadline: deadline)
     }
 
-    func markDelivered(_ claims: [EventClaim], deadline: Deadline) async throws {
+    func finish(_ leases: [Lease], deadline: Deadline) async throws {
         try check()
         if let fault = state.withLock({ $0.markFault }) { throw fault }
-        try await base.outbox.markDelivered(claims, deadline: deadline)
+        try await base.outbox.finish(leases, deadline: deadline)
         state.withLock { state in
-            for claim in claims { state.stories[claim.eventID]?.isDelivered = true }
+            for lease in leases { state.stories[lease.itemID]?.isDelivered = true }
         }
     }
 
-    func retry(_ claim: EventClaim, after delay: Duration, error: String, deadline: Deadline) async throws {
+    func retry(_ lease: Lease, after delay: Duration, error: String, deadline: Deadline) async throws -> Bool {
         try check()
-        try await base.outbox.retry(claim, after: delay, error: error, deadline: deadline)
+        let isOurs = try await base.outbox.retry(lease, after: delay, error: error, deadline: deadline)
         state.withLock { state in
-            state.stories[claim.eventID]?.retries += 1
-            state.stories[claim.eventID]?.lastError = error
+            state.stories[lease.itemID]?.retries += 1
+            state.stories[lease.itemID]?.lastError = error
         }
+        return isOurs
     }
 
-    func bury(_ claim: EventClaim, error: String, deadline: Deadline) async throws {
+    func deadLetter(_ lease: Lease, error: String, deadline: Deadline) async throws -> Bool {
         try check()
-        try await base.outbox.bury(claim, error: error, deadline: deadline)
-        state.withLock { $0.stories[claim.eventID]?.isDead = true }
+        let isOurs = try await base.outbox.deadLetter(lease, error: error, deadline: deadline)
+        state.withLock { $0.stories[lease.itemID]?.isDead = true }
+        return isOurs
     }
 
     func requeueDead(deadline: Deadline) async throws -> Int {
@@ -118,13 +126,13 @@ final class WatchedUsers: UserRepository, Outbox {
         return try await base.outbox.requeueDead(deadline: deadline)
     }
 
-    func statistics(deadline: Deadline) async throws -> OutboxStatistics {
+    func statistics(deadline: Deadline) async throws -> LeasedQueueStatistics {
         try check()
         return try await base.outbox.statistics(deadline: deadline)
     }
 
-    func waitForEvent(timeout: Duration) async throws {
-        try await base.outbox.waitForEvent(timeout: timeout)
+    func waitForWork(timeout: Duration) async throws {
+        try await base.outbox.waitForWork(timeout: timeout)
     }
 }
 
@@ -158,7 +166,7 @@ extension WatchedUsers {
     var isDrained: Bool {
         get async throws {
             let left = try await base.outbox.statistics(deadline: .never)
-            return left.pending == 0 && left.dead == 0
+            return left.pending == 0 && left.deadLetters == 0
         }
     }
 }

@@ -15,6 +15,12 @@ public struct MessageDescription: Sendable {
         case string
         case bool
         case int32
+        /// An enum: the names of its values, and in the .proto file its type.
+        case choice(type: String, names: [StaticString])
+        /// google.protobuf.Timestamp, in JSON a text.
+        case timestamp
+        /// google.protobuf.FieldMask, in JSON a text.
+        case fieldMask
         case message(MessageDescription)
     }
 
@@ -46,6 +52,14 @@ public struct MessageDescription: Sendable {
         static func string(_ name: String) -> Field { Field(name, .string, isRepeated: false) }
         static func bool(_ name: String) -> Field { Field(name, .bool, isRepeated: false) }
         static func int32(_ name: String) -> Field { Field(name, .int32, isRepeated: false) }
+
+        static func choice(_ name: String, _ type: String, _ names: [StaticString]) -> Field {
+            Field(name, .choice(type: type, names: names), isRepeated: false)
+        }
+
+        static func timestamp(_ name: String) -> Field { Field(name, .timestamp, isRepeated: false) }
+        static func fieldMask(_ name: String) -> Field { Field(name, .fieldMask, isRepeated: false) }
+        static func strings(_ name: String) -> Field { Field(name, .string, isRepeated: true) }
 
         static func one<M: DescribedMessage>(_ name: String, _ type: M.Type) -> Field {
             Field(name, .message(type.messageDescription), isRepeated: false)

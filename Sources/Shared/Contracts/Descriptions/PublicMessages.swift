@@ -5,7 +5,7 @@ extension Vessel_Vessel: DescribedMessage {
         "vessel.Vessel",
         [
             .string("id"), .int32("capacity"), .int32("max_weight"), .string("name"), .bool("available"),
-            .string("owner_id"),
+            .string("owner_id"), .int32("booked_containers"), .int32("booked_weight"),
         ])
 }
 
@@ -17,7 +17,24 @@ extension Vessel_Specification: DescribedMessage {
 extension Vessel_Response: DescribedMessage {
     public static let messageDescription = MessageDescription(
         "vessel.Response",
-        [.one("vessel", Vessel_Vessel.self), .many("vessels", Vessel_Vessel.self), .bool("created")])
+        [
+            .one("vessel", Vessel_Vessel.self), .many("vessels", Vessel_Vessel.self), .bool("created"),
+            .string("next_page_token"),
+        ])
+}
+
+extension Vessel_GetRequest: DescribedMessage {
+    public static let messageDescription = MessageDescription("vessel.GetRequest", [.string("id")])
+}
+
+extension Vessel_ListRequest: DescribedMessage {
+    public static let messageDescription = MessageDescription(
+        "vessel.ListRequest", [.int32("page_size"), .string("page_token")])
+}
+
+extension Vessel_UpdateRequest: DescribedMessage {
+    public static let messageDescription = MessageDescription(
+        "vessel.UpdateRequest", [.one("vessel", Vessel_Vessel.self), .fieldMask("update_mask")])
 }
 
 extension User_User: DescribedMessage {
@@ -25,7 +42,7 @@ extension User_User: DescribedMessage {
         "user.User",
         [
             .string("id"), .string("name"), .string("company"), .string("email"), .string("password"),
-            .string("token"),
+            .string("token"), .strings("roles"),
         ])
 }
 
@@ -65,12 +82,18 @@ extension Consignment_Consignment: DescribedMessage {
         [
             .string("id"), .string("description"), .int32("weight"),
             .many("containers", Consignment_Container.self), .string("vessel_id"),
+            .choice("status", "Status", ["STATUS_UNSPECIFIED", "BOOKED", "PENDING", "CANCELLED"]),
+            .timestamp("created_at"), .string("user_id"),
         ])
 }
 
 extension Consignment_GetRequest: DescribedMessage {
     public static let messageDescription = MessageDescription(
-        "consignment.GetRequest", [.int32("page_size"), .string("page_token")])
+        "consignment.GetRequest", [.int32("page_size"), .string("page_token"), .string("id")])
+}
+
+extension Consignment_CancelRequest: DescribedMessage {
+    public static let messageDescription = MessageDescription("consignment.CancelRequest", [.string("id")])
 }
 
 extension Consignment_Response: DescribedMessage {

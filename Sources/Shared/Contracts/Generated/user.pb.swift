@@ -38,6 +38,9 @@ public nonisolated struct User_User: Sendable {
 
   public var token: String = String()
 
+  /// output only
+  public var roles: [String] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -130,7 +133,7 @@ fileprivate nonisolated let _protobuf_package = "user"
 
 nonisolated extension User_User: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".User"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}company\0\u{1}email\0\u{1}password\0\u{1}token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}company\0\u{1}email\0\u{1}password\0\u{1}token\0\u{1}roles\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -144,6 +147,7 @@ nonisolated extension User_User: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 4: try { try decoder.decodeSingularStringField(value: &self.email) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.password) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.token) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.roles) }()
       default: break
       }
     }
@@ -168,6 +172,9 @@ nonisolated extension User_User: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.token.isEmpty {
       try visitor.visitSingularStringField(value: self.token, fieldNumber: 6)
     }
+    if !self.roles.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.roles, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -178,6 +185,7 @@ nonisolated extension User_User: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.email != rhs.email {return false}
     if lhs.password != rhs.password {return false}
     if lhs.token != rhs.token {return false}
+    if lhs.roles != rhs.roles {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

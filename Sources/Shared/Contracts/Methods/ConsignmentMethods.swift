@@ -8,4 +8,6 @@ public enum ConsignmentMethods {
         service: service, name: "Create")
     public static let get = Method<Consignment_GetRequest, Consignment_Response>(
         service: service, name: "Get", isIdempotent: true)
+    public static let cancel = Method<Consignment_CancelRequest, Consignment_Response>(
+        service: service, name: "Cancel", isIdempotent: true)
 }

@@ -1,10 +1,23 @@
 import RPC
 
-/// `vessel.VesselService`: the vessels and what they carry.
+/// `vessel.VesselService`: the vessels, what they carry, and what is booked on them.
 public enum VesselMethods {
     public static let service = "vessel.VesselService"
 
     public static let create = Method<Vessel_Vessel, Vessel_Response>(service: service, name: "Create")
     public static let findAvailable = Method<Vessel_Specification, Vessel_Response>(
         service: service, name: "FindAvailable", isIdempotent: true)
+    public static let get = Method<Vessel_GetRequest, Vessel_Response>(
+        service: service, name: "Get", isIdempotent: true)
+    public static let list = Method<Vessel_ListRequest, Vessel_Response>(
+        service: service, name: "List", isIdempotent: true)
+    public static let update = Method<Vessel_UpdateRequest, Vessel_Response>(
+        service: service, name: "Update", isIdempotent: true)
+
+    // For the consignment service, not for callers of the gateway.
+
+    public static let reserve = Method<Vessel_Reservation, Vessel_Response>(
+        service: service, name: "Reserve", isIdempotent: true)
+    public static let release = Method<Vessel_Reservation, Vessel_Response>(
+        service: service, name: "Release", isIdempotent: true)
 }

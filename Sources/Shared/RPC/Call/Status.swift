@@ -8,11 +8,14 @@ public struct Status: Error, Sendable, Equatable {
     public var message: String
     /// Extra trailers, for example `retry-after`.
     public var metadata: Metadata
+    /// What programs read instead of the message.
+    public var details: [ErrorDetail]
 
-    public init(_ code: Code, _ message: String = "", metadata: Metadata = [:]) {
+    public init(_ code: Code, _ message: String = "", metadata: Metadata = [:], details: [ErrorDetail] = []) {
         self.code = code
         self.message = message
         self.metadata = metadata
+        self.details = details
     }
 
     public static let ok = Status(.ok)

@@ -6,6 +6,8 @@ package struct Backoff: Sendable {
     package var longest: Duration = .seconds(5)
     /// The share by which a wait varies, 0 to 1.
     package var jitter = 0.2
+    /// Whether a wait may also be longer by it, or only shorter.
+    package var lengthens = true
 
     package init() {}
 
@@ -15,6 +17,6 @@ package struct Backoff: Sendable {
     package func wait(after attempt: Int, random: Double) -> Duration {
         var wait = first
         for _ in 1..<max(2, min(attempt, 64)) where attempt > 1 && wait < longest { wait = wait * factor }
-        return min(wait, longest) * (1 - jitter + 2 * jitter * random)
+        return min(wait, longest) * (1 - jitter + (lengthens ? 2 : 1) * jitter * random)
     }
 }

@@ -23,6 +23,7 @@ struct ResponseReader {
     private var code: Status.Code?
     private var message = ""
     private var metadata = Metadata()
+    private var details: [ErrorDetail] = []
     private var headerBytes = 0
     private var foreignBytes = 0
     private var hasData = false
@@ -82,6 +83,7 @@ struct ResponseReader {
         code = nil
         message = ""
         metadata = Metadata()
+        details = []
     }
 
     private mutating func receiveTrailer(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
@@ -91,6 +93,8 @@ struct ResponseReader {
             code = code == nil || code == known ? known : .unknown
         } else if name.equals("grpc-message") {
             message = PercentEncoding.decode(value)
+        } else if name.equals(ErrorDetail.trailer) {
+            details = ErrorDetail.details(inTrailer: value.text)
         } else if !name.hasPrefix("grpc-"), !name.equals("content-type"), name.first != UInt8(ascii: ":") {
             metadata.add(name.text, value.text)
         }
@@ -146,7 +150,8 @@ struct ResponseReader {
         case nil: return ClientCall.Outcome(result: .failure(Status(.unknown, "the answer ended without a status")))
         case .ok where reader.isComplete: return ClientCall.Outcome(result: .success(reader.take()))
         case .ok: return ClientCall.Outcome(result: .failure(Status(.internal, "the answer holds no message")))
-        case let code?: return ClientCall.Outcome(result: .failure(Status(code, message, metadata: metadata)))
+        case let code?:
+            return ClientCall.Outcome(result: .failure(Status(code, message, metadata: metadata, details: details)))
         }
     }
 

@@ -255,6 +255,9 @@ extension ServerConnection {
                         PercentEncoding.encode(status.message, bytesMax: Self.statusMessageBytesMax),
                         neverIndexed: true)
                 }
+                if let details = ErrorDetail.trailerValue(of: status) {
+                    fields.add("\(ErrorDetail.trailer)", details, neverIndexed: true)
+                }
                 for (name, value) in status.metadata { fields.add(name, value, neverIndexed: true) }
             }
         }

@@ -5,13 +5,16 @@ import RPC
 public struct Caller: Sendable, Equatable {
     /// The user's id; empty where the check is switched off.
     public let userID: String
+    /// Whether the user runs the system, by `OPERATORS` of the user service.
+    public let isOperator: Bool
 
-    public init(userID: String) {
+    public init(userID: String, isOperator: Bool = false) {
         self.userID = userID
+        self.isOperator = isOperator
     }
 
-    /// Everybody, where `DISABLE_AUTH=true`.
-    public static let anybody = Caller(userID: "")
+    /// Everybody, where `DISABLE_AUTH=true`: may do everything.
+    public static let anybody = Caller(userID: "", isOperator: true)
 }
 
 /// Finds out who makes a call: the user service checks the token that came with it.
@@ -58,20 +61,20 @@ public final class Authenticator: Sendable {
             throw Self.status(of: Status(error))
         }
         guard answer.valid, let claims = TokenClaims(token: token) else {
-            throw Status(.unauthenticated, "the token is not valid")
+            throw Status(.unauthenticated, "the token is not valid", reason: "BAD_TOKEN")
         }
-        let caller = Caller(userID: claims.subject)
+        let caller = Caller(userID: claims.subject, isOperator: claims.isOperator)
         memory.remember(token, caller, expiry: claims.expiry)
         return caller
     }
 
     private static func token(of context: RequestContext) throws -> String {
         guard let token = context.metadata.bearerToken, !token.isEmpty else {
-            throw Status(.unauthenticated, "a token is needed: authorization: Bearer TOKEN")
+            throw Status(.unauthenticated, "a token is needed: authorization: Bearer TOKEN", reason: "NO_TOKEN")
         }
         // A JWT is ASCII. Anything else is rejected without a look-up or a call.
         guard token.utf8.count <= tokenBytesMax, token.isPrintableASCII else {
-            throw Status(.unauthenticated, "the token is not valid")
+            throw Status(.unauthenticated, "the token is not valid", reason: "BAD_TOKEN")
         }
         return token
     }

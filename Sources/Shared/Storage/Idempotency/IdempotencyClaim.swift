@@ -27,7 +27,7 @@ package struct IdempotencyClaim: Sendable, Equatable {
     package init?(_ request: some Message, caller: String? = nil, _ context: RequestContext) throws {
         guard let key = context.metadata[Self.header] else { return nil }
         guard (1...Self.keyBytesMax).contains(key.utf8.count) else {
-            throw Status(.invalidArgument, "\(Self.header) must have 1 to \(Self.keyBytesMax) bytes")
+            throw Status.invalid(Self.header, "\(Self.header) must have 1 to \(Self.keyBytesMax) bytes")
         }
         // Digests have a fixed length, so that no caller can craft parts that run into each other.
         var scope = SHA256.digest(context.path.utf8)
@@ -45,7 +45,7 @@ package struct IdempotencyClaim: Sendable, Equatable {
     /// - Throws: ABORTED when it belongs to another.
     package func checkRepeat(of stored: [UInt8]) throws {
         guard stored == fingerprint else {
-            throw Status(.aborted, "the \(Self.header) was used for another request")
+            throw Status(.aborted, "the \(Self.header) was used for another request", reason: "KEY_USED_BEFORE")
         }
     }
 }

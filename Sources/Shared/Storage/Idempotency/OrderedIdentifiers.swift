@@ -22,7 +22,7 @@ package final class OrderedIdentifiers: Sendable {
     /// - Parameter newest: the largest stored id below ``end``; `nil` when there is none. An id that is not ours counts
     ///   as none.
     package func note(newest: String?) {
-        times.note(newest: newest.flatMap(Self.time))
+        times.note(newest: newest.flatMap(Self.microseconds))
     }
 
     /// 32 hexadecimal digits.
@@ -30,7 +30,8 @@ package final class OrderedIdentifiers: Sendable {
         Identifier.hexadecimal(UInt64(times.next()), .random(in: .min ... .max))
     }
 
-    private static func time(of id: String) -> Int64? {
+    /// When an id of ours was made, in microseconds since 1970 in UTC; `nil` for another's.
+    package static func microseconds(of id: String) -> Int64? {
         guard isWellFormed(id) else { return nil }
         return Int64(String(Substring(id.utf8.prefix(timeDigits))), radix: 16)
     }

@@ -19,3 +19,12 @@ package enum WallClock {
         return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
     }
 }
+
+extension Duration {
+    /// At most about a century, so that a time from now never overflows.
+    package var microseconds: Int64 {
+        let limit = 3_000_000_000.0
+        let seconds = Double(components.seconds) + Double(components.attoseconds) / 1e18
+        return Int64(min(max(0, seconds), limit) * 1e6)
+    }
+}

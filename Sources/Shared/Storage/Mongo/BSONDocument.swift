@@ -28,6 +28,8 @@ public struct BSONFields: Sendable, ExpressibleByDictionaryLiteral {
     public var fields: [(String, BSONValue)]
 
     public init(dictionaryLiteral elements: (String, BSONValue)...) { fields = elements }
+
+    public init(_ fields: [(String, BSONValue)]) { self.fields = fields }
 }
 
 /// A document in libbson's memory: the one owner of its `bson_t`, which is destroyed with it.
@@ -101,6 +103,10 @@ public struct BSONView {
 
     public func int32(_ name: String) -> Int32 {
         Int32(clamping: int64(name))
+    }
+
+    public func has(_ name: String) -> Bool {
+        bson_has_field(document, name)
     }
 
     /// False where the field is missing or of another type.

@@ -10,6 +10,7 @@ package struct SQLiteIdempotency: Sendable {
     private let find: SQLiteQuery
     private let keep: SQLiteQuery
     private let remove: SQLiteQuery
+    private let forget: SQLiteQuery
 
     /// Make it a `static let`, as it holds queries.
     ///
@@ -26,6 +27,7 @@ package struct SQLiteIdempotency: Sendable {
             """
         find = SQLiteQuery("SELECT fingerprint, \(column) FROM idempotency_keys WHERE id = ?1 AND created_at >= ?2")
         keep = SQLiteQuery("INSERT OR REPLACE INTO idempotency_keys VALUES (?1, ?2, ?3, ?4)")
+        forget = SQLiteQuery("DELETE FROM idempotency_keys WHERE id = ?1 AND \(column) = ?2")
         remove = SQLiteQuery(
             """
             DELETE FROM idempotency_keys WHERE id IN
@@ -51,5 +53,12 @@ package struct SQLiteIdempotency: Sendable {
         try connection.statement(remove).bind(1, now - IdempotencyClaim.retentionSeconds).run()
         try connection.statement(keep)
             .bind(1, claim.id).bind(2, claim.fingerprint).bind(3, answer).bind(4, now).run()
+    }
+
+    /// Frees a key whose call came to nothing, unless it stands for another answer by now.
+    ///
+    /// - Parameter id: ``IdempotencyClaim/id``.
+    package func forget(_ id: [UInt8], answer: [UInt8], _ connection: SQLiteConnection) throws {
+        try connection.statement(forget).bind(1, id).bind(2, answer).run()
     }
 }

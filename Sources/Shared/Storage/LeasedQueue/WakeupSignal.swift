@@ -1,43 +1,49 @@
 import Synchronization
 
-/// Wakes whoever waits for an event of this process. One raised while nobody waits ends the next wait at once.
-final class EventSignal: Sendable {
+/// Wakes whoever waits for work of this process. A notification while nobody waits ends the next wait at once.
+package final class WakeupSignal: Sendable {
     private struct State {
-        var isRaised = false
+        var isNotified = false
         var lastWaiter = 0
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
     private let state = Mutex(State())
 
-    func raise() {
+    package init() {}
+
+    package func notify() {
         let waiters = state.withLock { state in
             // Those who wait now have it; else it is kept for the next one.
-            state.isRaised = state.waiters.isEmpty
+            state.isNotified = state.waiters.isEmpty
             defer { state.waiters = [:] }
             return state.waiters.values
         }
         for waiter in waiters { waiter.resume() }
     }
 
+    /// - Parameter timeout: `nil` for none.
     /// - Throws: `CancellationError`.
-    func wait(timeout: Duration) async throws {
+    package func wait(timeout: Duration? = nil) async throws {
         let ticket = state.withLock { state in
             state.lastWaiter += 1
             return state.lastWaiter
         }
-        let end = ContinuousClock.now + timeout
-        let alarm = Task {
-            // Cancelled when the wait is over; then there is nobody to wake.
-            try? await Task.sleep(until: end)
-            wake(ticket)
+        let end = timeout.map { ContinuousClock.now + $0 }
+        let alarm = end.map { end in
+            Task {
+                // Cancelled when the wait is over; then there is nobody to wake.
+                try? await Task.sleep(until: end)
+                wake(ticket)
+            }
         }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
                     // An alarm or a cancellation before this found nobody to wake.
-                    if state.isRaised || Task.isCancelled || ContinuousClock.now >= end {
-                        state.isRaised = false
+                    let isLate = end.map { ContinuousClock.now >= $0 } ?? false
+                    if state.isNotified || Task.isCancelled || isLate {
+                        state.isNotified = false
                         return true
                     }
                     state.waiters[ticket] = continuation
@@ -48,7 +54,7 @@ final class EventSignal: Sendable {
         } onCancel: {
             wake(ticket)
         }
-        alarm.cancel()
+        alarm?.cancel()
         try Task.checkCancellation()
     }
 

@@ -1,0 +1,33 @@
+"""Books nearly all room of the vessels in an embedded store, as a million bookings would take minutes.
+
+    fill_room.py FILE
+
+Each vessel keeps up to 50 containers and 1,000 kg, whatever of the two it has less of.
+"""
+
+import random
+import sqlite3
+import sys
+
+
+def main(path):
+    database = sqlite3.connect(path)
+    numbers = random.Random(7)
+    with database:
+        fleet = database.execute("SELECT number, capacity, max_weight FROM vessels").fetchall()
+        changes = []
+        for number, capacity, weight in fleet:
+            containers, kilograms = min(capacity, numbers.randint(0, 50)), min(weight, numbers.randint(0, 1000))
+            changes.append((capacity - containers, weight - kilograms, containers, kilograms, number))
+        database.executemany(
+            "UPDATE vessels SET booked_containers = ?, booked_weight = ?, offered_containers = ?, offered_weight = ?"
+            " WHERE number = ?", changes)
+        database.execute("DELETE FROM vessel_groups")
+        database.execute(
+            "WITH RECURSIVE levels (level) AS (SELECT 1 UNION ALL SELECT level + 1 FROM levels WHERE level < 8)"
+            " INSERT INTO vessel_groups SELECT level, offered_containers >> (level * 4), offered_weight, number"
+            " FROM levels, vessels WHERE offered_containers IS NOT NULL")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

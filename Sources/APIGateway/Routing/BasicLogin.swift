@@ -1,0 +1,68 @@
+import HTTP
+import NIOCore
+import NIOHTTP1
+import RPC
+
+/// `GET /login` with HTTP's Basic authentication, which `curl -u` and browsers speak (RFC 7617).
+extension GatewayResponder {
+    private static let challenge = "Basic realm=\"shippy\", charset=\"UTF-8\""
+
+    func logIn(
+        _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
+    ) async throws -> HTTPResponse {
+        guard let entry = table.login else { throw GatewayError.notFound("there is no user service here") }
+        guard let credentials = Credentials(request.headers) else {
+            throw Self.challenged(GatewayError(401, "say who you are: curl -u EMAIL"))
+        }
+        // The password is for this one call: it must not go on as metadata too.
+        let passed = passed.withoutCredentials
+        do {
+            var response = try await call(entry, credentials.json, root: "", passed, &note)
+            response.headers.add(name: "cache-control", value: "no-store")
+            return response
+        } catch let error as GatewayError where error.code == 401 {
+            throw Self.challenged(error)
+        }
+    }
+
+    private static func challenged(_ error: GatewayError) -> GatewayError {
+        var error = error
+        error.challenge = challenge
+        return error
+    }
+}
+
+/// What comes with `authorization: Basic`.
+private struct Credentials {
+    /// The request message of Auth.
+    let json: JSONBytes
+
+    /// - Returns: `nil` where there are none, or two, or they are malformed.
+    init?(_ headers: HTTPHeaders) {
+        let fields = headers["authorization"]
+        guard fields.count == 1, let field = fields.first else { return nil }
+        let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") }
+        let text = field.utf8.drop(while: isSpace)
+        guard let end = text.firstIndex(where: isSpace), Substring(text[..<end]).hasSameBytes(asAnyCaseOf: "basic"),
+            let bytes = Base64.decode(text[end...].drop(while: isSpace).trimmingBlanks),
+            let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+            let email = String(validating: bytes[..<colon], as: UTF8.self),
+            let password = String(validating: bytes[(colon + 1)...], as: UTF8.self)
+        else { return nil }
+        var body = ByteBuffer()
+        body.writeStaticString("{\"email\": ")
+        body.writeJSONString(email)
+        body.writeStaticString(", \"password\": ")
+        body.writeJSONString(password)
+        body.writeStaticString("}")
+        json = JSONBytes(body)
+    }
+}
+
+extension Substring.UTF8View {
+    fileprivate var trimmingBlanks: Substring.UTF8View {
+        var text = self
+        while let last = text.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { text.removeLast() }
+        return text
+    }
+}

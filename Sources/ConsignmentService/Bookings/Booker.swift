@@ -1,0 +1,109 @@
+import Contracts
+import Logging
+import RPC
+
+/// Drives a booking on: what its call does, and what a worker does for a call that ended half-way.
+struct Booker: Sendable {
+    /// How long the vessel service may take, where the call itself allows more.
+    private static let vesselTimeout: Duration = .seconds(5)
+
+    let repository: any ConsignmentRepository
+    let vessels: RPCClient
+    let counts: BookingCounts
+
+    /// Reserves room for an intent and confirms it.
+    ///
+    /// Not to be called more than ``BookingTimes/patience`` after the intent was stored, but by who has claimed it: then a
+    /// worker may undo it, which is right, and for nothing.
+    ///
+    /// - Returns: the booking as it is then: booked, or cancelled by its user meanwhile.
+    /// - Throws: the vessel service's NOT_FOUND when no vessel fits, and then nothing is left of the intent; other errors
+    ///   when it is not known what became of it.
+    func book(_ booking: Booking, _ context: CallOrigin) async throws -> Booking {
+        let vesselID: String
+        do {
+            vesselID = try await vessels.call(
+                VesselMethods.reserve, booking.reservation, metadata: context.metadata,
+                deadline: min(context.deadline, .after(Self.vesselTimeout))
+            ).vessel.id
+        } catch {
+            let status = Status(error)
+            switch status.code {
+            case .notFound:
+                if let stored = try await undo(booking, context) { return stored }
+                counts.note(.fleetFull)
+                throw status
+            case .failedPrecondition:
+                // Its room was given back: it is being cancelled or undone.
+                if let stored = try await undo(booking, context) { return stored }
+                throw Status(.unavailable, "the booking was undone; try again")
+            default: throw ConsignmentError.explained(status)
+            }
+        }
+        let confirmed = try await repository.confirm(booking.id, vesselID: vesselID, deadline: context.deadline)
+        guard let confirmed else {
+            // A worker took it for one that was left behind, and gives its room back.
+            throw Status(.unavailable, "the booking took too long and was undone; try again")
+        }
+        if confirmed.state == .booked { counts.note(.booked) }
+        return confirmed
+    }
+
+    /// Undoes an intent: it is marked, its room given back, and then it is removed. In this order, so that it can be gone on
+    /// with whatever dies in between, and so that nobody is told of it before it is certain.
+    ///
+    /// - Returns: the booking where it can't be undone, as another call or its user was faster; `nil` when it is gone.
+    @discardableResult
+    func undo(_ booking: Booking, _ context: CallOrigin) async throws -> Booking? {
+        guard try await repository.beginUndo(booking.id, deadline: context.deadline) else {
+            return try await repository.booking(id: booking.id, deadline: context.deadline)
+        }
+        try await release(booking, context)
+        try await repository.remove(booking, deadline: context.deadline)
+        counts.note(.undone)
+        return nil
+    }
+
+    /// Gives the room of a cancelled booking back.
+    func finishCancel(_ booking: Booking, _ context: CallOrigin) async throws {
+        try await release(booking, context)
+        try await repository.noteReleased(booking.id, deadline: context.deadline)
+    }
+
+    /// Nobody wants to know any more: what is left to do is done at once by a worker.
+    func leave(_ booking: Booking, _ ring: @escaping @Sendable () -> Void) {
+        // Its own task: the caller's may be cancelled.
+        Task {
+            try? await repository.hurry(booking.id, deadline: .after(.seconds(5)))
+            ring()
+        }
+    }
+
+    private func release(_ booking: Booking, _ context: CallOrigin) async throws {
+        do {
+            _ = try await vessels.call(
+                VesselMethods.release, booking.reservation, metadata: context.metadata,
+                deadline: min(context.deadline, .after(Self.vesselTimeout)))
+        } catch {
+            throw ConsignmentError.explained(Status(error))
+        }
+    }
+}
+
+/// What the calls that are made for a call take along.
+struct CallOrigin: Sendable {
+    var deadline: Deadline
+    var metadata: Metadata
+
+    /// For a caller.
+    init(_ context: RequestContext) {
+        deadline = context.deadline
+        metadata = context.metadata.trace
+    }
+
+    /// For nobody who waits.
+    init(deadline: Deadline) {
+        self.deadline = deadline
+        metadata = Metadata()
+    }
+}

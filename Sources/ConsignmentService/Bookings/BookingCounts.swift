@@ -1,0 +1,39 @@
+import LeasedQueue
+import Runtime
+import Synchronization
+
+/// Bookings by outcome, and what is left to do, as numbers.
+final class BookingCounts: Sendable {
+    enum Outcome: String, CaseIterable {
+        case booked
+        case fleetFull = "fleet_full"
+        case undone
+        case cancelled
+        /// It is not known what became of it; a worker finds out.
+        case unsettled
+    }
+
+    private let counts = Mutex<[Outcome: Int]>([:])
+
+    func note(_ outcome: Outcome) { counts.withLock { $0[outcome, default: 0] += 1 } }
+
+    func count(_ outcome: Outcome) -> Int { counts.withLock { $0[outcome, default: 0] } }
+
+    func register(in registry: MetricsRegistry, worker: QueueCounts, pending: PendingWatch) {
+        for outcome in Outcome.allCases {
+            registry.counter(
+                "bookings_total", "Bookings by what became of them, in this process.",
+                labels: [("outcome", outcome.rawValue)]
+            ) { Double(self.count(outcome)) }
+        }
+        registry.gauge("bookings_waiting", "Bookings that are begun or whose room is owed, over all replicas.") {
+            pending.latest.map { Double($0.pending) } ?? .nan
+        }
+        registry.gauge("bookings_oldest_waiting_seconds", "Age of the oldest of them.") {
+            pending.latest?.oldestPendingSeconds ?? .nan
+        }
+        registry.counter("bookings_retried_total", "Tries of a worker that came to nothing.") {
+            Double(worker.values.retried)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import LeasedQueue
+import Logging
+import RPC
+
+/// Ends what calls left behind: of a process that died, or whose deadline passed.
+struct BookingWorker: QueueHandler {
+    /// For one booking: less than its lease.
+    private static let timeout: Duration = .seconds(10)
+
+    private static let policy: QueuePolicy = {
+        var policy = QueuePolicy()
+        policy.lease = .seconds(20)
+        policy.backoff.first = .milliseconds(500)
+        policy.backoff.factor = 2
+        // So that within a minute of all services being up everything is settled.
+        policy.backoff.longest = .seconds(10)
+        return policy
+    }()
+
+    let booker: Booker
+    let logger: Logger
+
+    static func make(_ booker: Booker, logger: Logger) -> QueueWorker<Booking> {
+        QueueWorker(
+            booker.repository, BookingWorker(booker: booker, logger: logger), names: ("a booking", "bookings"),
+            policy: policy, logger: logger)
+    }
+
+    func handle(_ item: LeasedItem<Booking>) async -> QueueOutcome {
+        do {
+            try await drive(item.item, CallOrigin(deadline: .after(Self.timeout)))
+            return .settled
+        } catch {
+            let reason = "\(Status(error))"
+            logger.debug("a booking is tried again later", metadata: ["id": "\(item.item.id)", "why": "\(reason)"])
+            return .retry(after: nil, reason: reason)
+        }
+    }
+
+    private func drive(_ booking: Booking, _ context: CallOrigin) async throws {
+        switch booking.state {
+        case .pending where booking.key.isEmpty: try await booker.undo(booking, context)
+        case .pending:
+            do {
+                _ = try await booker.book(booking, context)
+            } catch let status as Status where status.code == .notFound {
+                // None fits any more, and nothing is left of it.
+            }
+        case .undoing: try await booker.undo(booking, context)
+        case .cancelled: try await booker.finishCancel(booking, context)
+        case .booked, .uncounted: try await booker.repository.noteReleased(booking.id, deadline: context.deadline)
+        }
+    }
+}

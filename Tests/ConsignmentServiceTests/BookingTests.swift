@@ -1,0 +1,166 @@
+import Contracts
+import Idempotency
+import RPC
+import TestSupport
+import Testing
+
+@testable import ConsignmentService
+
+/// Bookings whose calls end half-way, and cancelled ones, with a real vessel service that refuses and loses answers.
+@Suite(.timeLimit(.minutes(3))) struct BookingTests {
+    private func held(_ fixture: ConsignmentFixture) -> Set<String> {
+        fixture.upstreams.seen.withLockedValue { Set($0.held.keys) }
+    }
+
+    private func set(_ fixture: ConsignmentFixture, _ change: (inout Upstreams.Behaviour) -> Void) {
+        fixture.upstreams.behaviour.withLockedValue { change(&$0) }
+    }
+
+    private func all(_ fixture: ConsignmentFixture) async throws -> [Consignment_Consignment] {
+        try await fixture.repository.page(after: nil, limit: 100, bytesMax: 1 << 20, deadline: .never).consignments
+    }
+
+    @Test(
+        "what was booked without a key and not answered is undone, and its room is free", arguments: StoreKind.allCases)
+    func undone(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in
+            set(fixture) { $0.losesReserveAnswers = true }
+            let lost = await status { try await fixture.create() }
+            #expect(lost.code == .unavailable)
+            try await eventually("nothing is left") { try await all(fixture).isEmpty && held(fixture).isEmpty }
+            #expect(fixture.upstreams.seen.withLockedValue { $0.released.count } == 1)
+        }
+    }
+
+    @Test("what was booked with a key is driven to its end, also when nobody asks again", arguments: StoreKind.allCases)
+    func driven(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in
+            set(fixture) { $0.reserve = Status(.unavailable, "away") }
+            let lost = await status { try await fixture.create(key: "k") }
+            #expect(lost.code == .unavailable)
+            let pending = try await all(fixture)
+            #expect(pending.map(\.status) == [.pending] && held(fixture).isEmpty)
+            set(fixture) { $0.reserve = nil }
+            try await eventually("it is booked") { try await all(fixture).map(\.status) == [.booked] }
+            #expect(held(fixture) == Set(pending.map(\.id)))
+            #expect(try await fixture.create(key: "k").consignment.id == pending.first?.id)
+            #expect(held(fixture).count == 1)
+        }
+    }
+
+    @Test("a repeat goes on with a booking that is pending, and books it once", arguments: StoreKind.allCases)
+    func repeats(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind) { fixture in
+            set(fixture) { $0.losesReserveAnswers = true }
+            for _ in 0..<2 { #expect(await status { try await fixture.create(key: "k") }.code == .unavailable) }
+            set(fixture) { $0.losesReserveAnswers = false }
+            let booked = try await fixture.create(key: "k").consignment
+            #expect(booked.status == .booked && held(fixture) == [booked.id])
+            #expect(try await all(fixture) == [booked])
+        }
+    }
+
+    @Test(
+        "where Reserve finds no room nothing is left of the booking, and its key is free", arguments: StoreKind.allCases
+    )
+    func fleetFull(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind) { fixture in
+            let full = Status(.notFound, "no vessel carries it", reason: "FLEET_FULL")
+            set(fixture) { $0.reserve = full }
+            for key in [nil, "k"] { #expect(await status { try await fixture.create(key: key) } == full) }
+            #expect(try await all(fixture).isEmpty)
+            set(fixture) { $0.reserve = nil }
+            let booked = try await fixture.create(key: "k").consignment
+            #expect(booked.status == .booked && held(fixture) == [booked.id])
+        }
+    }
+
+    @Test(
+        "where Reserve finds no room and Release fails, a worker ends it, and a repeat meanwhile books anew",
+        arguments: StoreKind.allCases)
+    func halfUndone(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in
+            set(fixture) {
+                $0.reserve = Status(.notFound, "full")
+                $0.release = Status(.unavailable, "away")
+            }
+            #expect(await status { try await fixture.create(key: "k") }.code == .unavailable)
+            #expect(try await all(fixture).isEmpty)
+            set(fixture) { $0.reserve = nil }
+            let booked = try await fixture.create(key: "k").consignment
+            #expect(booked.status == .booked)
+            set(fixture) { $0.release = nil }
+            try await eventually("the first is ended") {
+                fixture.upstreams.seen.withLockedValue { $0.released.count } == 1
+            }
+            #expect(try await fixture.create(key: "k").consignment == booked)
+            #expect(try await all(fixture) == [booked] && held(fixture) == [booked.id])
+        }
+    }
+
+    @Test("Cancel gives the room back, a repeat answers the same", arguments: StoreKind.allCases)
+    func cancels(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind) { fixture in
+            let booked = try await fixture.create(key: "k").consignment
+            let cancelled = try await fixture.cancel(booked.id)
+            var expected = booked
+            expected.status = .cancelled
+            #expect(cancelled == expected && held(fixture).isEmpty)
+            #expect(try await fixture.cancel(booked.id) == cancelled)
+            #expect(try await fixture.find(booked.id) == cancelled)
+            #expect(try await fixture.create(key: "k").consignment == cancelled)
+        }
+    }
+
+    @Test("Cancel holds while the vessel service is away; the room is given back later", arguments: StoreKind.allCases)
+    func cancelsAlone(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in
+            let booked = try await fixture.create().consignment
+            set(fixture) { $0.release = Status(.unavailable, "away") }
+            #expect(try await fixture.cancel(booked.id).status == .cancelled)
+            #expect(held(fixture) == [booked.id])
+            set(fixture) { $0.release = nil }
+            try await eventually("the room is back") { held(fixture).isEmpty }
+        }
+    }
+
+    @Test("a booking that is cancelled while it is pending stays cancelled", arguments: StoreKind.allCases)
+    func cancelsPending(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind) { fixture in
+            set(fixture) { $0.losesReserveAnswers = true }
+            #expect(await status { try await fixture.create(key: "k") }.code == .unavailable)
+            set(fixture) { $0.losesReserveAnswers = false }
+            let id = try #require(try await all(fixture).first?.id)
+            #expect(try await fixture.cancel(id).status == .cancelled)
+            #expect(held(fixture).isEmpty)
+            #expect(try await fixture.create(key: "k").consignment.status == .cancelled)
+            #expect(held(fixture).isEmpty)
+        }
+    }
+
+    @Test("people see and cancel their own, operators all; others' are as if they were not there")
+    func rights() async throws {
+        try await ConsignmentFixture.run { fixture in
+            let own = try await fixture.create().consignment
+            let bob = Upstreams.token("bob")
+            let olga = Upstreams.token("olga", roles: ["operator"])
+            #expect(try await fixture.get(token: bob).consignments.isEmpty)
+            #expect(try await fixture.get(token: olga).consignments == [own])
+            let missing = String(repeating: "0", count: 32)
+            for id in [own.id, missing, "x", "'"] {
+                for outcome in [
+                    await status { try await fixture.find(id, token: bob) },
+                    await status { try await fixture.cancel(id, token: bob) },
+                ] {
+                    #expect(outcome.code == .notFound)
+                    #expect(outcome.message == "you have no consignment with this id")
+                }
+            }
+            #expect(await status { try await fixture.cancel("", token: bob) }.code == .invalidArgument)
+            #expect(await status { try await fixture.cancel(own.id, token: nil) }.code == .unauthenticated)
+            #expect(try await fixture.find(own.id, token: olga) == own)
+            #expect(try await fixture.find(own.id) == own)
+            #expect(try await fixture.cancel(own.id, token: olga).status == .cancelled)
+        }
+    }
+}
