@@ -11,6 +11,7 @@ let package = Package(
         .executable(name: "shippy-email-service", targets: ["EmailService"]),
         .executable(name: "shippy-consignment-service", targets: ["ConsignmentService"]),
         .executable(name: "shippy-api-gateway", targets: ["APIGateway"]),
+        .executable(name: "shippy", targets: ["ShippyCLI"]),
         .executable(name: "rpc-benchmark", targets: ["RPCBenchmark"]),
         .executable(name: "load-generator", targets: ["LoadGenerator"]),
     ],
@@ -61,7 +62,7 @@ let package = Package(
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"])]
         ),
-        // SMTP with STARTTLS and login, for the mails.
+        // SMTP with STARTTLS and login, for the mails; HTTP with TLS, for the command-line client.
         .systemLibrary(
             name: "CCurl",
             path: "Sources/Shared/CLibraries/CCurl",
@@ -269,6 +270,12 @@ let package = Package(
             ],
             path: "Sources/APIGateway"
         ),
+        // The command-line client: HTTP and JSON through libcurl. Without the shared modules it builds in seconds.
+        .executableTarget(
+            name: "ShippyCLI",
+            dependencies: ["CCurl", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/ShippyCLI"
+        ),
         .executableTarget(
             name: "RPCBenchmark",
             dependencies: [
@@ -401,7 +408,8 @@ let package = Package(
         .testTarget(
             name: "ConsignmentServiceTests",
             dependencies: [
-                "ConsignmentService", "Contracts", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime", "SQLiteStorage",
+                "ConsignmentService", "Contracts", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime",
+                "SQLiteStorage",
                 "Storage", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -422,12 +430,26 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]
         ),
+        .testTarget(
+            name: "ShippyCLITests",
+            dependencies: [
+                // Contracts: its messages are compared with the contract's.
+                "Contracts", "ShippyCLI", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            // Read from their places in the source tree.
+            exclude: ["Scripts"]
+        ),
         // The programs are dependencies so that they are built; the tests run them as processes.
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "APIGateway", "ConsignmentService", "Contracts", "EmailService", "RPC", "TestSupport", "UserService",
-                "VesselService",
+                "APIGateway", "ConsignmentService", "Contracts", "EmailService", "RPC", "ShippyCLI", "TestSupport",
+                "UserService", "VesselService",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

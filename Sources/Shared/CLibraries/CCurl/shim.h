@@ -51,6 +51,12 @@ static inline long shippy_curl_get_long(CURL *handle, CURLINFO info) {
     return curl_easy_getinfo(handle, info, &value) == CURLE_OK ? value : 0;
 }
 
+/* The same for infos of type curl_off_t. */
+static inline curl_off_t shippy_curl_get_offset(CURL *handle, CURLINFO info) {
+    curl_off_t value = 0;
+    return curl_easy_getinfo(handle, info, &value) == CURLE_OK ? value : 0;
+}
+
 /* The socket of the connection that is kept; -1 where there is none. */
 static inline int shippy_curl_active_socket(CURL *handle) {
     curl_socket_t value = CURL_SOCKET_BAD;
