@@ -84,7 +84,7 @@ function signupForm() {
       };
       tellWhy("");
       const answer = await keys.use(request, (key) => call("auth", "Auth.Create", request, { key }));
-      begin(answer.token?.token);
+      begin(answer.token?.token, answer.user);
     },
     explain: (error) => {
       if (error.status !== 409) return null;
@@ -95,9 +95,9 @@ function signupForm() {
   });
 }
 
-function begin(token) {
+function begin(token, user) {
   if (typeof token !== "string" || token === "") throw new CallError("unreadable");
-  session.begin(token);
+  session.begin(token, user);
 }
 
 function isSomethingTyped() {

@@ -1,9 +1,9 @@
 // Calls to the services, through the gateway that also served this page.
 
+import { boundedSeconds, errorDetails } from "./details.js";
+
 /** Longer than the gateway gives the services, so that its own answer arrives first where there is one. */
 const timeoutMs = 12_000;
-/** A busy service may name any time; beyond this nobody waits in front of a page. */
-const retryAfterSecondsMax = 3_600;
 
 /** Why a call gave no answer. */
 export class CallError extends Error {
@@ -13,10 +13,16 @@ export class CallError extends Error {
    * - `status`: the HTTP status; 0 without an answer.
    * - `detail`: what the service says, in its words.
    * - `service`: who says so, such as "shippy.vessel".
+   * - `reason`: why, as a word that stays the same, such as "FLEET_FULL"; empty without one.
+   * - `violations`: the fields that are wrong, `{ field, description }`.
+   * - `retryAfterSeconds`: when to come back; `null` if nothing is said about it.
    */
-  constructor(kind, { status = 0, detail = "", service = "", retryAfterSeconds = null, requestId = "" } = {}) {
-    super(detail || kind);
-    Object.assign(this, { kind, status, detail, service, retryAfterSeconds, requestId });
+  constructor(kind, about = {}) {
+    super(about.detail || kind);
+    Object.assign(this, {
+      kind, status: 0, detail: "", service: "", reason: "", violations: [], retryAfterSeconds: null, requestId: "",
+      ...about,
+    });
   }
 }
 
@@ -72,16 +78,19 @@ function parsed(text) {
 }
 
 function refusal(response, message) {
-  const seconds = Number(response.headers.get("retry-after") ?? NaN);
+  const details = errorDetails(message?.details);
   const about = {
     status: response.status,
-    retryAfterSeconds: seconds >= 0 ? Math.min(Math.ceil(seconds), retryAfterSecondsMax) : null,
+    // The header too: a proxy in between, which knows no details, may send it.
+    retryAfterSeconds: details.retrySeconds ?? boundedSeconds(Number(response.headers.get("retry-after") ?? NaN)),
     requestId: response.headers.get("x-request-id") ?? "",
   };
   // A proxy in between may answer with a page of its own.
   if (response.ok) return new CallError("unreadable", about);
   return new CallError("refused", {
     ...about,
+    reason: details.reason,
+    violations: details.violations,
     detail: typeof message?.detail === "string" ? message.detail : "",
     service: typeof message?.id === "string" ? message.id : "",
   });

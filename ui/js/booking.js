@@ -2,17 +2,20 @@
 
 import { amount, filled } from "./checks.js";
 import { Containers } from "./containers.js";
-import { find } from "./dom.js";
-import { sentence } from "./errors.js";
+import { find, make } from "./dom.js";
 import { Fit } from "./fit.js";
+import { fleetChanged } from "./fleet.js";
 import { count, kilograms, wholeNumber } from "./format.js";
 import { Field, Form } from "./forms.js";
 import { Keys } from "./keys.js";
-import { knownVessel } from "./known.js";
+import { vesselNames } from "./names.js";
+import { PendingWatch } from "./pending.js";
 import { callSignedIn, session } from "./session.js";
 
-export function startBooking() {
+/** - `onBooked` runs after each booking. */
+export function startBooking({ onBooked }) {
   const keys = new Keys();
+  const pending = new PendingWatch();
   const fit = new Fit();
   const description = new Field(find("book-description"), { check: filled("what you are sending") });
   const weight = new Field(find("book-weight"), { check: amount("the weight in kilograms", "55000") });
@@ -33,10 +36,14 @@ export function startBooking() {
       showResult({ ...request, ...answer.consignment });
       form.reset();
       containers.reset();
+      onBooked();
+      fleetChanged();
     },
     explain: (error) => {
-      if (error.status !== 404 || error.service.endsWith("api")) return null;
-      weight.show(sentence(error.detail), " Split the consignment, or add a larger vessel.");
+      if (error.reason !== "FLEET_FULL") return null;
+      weight.show(
+        `No vessel has room for ${cargo(containers.count, wholeNumber(weight.input.value))}. `,
+        "Split the consignment, try again later, or ", make("a", { href: "#vessels" }, "add a vessel"), ".");
       return weight;
     },
   });
@@ -60,7 +67,9 @@ export function startBooking() {
     form.reset();
     containers.reset();
     keys.clear();
+    pending.stop();
     result.hidden = true;
+    find("result-description").textContent = "";
   });
   session.onChange((current) => {
     if (!current) return;
@@ -70,15 +79,36 @@ export function startBooking() {
   });
 
   function showResult(consignment) {
-    const vessel = knownVessel(consignment.vessel_id);
-    find("result-vessel").textContent = vessel?.name || consignment.vessel_id;
-    find("result-vessel-id").textContent = consignment.vessel_id;
     find("result-description").textContent = consignment.description;
-    find("result-cargo").textContent =
-      `${count(consignment.containers.length, "container")}, ${kilograms(consignment.weight)}`;
+    find("result-cargo").textContent = cargo(consignment.containers.length, consignment.weight);
     find("result-id").textContent = consignment.id;
+    showState(consignment);
     result.hidden = false;
     find("result-title").focus();
     result.scrollIntoView({ block: "nearest" });
   }
+
+  /** A repeat of a booking whose answer got lost may find it in any state. */
+  async function showState({ id, status = "BOOKED", vessel_id: vesselId = "" }) {
+    result.dataset.id = id;
+    result.dataset.state = status;
+    find("result-vessel-id").textContent = vesselId || "None";
+    find("result-title").textContent = titles[status]?.(vesselNames.get(vesselId) || vesselId) ?? "Accepted";
+    if (status === "PENDING") {
+      pending.follow(id, (settled) => {
+        if (result.dataset.id === id) showState(settled ?? { id, status: "GONE" });
+      });
+    }
+    const name = await vesselNames.find(vesselId);
+    if (name && result.dataset.id === id) find("result-title").textContent = titles[status]?.(name) ?? "Accepted";
+  }
 }
+
+const titles = {
+  BOOKED: (vessel) => `Booked on ${vessel}`,
+  PENDING: () => "Accepted: the vessel is not certain yet",
+  CANCELLED: () => "This booking was cancelled",
+  GONE: () => "Not booked: this could not be completed",
+};
+
+const cargo = (containers, weight) => `${count(containers, "container")} and ${kilograms(weight)}`;

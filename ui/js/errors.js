@@ -5,6 +5,14 @@ import { count } from "./format.js";
 const lateAnswer = "There was no answer in time. Try again.";
 const sessionOver = "Your session is over. Log in to go on.";
 
+/** What to do about it, for reasons that are known. */
+const reasonWords = {
+  FLEET_FULL: "No vessel has room for this. Split the consignment, add a vessel, or try again later.",
+  NOT_THE_OWNER: "Only the vessel’s owner and operators can change it.",
+  UNKNOWN_CONSIGNMENT: "This consignment is no longer there. Refresh the list.",
+  UNKNOWN_VESSEL: "This vessel is no longer there. Refresh the fleet.",
+};
+
 /** Whether what was asked for may have been done all the same, its answer lost on the way. */
 export function isUncertain(error) {
   const mayBeDone = error.status === 408 || error.status === 499 || error.status >= 500;
@@ -33,8 +41,10 @@ export function words(error) {
 }
 
 function refusedWords(error) {
+  if (Object.hasOwn(reasonWords, error.reason)) return reasonWords[error.reason];
   switch (error.status) {
     case 400:
+    case 403:
     case 404:
       return sentence(error.detail) || "This can’t be done as it is.";
     case 401:
@@ -62,20 +72,16 @@ function refusedWords(error) {
 }
 
 /**
- * The field that a refusal is about, and what it says about it; `null` if it names none of `paths`.
+ * What is said about a field, as a sentence that begins with its label.
  *
- * The gateway writes `request.containers[0].origin: expected a string`, the services `weight must be above 0`.
+ * The gateway writes `request.containers[0].origin: expected a string`, the services `weight must be above 0`. A
+ * description that does not begin with the field's path is a sentence of its own.
  */
-export function fieldProblem(detail, paths) {
-  const text = detail.replace(/^request\./, "");
-  // The longest first: `containers[0].origin` is not about `containers`.
-  for (const path of [...paths].sort((one, other) => other.length - one.length)) {
-    if (!text.startsWith(path)) continue;
-    const rest = text.slice(path.length);
-    if (rest !== "" && !/^[:\s]/.test(rest)) continue;
-    return { path, text: rest.replace(/^:?\s*/, "") };
-  }
-  return null;
+export function fieldSentence(label, path, description) {
+  const text = description.replace(/^request\./, "");
+  const rest = text.startsWith(path) ? text.slice(path.length) : null;
+  if (rest === null || !/^[:\s]/.test(rest)) return sentence(description) || `${label} is not right.`;
+  return sentence(`${label} ${rest.replace(/^:?\s*/, "")}`);
 }
 
 /** With a capital letter and a full stop. */

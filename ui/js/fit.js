@@ -1,11 +1,13 @@
 // Which vessel would carry what is being typed.
 
+import { ShareBar } from "./bars.js";
 import { amount } from "./checks.js";
-import { find, make } from "./dom.js";
+import { Countdown } from "./countdown.js";
+import { find } from "./dom.js";
 import { words } from "./errors.js";
+import { findVessel } from "./fleet.js";
 import { count, kilograms, number, wholeNumber } from "./format.js";
-import { knownVessel, remember } from "./known.js";
-import { callSignedIn, session } from "./session.js";
+import { session } from "./session.js";
 import { drawShip } from "./ship.js";
 
 /** Typing rests this long before the question goes out. */
@@ -17,6 +19,9 @@ export class Fit {
   #status = find("fit-status");
   #room = find("fit-room");
   #again = find("fit-again");
+  #countdown = new Countdown(this.#again);
+  #containerBar = new ShareBar("Containers");
+  #weightBar = new ShareBar("Weight");
   #load = drawShip(find("fit-ship"));
   #timer = null;
   #asking = null;
@@ -25,6 +30,7 @@ export class Fit {
   #weight = null;
 
   constructor() {
+    this.#room.append(this.#containerBar.element, this.#weightBar.element);
     this.#again.addEventListener("click", () => {
       this.#again.hidden = true;
       this.#ask();
@@ -60,11 +66,7 @@ export class Fit {
     const [containers, weight] = [this.#containers, this.#weight];
     this.#say("waiting", `Looking for a vessel for ${this.#cargo()}…`);
     try {
-      const answer = await callSignedIn("vessel", "VesselService.FindAvailable",
-        { capacity: containers, max_weight: weight }, { signal: asking.signal });
-      if (!answer.vessel) throw new Error("no vessel in the answer");
-      remember(answer.vessel);
-      this.#showVessel(knownVessel(answer.vessel.id), containers, weight);
+      this.#showVessel(await findVessel(containers, weight, { signal: asking.signal }), containers, weight);
     } catch (error) {
       // Somebody typed on: the next question is under way.
       if (asking.signal.aborted) return;
@@ -74,22 +76,26 @@ export class Fit {
 
   #showVessel(vessel, containers, weight) {
     this.#say("good", `${vessel.name || vessel.id} can carry ${this.#cargo()}.`);
-    this.#room.replaceChildren(
-      ...share("Containers", containers, vessel.capacity, number),
-      ...share("Weight", weight, vessel.max_weight, kilograms));
+    const freeContainers = vessel.capacity - vessel.bookedContainers;
+    const freeWeight = vessel.maxWeight - vessel.bookedWeight;
+    this.#containerBar.show(`${number(containers)} of ${number(freeContainers)} free`,
+      { taken: vessel.bookedContainers, added: containers, whole: vessel.capacity });
+    this.#weightBar.show(`${number(weight)} of ${kilograms(freeWeight)} free`,
+      { taken: vessel.bookedWeight, added: weight, whole: vessel.maxWeight });
     this.#room.hidden = false;
   }
 
   #fail(error) {
-    if (error.status === 404 && error.service.endsWith("vessel")) {
-      const advice = "Split the consignment, or add a larger vessel to the fleet.";
-      this.#say("bad", `No vessel carries ${this.#cargo()}. ${advice}`);
+    if (error.reason === "FLEET_FULL") {
+      const advice = "Split the consignment, try again later, or add a vessel to the fleet.";
+      this.#say("bad", `No vessel has room for ${this.#cargo()}. ${advice}`);
       return;
     }
     // Asked again when something changes, or when somebody wishes it.
     this.#asked = "";
     this.#say("bad", error.status === 429 ? words(error) : "The fleet can’t be asked right now.");
     this.#again.hidden = false;
+    if (error.status === 429) this.#countdown.start(error.retryAfterSeconds);
   }
 
   #cargo() {
@@ -100,6 +106,7 @@ export class Fit {
     this.#status.dataset.mood = mood;
     this.#status.textContent = text;
     this.#again.hidden = true;
+    this.#countdown.stop();
     if (mood !== "waiting") this.#room.hidden = true;
   }
 
@@ -113,16 +120,4 @@ export class Fit {
     this.#asked = "";
     this.#say("idle", "Enter a weight to see which vessel takes it.");
   }
-}
-
-/** How much of a vessel is taken: in words, and as a bar for the eye. */
-function share(label, used, whole, format) {
-  const bar = make("span", { class: "bar-used" });
-  // Through the object model: a style in the markup would be inline, which the page's policy forbids.
-  bar.style.inlineSize = `${Math.max(1, Math.min(100, (used / whole) * 100))}%`;
-  return [
-    make("dt", {}, label),
-    make("dd", {},
-      `${format(used)} of ${format(whole)}`, make("span", { class: "bar", "aria-hidden": "true" }, bar)),
-  ];
 }

@@ -4,6 +4,7 @@ const numbers = new Intl.NumberFormat();
 const kilogramNumbers = new Intl.NumberFormat(undefined, { style: "unit", unit: "kilogram" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const dayAndClock = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
+const dateAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 // The words around the number are English, whatever the digits are.
 const plurals = new Intl.PluralRules("en");
 
@@ -11,6 +12,7 @@ export const number = (value) => numbers.format(value);
 export const kilograms = (value) => kilogramNumbers.format(value);
 export const timeOfDay = (date) => clock.format(date);
 export const dayAndTime = (date) => dayAndClock.format(date);
+export const dateAndTime = (date) => dateAndClock.format(date);
 
 /** `count(1, "container")` is "1 container", `count(3, "container")` is "3 containers". */
 export function count(value, noun, nouns = `${noun}s`) {

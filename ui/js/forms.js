@@ -1,7 +1,8 @@
 // What all forms have in common: checks before sending, problems beside their fields, progress while waiting.
 
 import { announce } from "./announce.js";
-import { fieldProblem, isUncertain, sentence, words } from "./errors.js";
+import { Countdown } from "./countdown.js";
+import { fieldSentence, isUncertain, sentence, words } from "./errors.js";
 import { make } from "./dom.js";
 import { count } from "./format.js";
 
@@ -35,6 +36,11 @@ export class Field {
     return !this.#problem.hidden;
   }
 
+  /** Without what follows it, such as "(optional)". */
+  get label() {
+    return this.input.labels[0]?.firstChild?.textContent.trim() ?? "This";
+  }
+
   get problemText() {
     return this.#problem.textContent;
   }
@@ -66,6 +72,7 @@ export class Form {
   #restingText;
   #busyText;
   #problem;
+  #countdown;
   #send;
   #explain;
   #comfort;
@@ -88,6 +95,7 @@ export class Form {
     this.#restingText = this.#button.textContent;
     this.#problem = make("p", { class: "form-problem", role: "alert", hidden: true });
     this.#button.before(this.#problem);
+    this.#countdown = new Countdown(this.#button);
     element.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -102,57 +110,70 @@ export class Form {
 
   clearProblems() {
     for (const field of this.fields) field.clear();
+    this.#countdown.stop();
     this.#say(null);
   }
 
   async #submit() {
-    if (this.isBusy) return;
+    if (this.isBusy || this.#countdown.isRunning) return;
     this.#say(null);
     const wrong = this.fields.filter((field) => !field.validate());
     if (wrong.length > 0) {
-      this.#say(`${count(wrong.length, "field needs", "fields need")} another look.`);
+      this.#say(fieldsText(wrong.length));
       wrong[0].input.focus();
       return;
     }
     this.#setBusy(true);
     const speaking = setTimeout(() => announce(this.#busyText), busyWordsAfterMs);
+    let failure = null;
     try {
       await this.#send();
     } catch (error) {
-      this.#fail(error);
-    } finally {
-      clearTimeout(speaking);
-      this.#setBusy(false);
+      failure = error;
     }
+    clearTimeout(speaking);
+    this.#setBusy(false);
+    if (failure) this.#fail(failure);
   }
 
   #fail(error) {
-    const field = this.#explain(error) ?? this.#fieldOf(error);
-    if (field) {
-      field.input.focus();
-      // Where the focus was there already, nothing else would read it out.
-      announce(field.problemText);
-      return;
-    }
+    const field = this.#explain(error);
+    if (field) return this.#goTo(field);
+    if (this.#showViolations(error)) return;
     if (error.kind === undefined) console.error(error);
     this.#say(isUncertain(error) ? `${words(error)} ${this.#comfort}`.trim() : words(error));
+    if (error.status === 429) {
+      this.#countdown.start(error.retryAfterSeconds, () => this.#say("You can try again now.", "over"));
+    }
   }
 
-  /** The field that a refusal names, with what is said about it beside it. */
-  #fieldOf(error) {
-    if (error.status !== 400) return null;
-    const named = fieldProblem(error.detail, this.fields.map((field) => field.pathNow()));
-    const field = named && this.fields.find((candidate) => candidate.pathNow() === named.path);
-    if (!field) return null;
-    // The text before any "(optional)".
-    const label = field.input.labels[0]?.firstChild?.textContent.trim() ?? "This";
-    field.show(sentence(`${label} ${named.text || "is not right"}`));
-    return field;
+  #goTo(field) {
+    field.input.focus();
+    // Where the focus was there already, nothing else would read it out.
+    announce(field.problemText);
   }
 
-  #say(text) {
+  /** Says beside each field what an error says about it, the rest above the button. Answers whether it named any. */
+  #showViolations(error) {
+    const rest = [];
+    for (const { field: path, description } of error.violations ?? []) {
+      const field = this.fields.find((candidate) => candidate.pathNow() === path);
+      if (field) field.show(fieldSentence(field.label, path, description));
+      else rest.push(sentence(description));
+    }
+    const wrong = this.fields.filter((field) => field.hasProblem);
+    if (wrong.length === 0) return false;
+    if (wrong.length > 1) rest.unshift(fieldsText(wrong.length));
+    if (rest.length > 0) this.#say(rest.join(" "));
+    this.#goTo(wrong[0]);
+    return true;
+  }
+
+  /** - `mood`: "over" for what is no problem any more. */
+  #say(text, mood = "") {
     this.#problem.hidden = text === null;
     this.#problem.textContent = text ?? "";
+    this.#problem.dataset.mood = mood;
   }
 
   /** The button stays where the keyboard is: a disabled one would drop it. */
@@ -165,4 +186,8 @@ export class Form {
     // What is being sent must not change under way.
     for (const field of this.fields) field.input.readOnly = isBusy;
   }
+}
+
+function fieldsText(wrong) {
+  return `${count(wrong, "field needs", "fields need")} another look.`;
 }

@@ -1,21 +1,23 @@
 // Starts the page's parts, in the order in which they hear of the session.
 
 import { startAccount } from "./account.js";
+import { startAddVessel } from "./add-vessel.js";
 import { startBooking } from "./booking.js";
 import { Consignments } from "./consignments.js";
 import { find } from "./dom.js";
 import { session } from "./session.js";
 import { drawShip } from "./ship.js";
-import { startVessels } from "./vessels.js";
+import { FleetView } from "./vessels.js";
 import * as views from "./views.js";
 
 /** A well-laden ship to greet people with. */
 const welcomeBoxes = 19;
 
 startAccount();
-startBooking();
-startVessels();
-new Consignments();
+const consignments = new Consignments();
+startBooking({ onBooked: () => consignments.toNewest() });
+startAddVessel();
+new FleetView();
 drawShip(find("welcome-ship"))(welcomeBoxes);
 
 function showConnection() {

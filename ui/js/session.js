@@ -17,7 +17,10 @@ const listeners = [];
 const forgetting = [];
 
 export const session = {
-  /** `{ token, endsAt, user: { id, name, email } }`, or `null`. `endsAt` is in milliseconds; `null` if unknown. */
+  /**
+   * `{ token, endsAt, user: { id, name, email, isOperator } }`, or `null`. `endsAt` is in milliseconds; `null` if
+   * unknown.
+   */
   get current() {
     return current;
   },
@@ -46,13 +49,18 @@ export const session = {
     }
   },
 
-  begin(token) {
+  /** - `signedUp`: the user as the answer to a sign-up has it, for what the token does not say. */
+  begin(token, signedUp = {}) {
     const claims = claimsOf(token);
-    const user = typeof claims.user === "object" && claims.user !== null ? claims.user : {};
+    const user = { ...signedUp, ...(typeof claims.user === "object" ? claims.user : {}) };
     const id = text(claims.sub) || text(user.id);
     const last = load(lastUserKey);
     if (last !== null && last !== id) forget();
-    current = { token, endsAt: endOf(claims), user: { id, name: text(user.name), email: text(user.email) } };
+    // Decides what the page offers; what is allowed is for the services to decide.
+    const isOperator = Array.isArray(user.roles) && user.roles.includes("operator");
+    current = {
+      token, endsAt: endOf(claims), user: { id, name: text(user.name), email: text(user.email), isOperator },
+    };
     store(storageKey, current);
     store(lastUserKey, id);
     watch();

@@ -4,8 +4,10 @@ import { find } from "./dom.js";
 import { session } from "./session.js";
 
 const signedOut = ["login", "signup"];
-const signedIn = ["book", "consignments", "vessels"];
-const all = [...signedOut, ...signedIn];
+const signedIn = ["book", "consignments"];
+/** For everybody, logged in or not. */
+const open = ["vessels"];
+const all = [...signedOut, ...signedIn, ...open];
 
 const entering = new Map();
 /** Where somebody wanted to go before they had to log in. */
@@ -15,6 +17,11 @@ let shown = null;
 /** `action` runs each time the view comes up. */
 export function onEnter(name, action) {
   entering.set(name, action);
+}
+
+/** Whether this view is the one that shows. */
+export function isShown(name) {
+  return shown === name;
 }
 
 /** Goes to a view, as a link to it would. */
@@ -37,7 +44,7 @@ export function start() {
       wanted = null;
       go(target);
     } else if (!current) {
-      wanted = reason === "over" && signedIn.includes(shown) ? shown : null;
+      wanted = reason === "over" && !signedOut.includes(shown) ? shown : null;
       go("login");
     }
   });
@@ -55,9 +62,9 @@ function update({ moveFocus }) {
   shown = name;
   for (const view of all) section(view).hidden = view !== name;
   find("welcome").hidden = !signedOut.includes(name);
-  find("navigation").hidden = !session.current;
   find("account").hidden = !session.current;
   for (const link of document.querySelectorAll("[data-view]")) {
+    link.parentElement.hidden = (session.current ? signedOut : signedIn).includes(link.dataset.view);
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -75,6 +82,7 @@ function update({ moveFocus }) {
 const section = (name) => find(`${name}-view`);
 
 function allowed(name) {
+  if (open.includes(name)) return name;
   if (session.current) return signedIn.includes(name) ? name : "book";
   if (signedIn.includes(name)) wanted = name;
   return signedOut.includes(name) ? name : "login";

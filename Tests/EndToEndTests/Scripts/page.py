@@ -2,9 +2,10 @@
 
     page.py BASE_URL FOLDER [PART...]
 
-BASE_URL is a gateway with the page and all services, with the seeded vessel and none smaller. FOLDER takes screenshots.
-PART limits the walk to some of its parts. Prints a line for each check; ends with 1 if one failed, with 2 if the walk
-itself did. Needs Playwright for Python and a Chromium (CHROMIUM, or /usr/bin/chromium).
+BASE_URL is a gateway with the page and all services, with the seeded vessels and none smaller. FOLDER takes screenshots.
+PART limits the walk to some of its parts. OPERATOR_EMAIL is an operator whose password is that of all who sign up here.
+Prints a line for each check; ends with 1 if one failed, with 2 if the walk itself did. Needs Playwright for Python and
+a Chromium (CHROMIUM, or /usr/bin/chromium).
 """
 
 import os
@@ -16,13 +17,13 @@ import traceback
 
 from playwright.sync_api import sync_playwright
 
-from pagewalk import errors, injection, keyboard, looks, sessions, story
+from pagewalk import bookings, details, errors, fleet, injection, keyboard, looks, operators, sessions, story
 from pagewalk.kit import Walk
 
-DEADLINE_SECONDS = 420
+DEADLINE_SECONDS = 570
 PARTS = {
-    "story": story, "errors": errors, "sessions": sessions, "injection": injection, "keyboard": keyboard,
-    "looks": looks}
+    "story": story, "fleet": fleet, "bookings": bookings, "operators": operators, "errors": errors,
+    "details": details, "sessions": sessions, "injection": injection, "keyboard": keyboard, "looks": looks}
 
 
 class Late(Exception):
@@ -46,7 +47,7 @@ def main(base, folder, parts):
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"])
         try:
-            walk = Walk(browser, base.rstrip("/"), folder)
+            walk = Walk(browser, base.rstrip("/"), folder, os.environ.get("OPERATOR_EMAIL", ""))
             for name in parts or PARTS:
                 began = time.monotonic()
                 print(f"== {name}", flush=True)

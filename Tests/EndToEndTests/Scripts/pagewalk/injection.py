@@ -29,13 +29,14 @@ def inject(window, payload):
     window.sign_up(name=payload, company=payload)
     window.check("a name is text", window.text("#account-name") == payload, window.text("#account-name"))
     window.go("vessels")
+    page.click("#add-vessel")
     page.fill("#vessel-name", payload)
     page.fill("#vessel-capacity", "8000")
     page.fill("#vessel-weight", str(HEAVY))
     page.click("#vessel-form button[type=submit]")
     window.wait("#vessel-result")
-    window.check("a vessel's name is text", payload in window.text("#vessel-result")
-                 and payload in window.text("#known-vessels"))
+    window.check("a vessel's name is text", payload in window.text("#vessel-result"))
+    window.check("in the fleet too", window.says("#fleet-list", payload))
     window.go("book")
     window.fill_booking(payload, HEAVY, [(payload, payload)])
     # One of this part's vessels, whichever of them came first.
@@ -47,6 +48,11 @@ def inject(window, payload):
     window.go("consignments")
     window.check("in the list too", window.turn_to(payload))
     row = page.locator("#consignments-rows tr", has_text=payload).first
+    window.check("with its vessel's name", window.row_says(payload, "walkInjected"), row.inner_text())
+    row.get_by_role("button", name="Cancel").click()
+    window.check("a question about it has it as text", window.text("#cancel-description") == payload
+                 and "walkInjected" in window.text("#cancel-vessel"), window.text("#cancel-dialog"))
+    page.click("#cancel-keep")
     row.locator("summary").click()
     window.check("customer and origin too", f"{payload} from {payload}" in row.inner_text(), row.inner_text())
     page.reload()

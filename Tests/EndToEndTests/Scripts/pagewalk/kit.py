@@ -1,6 +1,7 @@
 """What all parts of the walk need: a watched browser window, checks, and the steps that people take."""
 
 import json
+import time
 import uuid
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -21,8 +22,8 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 class Walk:
-    def __init__(self, browser, base, folder):
-        self.browser, self.base, self.folder = browser, base, folder
+    def __init__(self, browser, base, folder, operator):
+        self.browser, self.base, self.folder, self.operator = browser, base, folder, operator
         self.passed, self.failed = 0, []
         self.contexts = []
 
@@ -168,6 +169,12 @@ class Window:
         page.fill("#signup-email", email)
         page.fill("#signup-password", password)
 
+    def operate(self):
+        """Logs in as the operator."""
+        self.open("login")
+        self.log_in(self.walk.operator)
+        self.wait("#account")
+
     def log_in(self, email=None, password=PASSWORD):
         page = self.page
         page.fill("#login-email", email or self.email)
@@ -196,6 +203,20 @@ class Window:
         assert answer.ok, f"{method}: {answer.status} {answer.text()}"
         return answer.json()
 
+    def add_vessel(self, name, capacity, max_weight, **more):
+        """A vessel of who is logged in; answers it as it was stored."""
+        request = {"name": name, "capacity": capacity, "max_weight": max_weight, "available": True, **more}
+        return self.call("vessel", "VesselService.Create", request)["vessel"]
+
+    def vessel(self, vessel_id):
+        return self.call("vessel", "VesselService.Get", {"id": vessel_id})["vessel"]
+
+    def add_consignment(self, description, weight=10, containers=1):
+        """A booking of who is logged in, made beside the page; answers it as it was stored."""
+        return self.call("consignment", "ConsignmentService.Create", {
+            "description": description, "weight": weight,
+            "containers": [{"customer_id": "c", "origin": "o"}] * containers})["consignment"]
+
     def all_consignments(self):
         found, token = [], ""
         while True:
@@ -221,6 +242,33 @@ class Window:
     def list_settles(self):
         self.page.wait_for_selector("#consignments-table[aria-busy=false]", state="attached")
 
+    def fleet_settles(self):
+        self.page.wait_for_selector("#fleet-list[aria-busy=false]", state="attached")
+
+    def row(self, description):
+        return self.page.locator("#consignments-rows tr", has_text=description).first
+
+    def card(self, name):
+        return self.page.locator("#fleet-list li", has=self.page.get_by_role("heading", name=name, exact=True))
+
+    def comes_true(self, expression):
+        """Waits until an expression of JavaScript is true; answers whether it became so."""
+        # Not by Playwright's own wait, which the page's policy takes for a script of another.
+        deadline = time.monotonic() + PATIENCE_MS / 1_000
+        while time.monotonic() < deadline:
+            if self.page.evaluate(expression):
+                return True
+            self.page.wait_for_timeout(50)
+        return False
+
+    def row_says(self, description, words):
+        """Waits until a row of the list says this; answers whether it did."""
+        try:
+            self.page.locator("#consignments-rows tr", has_text=description).filter(has_text=words).first.wait_for()
+            return True
+        except Exception:
+            return False
+
     # Faults
 
     @contextmanager
@@ -243,8 +291,25 @@ def only(method, handle):
     return choose
 
 
-def refusal(status, detail="no", service="shippy.consignment", headers=None):
+def refusal(status, detail="no", service="shippy.consignment", headers=None, details=()):
     """A handler that answers with an error in the gateway's shape."""
-    body = json.dumps({"id": service, "code": status, "detail": detail, "status": "x"})
+    body = json.dumps({
+        "id": service, "code": status, "detail": detail, "status": "x", **({"details": details} if details else {})})
     return lambda route: route.fulfill(
         status=status, body=body, headers={"content-type": "application/json", **(headers or {})})
+
+
+def bad_request(*violations):
+    """Details that name fields: pairs of a path and what is wrong with it."""
+    return [{
+        "@type": "type.googleapis.com/google.rpc.BadRequest",
+        "field_violations": [{"field": field, "description": text} for field, text in violations]}]
+
+
+def retry_info(delay):
+    """Details that say when to come back, such as in "2s"."""
+    return [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": delay}]
+
+
+def error_info(reason):
+    return [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "shippy"}]

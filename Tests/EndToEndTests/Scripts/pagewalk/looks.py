@@ -2,11 +2,13 @@
 
 import os
 
-from .kit import PASSWORD, SERIES, only
+from .kit import PASSWORD, SERIES, only, refusal, retry_info
 
-SIZES = [(1280, 860), (375, 740), (320, 640)]
+SIZES = [(1280, 860), (360, 740), (320, 640)]
 MODES = [(scheme, width, height) for width, height in SIZES for scheme in ("light", "dark")]
-CONTROLS = {"button", "link", "textbox", "checkbox", "combobox", "DisclosureTriangle", "navigation", "table", "form"}
+CONTROLS = {
+    "button", "switch", "dialog", "link", "textbox", "checkbox", "combobox", "DisclosureTriangle", "navigation",
+    "table", "form"}
 
 with open(os.path.join(os.path.dirname(__file__), "audit.js"), encoding="utf-8") as file:
     AUDIT = file.read()
@@ -61,6 +63,9 @@ class Look:
         self.see("signup")
         page.click("#signup-form button[type=submit]")
         self.see("signup-problems")
+        window.open("vessels")
+        window.fleet_settles()
+        self.see("fleet-public")
         window.sign_up()
         self.see("book")
         window.fill_booking("This is a test consignment", 55000, SERIES)
@@ -80,10 +85,25 @@ class Look:
         self.see("book-problems")
         window.go("consignments")
         window.list_settles()
-        page.locator("summary").first.click()
-        page.locator("summary").first.hover()
+        page.locator("#consignments-rows button").first.click()
+        window.wait("#cancel-dialog")
+        self.see("cancel")
+        with window.answering(refusal(429, "slow down", details=retry_info("9s"))):
+            page.click("#cancel-confirm")
+            window.says("#cancel-problem", "Wait 9 seconds")
+            self.see("cancel-wait")
+        page.click("#cancel-keep")
+        window.add_consignment("Another one, which stays booked")
+        page.click("#consignments-refresh")
+        window.list_settles()
+        page.locator("#consignments-rows button").last.click()
+        page.click("#cancel-confirm")
+        window.row_says("This is a test consignment", "Cancelled")
+        page.locator("#consignments-rows summary").first.click()
+        page.locator("#consignments-rows summary").first.hover()
         self.see("consignments")
         window.go("vessels")
+        page.click("#add-vessel")
         page.click("#vessel-form button[type=submit]")
         self.see("fleet-problems")
         page.fill("#vessel-name", "A vessel with a rather long name, as some owners like them " + "x" * 60)
@@ -91,12 +111,18 @@ class Look:
         page.fill("#vessel-weight", "1800000000")
         page.click("#vessel-form button[type=submit]")
         window.wait("#vessel-result")
+        page.locator("#fleet-list .switch:visible").first.wait_for()
+        page.locator("#fleet-list summary").first.click()
         self.see("fleet")
         page.click("#logout")
         window.wait("#login-view")
         window.log_in(window.email, PASSWORD + "x")
         window.says("#login-password-problem", "wrong")
         self.see("login-problems")
+        with window.answering(refusal(429, "slow down", "shippy.user", details=retry_info("30s"))):
+            window.log_in(window.email)
+            window.says("#login-form .form-problem", "Wait 30 seconds")
+        self.see("login-wait")
 
 
 def still(window):
@@ -114,3 +140,6 @@ def still(window):
         window.check("nor while waiting", page.evaluate(running) == 0)
         held[0].continue_()
         window.wait("#book-result")
+    window.go("vessels")
+    window.fleet_settles()
+    window.check("nor in the fleet", page.evaluate(running) == 0)

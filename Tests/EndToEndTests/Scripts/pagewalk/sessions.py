@@ -75,8 +75,8 @@ def next_person(window):
     window.sign_up(name="Somebody Else")
     window.check("another person finds nothing of the last one's", "Hers alone" not in page.content()
                  and page.input_value("#book-description") == "")
-    window.go("vessels")
-    window.check("no vessels either", page.locator("#known-vessels li").count() == 0)
+    window.go("consignments")
+    window.check("no consignments either", window.says("#consignments-empty", "Nothing has been booked"))
 
 
 def ended_meanwhile(window):
