@@ -50,7 +50,7 @@ struct Booker: Sendable {
     }
 
     /// Undoes an intent: it is marked, its room given back, and then it is removed. In this order, so that it can be gone on
-    /// with whatever dies in between, and so that nobody is told of it before it is certain.
+    /// with after a crash at any point, and so that no caller is told of it before it is certain.
     ///
     /// - Returns: the booking where it can't be undone, as another call or its user was faster; `nil` when it is gone.
     @discardableResult
@@ -70,7 +70,7 @@ struct Booker: Sendable {
         try await repository.noteReleased(booking.id, deadline: context.deadline)
     }
 
-    /// Nobody wants to know any more: what is left to do is done at once by a worker.
+    /// Leaves a booking to a worker, which takes it up at once.
     func leave(_ booking: Booking, _ ring: @escaping @Sendable () -> Void) {
         // Its own task: the caller's may be cancelled.
         Task {
@@ -101,7 +101,7 @@ struct CallOrigin: Sendable {
         metadata = context.metadata.trace
     }
 
-    /// For nobody who waits.
+    /// For work that no caller waits for.
     init(deadline: Deadline) {
         self.deadline = deadline
         metadata = Metadata()

@@ -30,7 +30,7 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
 
     /// pending → booked.
     ///
-    /// - Returns: the booking as it is then, whoever changed it; `nil` when it was undone.
+    /// - Returns: the booking as it is then, also when another call changed it; `nil` when it was undone.
     func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> Booking?
 
     /// pending → undoing.

@@ -172,7 +172,7 @@ extension MongoConsignmentRepository {
         ]
     }
 
-    /// - Returns: the booking as it is then, whoever changed it; `nil` when it is gone or being undone.
+    /// - Returns: the booking as it is then, also when another call changed it; `nil` when it is gone or being undone.
     private func change(
         _ id: String, from states: [Booking.State], to state: Booking.State, _ fields: BSONFields, unset: [String],
         _ deadline: Deadline
@@ -259,7 +259,7 @@ extension MongoConsignmentRepository {
         }
         if let first = try Self.booking(record.consignment.id, connection, deadline) {
             guard first.state == .undoing else { return first }
-            // It comes to nothing, so that the key is for this one. Of several repeats one gets it.
+            // It is being undone, so the key is for this booking. Of several repeats one gets it.
             let isOurs = try keys.update(
                 ["_id": .binary(claim.id), "consignment": .binary(record.bytes)],
                 ["$set": ["consignment": .binary(bytes), "consignment_id": .string(booking.id)]], deadline: deadline)

@@ -14,7 +14,7 @@ struct VesselHandlers: Sendable {
     /// Whether Create needs a token.
     var requiresToken = false
 
-    /// A vessel made with a token belongs to its user; without one it belongs to nobody.
+    /// A vessel made with a token belongs to its user; without one it has no owner.
     func create(_ vessel: Vessel_Vessel, _ context: RequestContext) async throws -> Vessel_Response {
         let owner = try await owner(of: vessel, context)
         try VesselRules.check(vessel)

@@ -12,7 +12,7 @@ import Storage
 /// reservation decides. Of two calls for one consignment one inserts it, and the other finds in it a step that is not its
 /// own and takes its booking back. To release is a step in the vessel's document, then the reservation is marked and names
 /// that step, then the room is given back together with the step. So booked room is never less than what is reserved, and
-/// who finds a step, whoever left it, can read in the reservation how it has to be finished: what happens to a step is a
+/// any process that finds a step can read in the reservation how it has to be finished: what happens to a step is a
 /// write that names the version of the document, and happens once.
 ///
 /// The models in Tests/Models check this for crashes and repeats at each step.

@@ -188,7 +188,7 @@ extension MongoVesselRepository {
                 return true
             }
             for document in found {
-                // Whoever is first takes it over.
+                // The first process takes it over.
                 try vessels.update(
                     ["_id": .string(document.vessel.id), "layout": ["$exists": false]], document.changes,
                     deadline: deadline)

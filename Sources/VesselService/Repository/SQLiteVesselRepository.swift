@@ -94,7 +94,7 @@ struct SQLiteVesselRepository: VesselRepository {
         }
     }
 
-    /// Nothing is left half-way by a transaction, and nobody else writes to the file.
+    /// Nothing is left half-way by a transaction, and no other process writes to the file.
     func tidy(deadline: Deadline) async throws {}
 }
 

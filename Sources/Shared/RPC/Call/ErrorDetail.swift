@@ -42,7 +42,7 @@ extension Status {
     /// The details that go with it on the wire: RESOURCE_EXHAUSTED always says when to come back.
     public var allDetails: [ErrorDetail] {
         guard code == .resourceExhausted, !details.contains(where: \.isRetryInfo) else { return details }
-        // Seconds, as in HTTP; what nobody bounded is not believed.
+        // Seconds, as in HTTP; a longer number is ignored.
         let seconds = metadata["retry-after"].flatMap { $0.utf8.count <= 9 ? Int64($0) : nil } ?? 1
         return details + [.retryInfo(milliseconds: max(0, seconds) * 1_000)]
     }

@@ -13,7 +13,7 @@ public enum RestrictedAction: Sendable, Equatable {
 extension Caller {
     /// The table of rights, for all services.
     ///
-    /// An empty id is nobody's: a vessel that was made without a token has no owner, and only operators may change it.
+    /// An empty id belongs to no user: a vessel that was made without a token has no owner, and only operators may change it.
     public func may(_ action: RestrictedAction) -> Bool {
         switch action {
         case .changeVessel(let owner): isOperator || isUser(owner)

@@ -1,7 +1,7 @@
 import Idempotency
 import RPC
 
-/// Stored work that is done by whoever claims it: this process, another, or the next one after a crash.
+/// Stored work that is done by the process that claims it: this one, another, or the next one after a crash.
 ///
 /// An item is due at a time. To claim it moves that time to the end of a lease: until then it is the claimant's alone, and
 /// when they die it is due again by itself. At least once, therefore: what is done for an item must bear a repeat.
@@ -24,7 +24,7 @@ package protocol LeasedQueue<Item>: Sendable {
     @discardableResult
     func retry(_ lease: Lease, after delay: Duration, error: String, deadline: Deadline) async throws -> Bool
 
-    /// Makes an item a dead letter: nobody claims it any more until it is put back by hand.
+    /// Makes an item a dead letter: it is not claimed any more until it is put back by hand.
     ///
     /// - Returns: false when the lease was lost to another; then nothing is changed.
     @discardableResult

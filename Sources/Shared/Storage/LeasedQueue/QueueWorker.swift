@@ -239,7 +239,7 @@ extension QueueWorker {
         }
     }
 
-    /// Whoever stops waits for what was begun, but not for ever.
+    /// Shutdown waits for what was begun, but not for ever.
     private func limitStop() {
         let patience: Duration = Task.isCancelled ? .zero : policy.stopPatience
         Task {

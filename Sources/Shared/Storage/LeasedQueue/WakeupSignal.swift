@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes whoever waits for work of this process. A notification while nobody waits ends the next wait at once.
+/// Wakes the task that waits for work of this process. A notification while none waits ends the next wait at once.
 package final class WakeupSignal: Sendable {
     private struct State {
         var isNotified = false
