@@ -9,7 +9,6 @@ import values
 VESSELS_MAX = 300
 USERS_MAX = 20
 PAGES_MAX = 2_000
-SEEDS = "vessel00"
 
 
 class Ledger:
@@ -34,26 +33,29 @@ class Ledger:
             self._check_fit(*step["expect"]["finds"], answer["vessel"])
 
     def _check_fit(self, capacity, weight, vessel):
-        """FindAvailable's answer is large enough, and no known vessel is a tighter fit."""
-        size = (vessel.get("capacity", 0), vessel.get("max_weight", 0))
-        if size[0] < capacity or size[1] < weight:
+        """FindAvailable's answer has room for what was asked. Which vessel fits most tightly is judged at the end, when nobody
+        books any more."""
+        if vessel.get("available") is False:
+            raise Finding("closed vessel", f"{capacity}, {weight}: {vessel}")
+        room = _room(vessel)
+        if room[0] < capacity or room[1] < weight:
             raise Finding("vessel too small", f"{capacity}, {weight}: {vessel}")
-        known = [(each["capacity"], each["max_weight"]) for each in self.vessels.values()
-                 if each["capacity"] >= capacity and each["max_weight"] >= weight and each.get("available")]
-        if known and min(known) < size:
-            raise Finding("not the tightest fit", f"{capacity}, {weight}: {vessel}, though there is one of {min(known)}")
-        if vessel["id"] not in self.vessels and not vessel["id"].startswith(SEEDS):
-            raise Finding("unknown vessel", f"{vessel}")
 
     # MARK: At the end
 
     def check(self):
-        for vessel in list(self.vessels.values())[:VESSELS_MAX]:
-            if not vessel.get("available"):
-                continue
-            wanted = (vessel["capacity"], vessel["max_weight"])
-            answer = self._call("vessel", "VesselService.FindAvailable", {"capacity": wanted[0], "max_weight": wanted[1]})
-            self._check_fit(*wanted, answer["vessel"])
+        fleet = self._fleet()
+        for identifier, vessel in self.vessels.items():
+            if _unbooked(fleet.get(identifier, {})) != _unbooked(vessel):
+                raise Finding("lost write", f"{vessel} was stored; now there is {fleet.get(identifier)}")
+        offered = [vessel for vessel in fleet.values() if vessel.get("available", True)]
+        for vessel in offered[:VESSELS_MAX]:
+            containers, weight = _room(vessel)
+            best = min((each for each in offered if _room(each)[0] >= containers and _room(each)[1] >= weight),
+                       key=lambda each: (_room(each), each["id"].encode()))
+            answer = self._call("vessel", "VesselService.FindAvailable", {"capacity": containers, "max_weight": weight})
+            if answer["vessel"]["id"] != best["id"]:
+                raise Finding("not the tightest fit", f"{containers}, {weight}: {answer['vessel']}, though there is {best}")
         for email, (identifier, password) in list(self.users.items())[:USERS_MAX]:
             self._call("user", "UserService.Auth", {"email": email, "password": password})
             found = self._call("user", "UserService.Get", {"id": identifier}, subject=identifier)["user"]
@@ -69,8 +71,18 @@ class Ledger:
                 if not token:
                     break
         for identifier, consignment in self.consignments.items():
-            if found.get(identifier) != consignment:
+            # Somebody may have cancelled it since.
+            if {**found.get(identifier, {}), "status": ""} != {**consignment, "status": ""}:
                 raise Finding("lost write", f"{consignment} was stored; now there is {found.get(identifier)}")
+
+    def _fleet(self):
+        fleet, token = {}, ""
+        while True:
+            page = self._call("vessel", "VesselService.List", {"page_size": 1000, "page_token": token})
+            fleet.update((each["id"], each) for each in page.get("vessels", []))
+            token = page.get("next_page_token", "")
+            if not token:
+                return fleet
 
     def _call(self, service, method, request, subject="fuzz"):
         body = json.dumps({"service": service, "method": method, "request": request}).encode()
@@ -81,3 +93,13 @@ class Ledger:
         if response.status != 200:
             raise Finding("lost write", f"{method} {request}: {response.status} {response.body[:500]!r}")
         return answer
+
+
+def _room(vessel):
+    """What is left of a vessel: containers and kg."""
+    return (vessel.get("capacity", 0) - vessel.get("booked_containers", 0),
+            vessel.get("max_weight", 0) - vessel.get("booked_weight", 0))
+
+
+def _unbooked(vessel):
+    return {name: value for name, value in vessel.items() if not name.startswith("booked_")}
