@@ -114,7 +114,7 @@ BREAKS = [
     ),
     (
         "a caller that is not admitted",
-        lambda o: lose(find(o, "NetworkPolicy", "user"), "spec", "ingress", 0, "from", 1),
+        lambda o: lose(find(o, "NetworkPolicy", "user"), "spec", "ingress", 0, "from", 2),
         "consignment may call user:8080",
     ),
     (
