@@ -5,13 +5,13 @@ import RPC
 import ServiceLifecycle
 import Traces
 
-/// Sends the mails that are due, whoever stored them: this process, another, or one that is gone.
+/// Sends the mails that are due, of all processes that stored any, also of those that have ended.
 ///
 /// A mail is claimed for a lease, sent, and marked. That two workers never send one mail rests on the lease being longer
 /// than any try: it is three of the transport's timeouts, a mail is handed over only within the first two, and
 /// the server must answer within the third. Clocks of replicas may differ by as much as that leaves.
 ///
-/// One window stays open: whoever dies between the server's yes and the mark leaves a mail that is sent again when its
+/// One window stays open: a crash between the server's yes and the mark leaves a mail that is sent again when its
 /// lease ends. Message-ID is the same then, so that a server or a reader can drop the twin.
 struct MailDelivery: QueueHandler {
     /// How long after it was ordered a mail is given up, as mail servers do (RFC 5321, 4.5.4.1).
@@ -86,7 +86,7 @@ struct MailDelivery: QueueHandler {
             logger.error(
                 "mails can't be sent with these settings; check SMTP_URL, SMTP_CA and MAIL_FROM",
                 metadata: ["why": "\(reason)", "again in": "\(wait)"])
-            // Nothing about the mail is wrong, so it waits for whoever mends the settings, however long.
+            // Nothing about the mail is wrong, so it waits until the settings are mended, however long.
             return .retry(after: wait, reason: reason)
         }
     }

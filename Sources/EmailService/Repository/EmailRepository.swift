@@ -7,7 +7,7 @@ import Traces
 /// A mail is never removed: that it is known is what makes the repeat of an event harmless, however late it comes.
 ///
 /// As a ``LeasedQueue`` it holds the mails that are to be sent; those that the server will never take are dead letters.
-/// `finish` marks a mail as sent whoever has claimed it by then, as it must not go out again.
+/// `finish` marks a mail as sent even if another has claimed it by then, as it must not go out again.
 protocol EmailRepository: LeasedQueue where Item == StoredMail {
     /// Stores a mail, due at once, unless one with its event id is stored. What this answers survives a crash.
     ///

@@ -47,7 +47,7 @@ struct SQLiteUserRepository: UserRepository {
     ]
 
     let store: SQLiteStore
-    /// Notified when an event was stored. There is one process, so nobody else needs to hear.
+    /// Notified when an event was stored. There is one process, so no other needs to hear.
     let signal = WakeupSignal()
     /// Rate limit of the search for events that were scheduled in the future.
     let steps = Pace(every: ClockStep.interval)

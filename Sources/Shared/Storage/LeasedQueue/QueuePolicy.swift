@@ -14,7 +14,7 @@ package struct QueuePolicy: Sendable {
     package var lease: Duration = .seconds(30)
     /// For one question to the store.
     package var storeTimeout: Duration = .seconds(5)
-    /// How often to look for what is due, where nobody notifies us: work of other processes, and tries whose wait is over.
+    /// How often to look for what is due, without a notification: work of other processes, and tries whose wait is over.
     package var pollInterval: Duration = .seconds(1)
     /// Waits between the tries of an item.
     package var backoff = Backoff()

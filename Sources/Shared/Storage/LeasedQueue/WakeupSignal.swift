@@ -32,7 +32,7 @@ package final class WakeupSignal: Sendable {
         let end = timeout.map { ContinuousClock.now + $0 }
         let alarm = end.map { end in
             Task {
-                // Cancelled when the wait is over; then there is nobody to wake.
+                // Cancelled when the wait is over; then there is no task to wake.
                 try? await Task.sleep(until: end)
                 wake(ticket)
             }
@@ -40,7 +40,7 @@ package final class WakeupSignal: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
-                    // An alarm or a cancellation before this found nobody to wake.
+                    // An alarm or a cancellation before this found no task to wake.
                     let isLate = end.map { ContinuousClock.now >= $0 } ?? false
                     if state.isNotified || Task.isCancelled || isLate {
                         state.isNotified = false
