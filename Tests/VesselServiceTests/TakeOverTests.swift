@@ -61,6 +61,9 @@ import Testing
         try await store("one", ["name": "One", "available": true, "owner_id": "ann"])
         try await store("two", [:])
         try await store("away", ["available": false])
+        // No numbers of ours: it has no room, or all there is, and stops nothing.
+        try await store("odd", ["booked_containers": .int32(.max), "booked_weight": .int32(.max)])
+        try await store("odder", ["booked_containers": 10, "booked_weight": .int32(.min)])
         try await withVessels(at: uri) { vessels in
             let repository = vessels.repository
             #expect(try await repository.tightestFit(1, 1)?.id == "one")

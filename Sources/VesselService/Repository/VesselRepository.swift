@@ -66,7 +66,10 @@ struct Room: Sendable, Equatable {
 extension Vessel_Vessel {
     /// What is neither booked nor closed to bookings; `nil` where `available` is false.
     var roomOffered: Room? {
-        hasAvailable && !available
-            ? nil : Room(containers: capacity - bookedContainers, weight: maxWeight - bookedWeight)
+        if hasAvailable && !available { return nil }
+        // Documents of other programs may hold any numbers.
+        return Room(
+            containers: Int32(clamping: Int64(capacity) - Int64(bookedContainers)),
+            weight: Int32(clamping: Int64(maxWeight) - Int64(bookedWeight)))
     }
 }
