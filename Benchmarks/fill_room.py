@@ -22,11 +22,14 @@ def main(path):
         database.executemany(
             "UPDATE vessels SET booked_containers = ?, booked_weight = ?, offered_containers = ?, offered_weight = ?"
             " WHERE number = ?", changes)
-        database.execute("DELETE FROM vessel_groups")
+        database.execute("DELETE FROM room_groups")
+        database.execute(
+            "INSERT INTO room_groups SELECT 0, offered_containers, max(offered_weight) FROM vessels"
+            " WHERE offered_containers IS NOT NULL GROUP BY offered_containers")
         database.execute(
             "WITH RECURSIVE levels (level) AS (SELECT 1 UNION ALL SELECT level + 1 FROM levels WHERE level < 8)"
-            " INSERT INTO vessel_groups SELECT level, offered_containers >> (level * 4), offered_weight, number"
-            " FROM levels, vessels WHERE offered_containers IS NOT NULL")
+            " INSERT INTO room_groups SELECT levels.level, number >> (levels.level * 4), max(heaviest)"
+            " FROM levels, room_groups WHERE room_groups.level = 0 GROUP BY 1, 2")
 
 
 if __name__ == "__main__":

@@ -90,22 +90,38 @@ import Testing
         }
     }
 
-    @Test("upserts raise what is there and make what is not, one by one and in bulk")
-    func upserts() async throws {
+    @Test("many are inserted on their own, and those are named whose key was taken")
+    func insertsMany() async throws {
         try await withStore { store in
-            let high = try await store.run(deadline: .never) { connection -> [Int32] in
-                let items = connection.collection("items")
-                try items.upsert(["_id": 1], ["$max": ["high": 5]], deadline: .never)
-                try items.upsert(
-                    [(["_id": 1], ["$max": ["high": 3]]), (["_id": 2], ["$max": ["high": 7]])], deadline: .never)
-                var high: [Int32] = []
-                try items.find([:], sort: ["_id": 1], limit: 10, deadline: .never) {
-                    high.append($0.int32("high"))
-                    return true
-                }
-                return high
+            try await put(store, 2, "first")
+            try await put(store, 4, "first")
+            let taken = try await store.run(deadline: .never) { connection in
+                try connection.collection("items").insertAll(
+                    (1...5).map { ["_id": .int32($0), "text": "second"] }, deadline: .after(.seconds(10)))
             }
-            #expect(high == [5, 7])
+            #expect(taken == [1, 3])
+            #expect(try await text(store, 2) == "first")
+            #expect(try await text(store, 5) == "second")
+            let none = try await store.run(deadline: .never) { connection in
+                try connection.collection("items").insertAll([["_id": 6]], deadline: .never)
+            }
+            #expect(none.isEmpty)
+        }
+    }
+
+    @Test("many are updated, and those that are not there are not made")
+    func updatesMany() async throws {
+        try await withStore { store in
+            try await put(store, 11, "old")
+            try await put(store, 12, "old")
+            try await store.run(deadline: .never) { connection in
+                try connection.collection("items").updateAll(
+                    (11...13).map { (["_id": .int32($0)], ["$set": ["text": .string("new \($0)")]]) },
+                    deadline: .after(.seconds(10)))
+            }
+            #expect(try await text(store, 11) == "new 11")
+            #expect(try await text(store, 12) == "new 12")
+            #expect(try await text(store, 13) == nil)
         }
     }
 
@@ -119,13 +135,11 @@ import Testing
                     ["_id": 21], ["$set": ["text": "new"]], deadline: .after(.seconds(10)))
                 let isMissing = try !items.update(
                     ["_id": 22], ["$set": ["text": "new"]], deadline: .after(.seconds(10)))
-                try items.upsert(["_id": 23], ["$set": ["text": "new"]], deadline: .after(.seconds(10)))
                 return isThere && isMissing
             }
             #expect(answers)
             #expect(try await text(store, 21) == "new")
             #expect(try await text(store, 22) == nil)
-            #expect(try await text(store, 23) == "new")
             let late = await #expect(throws: StorageError.self) {
                 try await store.run(deadline: .never) {
                     try $0.collection("items").update(["_id": 21], ["$set": ["text": "x"]], deadline: .after(.zero))

@@ -59,6 +59,10 @@ import Testing
     func crowd(kind: StoreKind, isByWeight: Bool) async throws {
         try await withVessels(kind) { vessels in
             let repository = vessels.repository
+            // Many that take the containers and not the weight, of all sizes, are in the way of the search.
+            for number in 0..<48 as Range<Int32> {
+                try await store(vessels, vessel("small\(number)", capacity: number * number + 1, maxWeight: 99))
+            }
             // 50 places: 20, 20 and 10.
             for (index, places) in ([20, 20, 10] as [Int32]).enumerated() {
                 let large: Int32 = 1_000_000

@@ -81,7 +81,7 @@ struct MongoVesselRepository: VesselRepository {
     func update(
         id: String, deadline: Deadline, _ change: @escaping @Sendable (inout Vessel_Vessel) throws -> Void
     ) async throws -> Vessel_Vessel? {
-        try await reservations.change(id, deadline: deadline) { try change(&$0.vessel) }
+        try await reservations.change(id, deadline: deadline, change)
     }
 
     func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel? {
@@ -136,7 +136,23 @@ extension MongoVesselRepository {
             return false
         }
         if fit != nil || seen < scanLengthMax { return fit }
-        return try RoomIndex.search(
+        // A vessel whose room changes between two trips may move to where the search has been already: once more, before it
+        // says that there is none.
+        var emptyHanded = 0
+        while emptyHanded < 2 {
+            switch try searchGroups(room, vessels, deadline) {
+            case .fit(let document): return document
+            case .none: emptyHanded += 1
+            case .changed: continue
+            }
+        }
+        return nil
+    }
+
+    private static func searchGroups(
+        _ room: Room, _ vessels: MongoCollection, _ deadline: Deadline
+    ) throws -> RoomIndex.Outcome<VesselDocument> {
+        try RoomIndex.search(
             from: room.containers,
             near: { numbers in
                 try vessels.first(

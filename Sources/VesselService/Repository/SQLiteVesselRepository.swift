@@ -79,8 +79,7 @@ struct SQLiteVesselRepository: VesselRepository {
             try connection.statement(Self.markReleased).bind(1, consignmentID).run()
             guard var stored = try Self.vessel(number: reservation.vessel, connection) else { return }
             let before = stored.vessel
-            stored.vessel.bookedContainers -= reservation.room.containers
-            stored.vessel.bookedWeight -= reservation.room.weight
+            stored.vessel.giveBack(reservation.room)
             try Self.replace(before, by: stored, connection)
         }
     }
@@ -89,8 +88,7 @@ struct SQLiteVesselRepository: VesselRepository {
         try await store.read(deadline: deadline) { connection in
             Room(
                 containers: try connection.statement(Self.mostContainers).first { $0.int32(0) } ?? 0,
-                weight: try connection.statement(Self.heaviest)
-                    .bind(1, RoomIndex.levels.upperBound).bind(2, 0).bind(3, 0).first { $0.int32(1) } ?? 0)
+                weight: try SQLiteRoomGroups(connection: connection).heaviest ?? 0)
         }
     }
 
@@ -116,8 +114,7 @@ extension SQLiteVesselRepository {
         CREATE TABLE vessel_bands (band INTEGER PRIMARY KEY, heaviest INTEGER NOT NULL);
         \(keys.schema)
         """,
-        // Booked room. What is offered is NULL where nothing is. A vessel's rows in vessel_groups are its entries in the
-        // indexes of RoomIndex.
+        // Booked room. What is offered is NULL where nothing is.
         """
         DROP TABLE vessel_bands;
         ALTER TABLE vessels RENAME TO vessels_1;
@@ -142,17 +139,6 @@ extension SQLiteVesselRepository {
         DROP TABLE vessels_1;
         CREATE INDEX vessels_offered ON vessels (offered_containers, offered_weight, id)
             WHERE offered_containers IS NOT NULL;
-        CREATE TABLE vessel_groups (
-            level INTEGER NOT NULL,
-            number INTEGER NOT NULL,
-            weight INTEGER NOT NULL,
-            vessel INTEGER NOT NULL,
-            PRIMARY KEY (level, number, weight DESC, vessel)
-        ) WITHOUT ROWID;
-        WITH RECURSIVE levels (level) AS (SELECT 1 UNION ALL SELECT level + 1 FROM levels WHERE level < 8)
-        INSERT INTO vessel_groups
-            SELECT level, offered_containers >> (level * 4), offered_weight, number FROM levels, vessels
-            WHERE offered_containers IS NOT NULL;
         CREATE TABLE reservations (
             consignment_id TEXT NOT NULL PRIMARY KEY,
             vessel INTEGER NOT NULL,
@@ -161,6 +147,7 @@ extension SQLiteVesselRepository {
             released INTEGER NOT NULL
         ) WITHOUT ROWID;
         """,
+        SQLiteRoomGroups.schema,
     ]
 }
 
@@ -189,27 +176,12 @@ private struct StoredVessel {
 // MARK: - Searching
 
 extension SQLiteVesselRepository {
-    /// Vessels that are looked at before the groups are asked: with any usual fleet the fit is among them.
-    private static let scanLengthMax = 32
-
-    private static let scan = SQLiteQuery(
+    /// The first vessel in order from a place on, whatever weight it takes.
+    private static let next = SQLiteQuery(
         """
         SELECT \(StoredVessel.columns), offered_weight FROM vessels
         WHERE offered_containers IS NOT NULL AND (offered_containers, offered_weight) >= (?1, ?2)
-        ORDER BY offered_containers, offered_weight, id LIMIT \(scanLengthMax)
-        """)
-    /// The first vessel in order from a place on; it may be beyond the last number that is wanted, or too weak.
-    private static let next = SQLiteQuery(
-        """
-        SELECT \(StoredVessel.columns), offered_containers, offered_weight FROM vessels
-        WHERE offered_containers IS NOT NULL AND (offered_containers, offered_weight) >= (?1, ?2)
-            AND offered_containers <= ?3
         ORDER BY offered_containers, offered_weight, id LIMIT 1
-        """)
-    private static let heaviest = SQLiteQuery(
-        """
-        SELECT number, weight FROM vessel_groups WHERE level = ?1 AND number BETWEEN ?2 AND ?3
-        ORDER BY number, weight DESC LIMIT 1
         """)
     private static let mostContainers = SQLiteQuery(
         """
@@ -230,46 +202,21 @@ extension SQLiteVesselRepository {
     }
 
     private static func tightestFit(_ room: Room, _ connection: SQLiteConnection) throws -> StoredVessel? {
-        let rows = try connection.statement(scan).bind(1, room.containers).bind(2, room.weight)
-        let (fit, seen) = try rows.first(among: scanLengthMax) {
-            $0.int32(10) >= room.weight
-        } decode: {
-            StoredVessel($0)
+        let first = try connection.statement(next).bind(1, room.containers).bind(2, room.weight)
+            .first { (weight: $0.int32(10), vessel: StoredVessel($0)) }
+        guard let first else { return nil }
+        // With any usual fleet it is this one.
+        if first.weight >= room.weight { return first.vessel }
+        let groups = SQLiteRoomGroups(connection: connection)
+        let found = try RoomIndex.search(from: room.containers) { numbers -> StoredVessel? in
+            guard let containers = try groups.first(level: 0, numbers, weight: room.weight) else { return nil }
+            return try connection.statement(next).bind(1, containers).bind(2, room.weight).first(StoredVessel.init)
+        } firstGroup: {
+            try groups.first(level: $0, $1, weight: room.weight)
         }
-        if fit != nil || seen < scanLengthMax { return fit }
-        return try RoomIndex.search(
-            from: room.containers, near: { try near($0, weight: room.weight, connection) },
-            firstGroup: { try firstGroup($0, $1, weight: room.weight, connection) })
-    }
-
-    /// From one number to the next that is there.
-    private static func near(
-        _ numbers: ClosedRange<Int32>, weight: Int32, _ connection: SQLiteConnection
-    ) throws -> StoredVessel? {
-        var containers = numbers.lowerBound
-        while true {
-            let found = try connection.statement(next).bind(1, containers).bind(2, weight).bind(3, numbers.upperBound)
-                .first { (vessel: StoredVessel($0), containers: $0.int32(10), weight: $0.int32(11)) }
-            guard let found else { return nil }
-            if found.weight >= weight { return found.vessel }
-            // It has more containers left than those asked for here, or it would take the weight.
-            containers = found.containers
-        }
-    }
-
-    private static func firstGroup(
-        _ level: Int, _ groups: ClosedRange<Int32>, weight: Int32, _ connection: SQLiteConnection
-    ) throws -> Int32? {
-        var first = groups.lowerBound
-        while first <= groups.upperBound {
-            let found = try connection.statement(heaviest)
-                .bind(1, level).bind(2, first).bind(3, groups.upperBound)
-                .first { (number: $0.int32(0), weight: $0.int32(1)) }
-            guard let found else { return nil }
-            if found.weight >= weight { return found.number }
-            first = found.number + 1
-        }
-        return nil
+        // All of a call sees the store as it was at one moment, so that nothing changes meanwhile.
+        guard case .fit(let vessel) = found else { return nil }
+        return vessel
     }
 }
 
@@ -285,7 +232,6 @@ extension SQLiteVesselRepository {
     private static let insert = SQLiteQuery(
         "INSERT INTO vessels VALUES (NULL, ?1, ?2, ?3, nullif(?4, -1), ?5, ?6, ?7, ?8, nullif(?9, -1), nullif(?10, -1))"
     )
-    private static let number = SQLiteQuery("SELECT number FROM vessels WHERE id = ?1")
     private static let replace = SQLiteQuery(
         """
         UPDATE vessels SET name = ?2, available = nullif(?3, -1), capacity = ?4, max_weight = ?5,
@@ -293,9 +239,6 @@ extension SQLiteVesselRepository {
             offered_weight = nullif(?9, -1)
         WHERE number = ?1
         """)
-    private static let enter = SQLiteQuery("INSERT INTO vessel_groups VALUES (?1, ?2, ?3, ?4)")
-    private static let leave = SQLiteQuery(
-        "DELETE FROM vessel_groups WHERE level = ?1 AND number = ?2 AND weight = ?3 AND vessel = ?4")
     private static let insertReservation = SQLiteQuery("INSERT INTO reservations VALUES (?1, ?2, ?3, ?4, ?5)")
     private static let findReservation = SQLiteQuery(
         "SELECT vessel, containers, weight, released FROM reservations WHERE consignment_id = ?1")
@@ -322,9 +265,7 @@ extension SQLiteVesselRepository {
             guard error.kind == .duplicateKey else { throw error }
             throw VesselError.idTaken(vessel.id)
         }
-        guard let offered else { return }
-        let number = try connection.statement(number).bind(1, vessel.id).first { $0.int64(0) }
-        try change(enter, offered, number ?? 0, connection)
+        if let offered { try SQLiteRoomGroups(connection: connection).enter(offered) }
     }
 
     /// - Parameter vessel: the vessel as it is from now on.
@@ -338,19 +279,9 @@ extension SQLiteVesselRepository {
             .bind(5, vessel.maxWeight).bind(6, vessel.bookedContainers).bind(7, vessel.bookedWeight)
             .bind(8, offered?.containers ?? -1).bind(9, offered?.weight ?? -1).run()
         guard before.roomOffered != offered else { return }
-        if let left = before.roomOffered { try change(leave, left, stored.number, connection) }
-        if let offered { try change(enter, offered, stored.number, connection) }
-    }
-
-    /// Enters a vessel in the groups of all levels, or takes it out.
-    private static func change(
-        _ query: SQLiteQuery, _ offered: Room, _ number: Int64, _ connection: SQLiteConnection
-    ) throws {
-        let statement = try connection.statement(query)
-        for level in RoomIndex.levels {
-            try statement.bind(1, level).bind(2, RoomIndex.group(level: level, of: offered.containers))
-                .bind(3, offered.weight).bind(4, number).run()
-        }
+        let groups = SQLiteRoomGroups(connection: connection)
+        if let left = before.roomOffered { try groups.leave(left) }
+        if let offered { try groups.enter(offered) }
     }
 
     /// -1 where `available` is not set; room is never negative either.

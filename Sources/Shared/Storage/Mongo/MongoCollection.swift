@@ -38,42 +38,53 @@ public final class MongoCollection {
             }, read: { _ in })
     }
 
-    /// Updates one document, or makes it from filter and update.
-    public func upsert(_ filter: BSONFields, _ update: BSONFields, deadline: Deadline) throws(StorageError) {
-        let filter = BSONDocument(filter)
-        let update = BSONDocument(update)
-        let options = try Self.updateOptions(["upsert": true], deadline)
-        try checked(
-            "update",
-            { reply, error in
-                filter.withPointer { filter in
-                    update.withPointer { update in
+    /// Inserts each document on its own, whatever becomes of the others, in as few trips as the driver needs.
+    ///
+    /// - Returns: the places of those whose `_id` or a unique key of theirs was taken, from 0.
+    public func insertAll(_ documents: [BSONFields], deadline: Deadline) throws(StorageError) -> [Int] {
+        guard !documents.isEmpty else { return [] }
+        let documents = documents.map(BSONDocument.init)
+        let options = try Self.options(["ordered": false], deadline)
+        return try StoreOperation.run(operation("insert")) { () throws(StorageError) in
+            try MongoStorage.checked(
+                { reply, error in
+                    var pointers: [OpaquePointer?] = documents.map { $0.withPointer { $0 } }
+                    // The pointers are good for as long as their documents live.
+                    return withExtendedLifetime(documents) {
                         options.withPointer {
-                            mongoc_collection_update_one(collection, filter, update, $0, reply, error)
+                            mongoc_collection_insert_many(collection, &pointers, pointers.count, $0, reply, error)
                         }
                     }
-                }
-            }, read: { _ in })
+                }, read: { _ in [] },
+                recover: { failure, reply in
+                    guard failure.kind == .duplicateKey else { return nil }
+                    var taken: [Int] = []
+                    var isOther = false
+                    reply.eachDocument("writeErrors") {
+                        taken.append(Int($0.int64("index")))
+                        if !StorageError.isDuplicateKey($0.int64("code")) { isOther = true }
+                    }
+                    return isOther || taken.isEmpty ? nil : taken
+                })
+        }
     }
 
-    /// Updates or makes a document for each pair, in their order, in as few trips as the driver needs.
-    public func upsert(_ pairs: [(filter: BSONFields, update: BSONFields)], deadline: Deadline) throws(StorageError) {
+    /// Updates a document for each pair, in their order, in as few trips as the driver needs.
+    public func updateAll(
+        _ pairs: [(filter: BSONFields, update: BSONFields)], deadline: Deadline
+    ) throws(StorageError) {
         guard !pairs.isEmpty else { return }
+        _ = try Self.milliseconds(until: deadline)
         guard let bulk = mongoc_collection_create_bulk_operation_with_opts(collection, nil) else {
             throw StorageError(.other, "libmongoc made no bulk operation")
         }
         defer { mongoc_bulk_operation_destroy(bulk) }
-        let options = BSONDocument(["upsert": true])
         for pair in pairs {
             let filter = BSONDocument(pair.filter)
             let update = BSONDocument(pair.update)
             var error = bson_error_t()
             let isAdded = filter.withPointer { filter in
-                update.withPointer { update in
-                    options.withPointer {
-                        mongoc_bulk_operation_update_one_with_opts(bulk, filter, update, $0, &error)
-                    }
-                }
+                update.withPointer { mongoc_bulk_operation_update_one_with_opts(bulk, filter, $0, nil, &error) }
             }
             guard isAdded else { throw StorageError(mongo: error, reply: nil) }
         }

@@ -41,6 +41,10 @@ extension StorageError {
         return .other
     }
 
+    static func isDuplicateKey(_ code: Int64) -> Bool {
+        UInt32(exactly: code).map(duplicateKeyCodes.contains) ?? false
+    }
+
     static func text(_ error: bson_error_t) -> String {
         withUnsafeBytes(of: error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
@@ -48,16 +52,20 @@ extension StorageError {
 
 /// Calls a libmongoc function that reports by return value, reply and `bson_error_t`.
 ///
-/// - Parameter body: true means success.
+/// - Parameters:
+///   - body: true means success.
+///   - recover: what to answer after a failure that is none to the caller; `nil` throws it.
 /// - Returns: what `read` makes of the reply.
 func checked<Value>(
     _ body: (OpaquePointer, UnsafeMutablePointer<bson_error_t>) -> Bool,
-    read: (BSONView) -> Value
+    read: (BSONView) -> Value, recover: (StorageError, BSONView) -> Value? = { _, _ in nil }
 ) throws(StorageError) -> Value {
     guard let reply = shippy_reply_new() else { throw StorageError(.other, "no memory for a reply") }
     // The function initializes the reply whatever happens, and it is destroyed here whatever happens.
     defer { shippy_reply_free(reply) }
     var error = bson_error_t()
-    guard body(reply, &error) else { throw StorageError(mongo: error, reply: reply) }
-    return read(BSONView(reply))
+    if body(reply, &error) { return read(BSONView(reply)) }
+    let failure = StorageError(mongo: error, reply: reply)
+    guard let value = recover(failure, BSONView(reply)) else { throw failure }
+    return value
 }

@@ -70,21 +70,6 @@ public final class SQLiteStatement {
         return Int(sqlite3_changes(connection))
     }
 
-    /// What `decode` makes of the first row that `isWanted`, looking at no more than `limit` rows.
-    ///
-    /// - Returns: also how many rows were looked at.
-    public func first<Value>(
-        among limit: Int, where isWanted: (SQLiteRow) -> Bool, decode: (SQLiteRow) -> Value
-    ) throws(StorageError) -> (value: Value?, seen: Int) {
-        defer { sqlite3_reset(handle) }
-        var seen = 0
-        while seen < limit, try step() {
-            seen += 1
-            if isWanted(SQLiteRow(handle)) { return (decode(SQLiteRow(handle)), seen) }
-        }
-        return (nil, seen)
-    }
-
     /// What `decode` makes of the first row; `nil` when there is none.
     public func first<Value>(_ decode: (SQLiteRow) -> Value) throws(StorageError) -> Value? {
         defer { sqlite3_reset(handle) }
