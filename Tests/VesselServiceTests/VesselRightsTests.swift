@@ -60,6 +60,17 @@ import Testing
         }
     }
 
+    @Test("an idempotency key belongs to the user, not to the token")
+    func keys() async throws {
+        try await withHandlers { handlers, _ in
+            let first = try await handlers.create(vessel(), context(key: "k", token: Self.ann))
+            let later = UserStandIn.token(of: "ann", expiry: 4_000_000_001)
+            #expect(try await handlers.create(vessel(), context(key: "k", token: later)) == first)
+            let bobs = try await handlers.create(vessel(), context(key: "k", token: Self.bob))
+            #expect(bobs.vessel.id != first.vessel.id && bobs.vessel.ownerID == "bob")
+        }
+    }
+
     @Test("where a token is required, none is refused")
     func required() async throws {
         try await withHandlers(requiresToken: true) { handlers, _ in

@@ -25,7 +25,7 @@ struct ConsignmentHandlers: Sendable {
         _ context: RequestContext
     ) async throws -> Consignment_Response {
         try ConsignmentRules.check(consignment)
-        let claim = try IdempotencyClaim(consignment, caller: caller.scope, context)
+        let claim = try IdempotencyClaim(consignment, caller: caller.keyScope, context)
         if let claim, let first = try await repository.booking(of: claim, deadline: context.deadline) {
             return Self.created(first.state == .pending ? try await book(first, context) : first)
         }
@@ -144,9 +144,4 @@ extension ConsignmentHandlers {
             RPCRoute(ConsignmentMethods.cancel, callers: callers, handler: cancel),
         ]
     }
-}
-
-extension Caller {
-    /// Whose idempotency keys are whose; without a user, whoever shows the same token.
-    fileprivate var scope: String? { userID.isEmpty ? nil : "user \(userID)" }
 }

@@ -18,9 +18,9 @@ struct VesselHandlers: Sendable {
     func create(_ vessel: Vessel_Vessel, _ context: RequestContext) async throws -> Vessel_Response {
         let owner = try await owner(of: vessel, context)
         try VesselRules.check(vessel)
-        let claim = try IdempotencyClaim(vessel, context)
+        let claim = try IdempotencyClaim(vessel, caller: owner?.keyScope, context)
         var vessel = vessel
-        vessel.ownerID = owner
+        vessel.ownerID = owner?.userID ?? ""
         // Output only.
         vessel.bookedContainers = 0
         vessel.bookedWeight = 0
@@ -67,14 +67,13 @@ struct VesselHandlers: Sendable {
         return response
     }
 
-    private func owner(of vessel: Vessel_Vessel, _ context: RequestContext) async throws -> String {
-        if requiresToken || context.metadata.bearerToken != nil {
-            return try await callers.caller(of: context).userID
-        }
+    /// - Returns: `nil` for a call without a token, where none is needed.
+    private func owner(of vessel: Vessel_Vessel, _ context: RequestContext) async throws -> Caller? {
+        if requiresToken || context.metadata.bearerToken != nil { return try await callers.caller(of: context) }
         guard vessel.ownerID.isEmpty else {
             throw VesselError.invalid("owner_id", "owner_id is the user's of the token, and none came with this call")
         }
-        return ""
+        return nil
     }
 
     static func response(_ vessel: Vessel_Vessel) -> Vessel_Response {

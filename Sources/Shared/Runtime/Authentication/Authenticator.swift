@@ -13,6 +13,10 @@ public struct Caller: Sendable, Equatable {
         self.isOperator = isOperator
     }
 
+    /// Whose idempotency keys a call uses: those of the user, whichever token comes with it. `nil` without a user: the keys
+    /// then belong to the token.
+    public var keyScope: String? { userID.isEmpty ? nil : "user \(userID)" }
+
     /// Everybody, where `DISABLE_AUTH=true`: may do everything.
     public static let anybody = Caller(userID: "", isOperator: true)
 }
