@@ -84,6 +84,19 @@ import Testing
         }
     }
 
+    @Test("a cancelled booking waits since its Cancel, however old it is", arguments: StoreKind.allCases)
+    func waiting(kind: StoreKind) async throws {
+        let folder = try TemporaryFolder()
+        let address =
+            kind == .sqlite ? folder.file("consignments.sqlite") : try await MongoServer.shared.value.uri()
+        try await withRepository(kind, address, clock: Self.noon) { repository in
+            let old = try #require(try await create(repository, 1).first)
+            _ = try await repository.cancel(old, deadline: .after(.seconds(30)))
+            let waiting = try await repository.statistics(deadline: .after(.seconds(30)))
+            #expect(waiting.pending == 1 && waiting.oldestPendingSeconds < 60)
+        }
+    }
+
     @Test("ids that none of our clocks can have made are ignored", arguments: ["f", "7", "not an id", ""])
     func strangeIDs(first: String) {
         let ids = OrderedIdentifiers(now: { Self.noon })

@@ -69,11 +69,6 @@ extension ConsignmentRepository {
     func deadLetter(_ lease: Lease, error: String, deadline: Deadline) async throws -> Bool {
         try await retry(lease, after: .seconds(3_600), error: error, deadline: deadline)
     }
-
-    /// - Parameter oldestID: of what waits; it tells since when.
-    static func statistics(count: Int, oldestID: String) -> LeasedQueueStatistics {
-        LeasedQueueStatistics(pending: count, since: OrderedIdentifiers.microseconds(of: oldestID))
-    }
 }
 
 /// How long a worker leaves a booking alone.

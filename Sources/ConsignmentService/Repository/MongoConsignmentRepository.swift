@@ -29,6 +29,8 @@ struct MongoConsignmentRepository: ConsignmentRepository {
         // Only of those that have something left to do.
         try connection.ensureIndex(consignments, name: "due_at_1", keys: ["due_at": 1], isSparse: true)
         try connection.ensureIndex(
+            consignments, name: "waiting_since_1", keys: ["waiting_since": 1], isSparse: true)
+        try connection.ensureIndex(
             keys, name: "created_at_1", keys: ["created_at": 1],
             expireAfterSeconds: Int32(clamping: IdempotencyClaim.retentionSeconds))
     }
@@ -65,7 +67,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
 
     func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> Booking? {
         try await change(
-            id, from: [.pending], to: .booked, ["vessel_id": .string(vesselID), "claim": ""], unset: ["due_at"],
+            id, from: [.pending], to: .booked, ["vessel_id": .string(vesselID), "claim": ""], unset: Self.workFields,
             deadline)
     }
 
@@ -96,13 +98,14 @@ struct MongoConsignmentRepository: ConsignmentRepository {
             id, from: [.uncounted, .booked, .pending], to: .cancelled,
             [
                 "due_at": .date(milliseconds: now + BookingTimes.releasePatience.microseconds / 1_000),
-                "scheduled_at": .date(milliseconds: now), "claim": "", "attempts": 0,
+                "scheduled_at": .date(milliseconds: now), "waiting_since": .date(milliseconds: now), "claim": "",
+                "attempts": 0,
             ], unset: [], deadline)
         return booking?.state == .cancelled ? booking : nil
     }
 
     func noteReleased(_ id: String, deadline: Deadline) async throws {
-        _ = try await change(id, from: [.cancelled], to: .cancelled, ["claim": ""], unset: ["due_at"], deadline)
+        _ = try await change(id, from: [.cancelled], to: .cancelled, ["claim": ""], unset: Self.workFields, deadline)
     }
 
     func hurry(_ id: String, deadline: Deadline) async throws {
@@ -140,6 +143,9 @@ struct MongoConsignmentRepository: ConsignmentRepository {
 extension MongoConsignmentRepository {
     private static var milliseconds: Int64 { WallClock.microseconds / 1_000 }
 
+    /// Fields that a document has only while something is left to do.
+    private static let workFields = ["due_at", "waiting_since"]
+
     private static func insert(
         _ booking: Booking, _ connection: MongoConnection, _ deadline: Deadline
     ) throws(StorageError) {
@@ -158,7 +164,8 @@ extension MongoConsignmentRepository {
                 "vessel_id": .string(booking.vesselID), "user_id": .string(booking.userID),
                 "state": .int32(booking.state.rawValue), "key": .binary(booking.key),
                 "due_at": .date(milliseconds: now + BookingTimes.patience.microseconds / 1_000),
-                "scheduled_at": .date(milliseconds: now), "attempts": 0, "claim": "", "last_error": "",
+                "scheduled_at": .date(milliseconds: now), "waiting_since": .date(milliseconds: now), "attempts": 0,
+                "claim": "", "last_error": "",
             ], deadline: deadline)
     }
 
@@ -308,7 +315,8 @@ extension MongoConsignmentRepository: MongoLeasedQueue {
         try await store.run(deadline: deadline) { connection in
             for lease in leases {
                 try connection.collection(Self.consignments).update(
-                    Self.leases.held(lease), ["$set": ["claim": ""], "$unset": ["due_at": ""]], deadline: deadline)
+                    Self.leases.held(lease),
+                    ["$set": ["claim": ""], "$unset": .document(Self.workFields.map { ($0, "") })], deadline: deadline)
             }
         }
     }
@@ -316,12 +324,14 @@ extension MongoConsignmentRepository: MongoLeasedQueue {
     func statistics(deadline: Deadline) async throws -> LeasedQueueStatistics {
         try await store.run(deadline: deadline) { connection in
             let consignments = connection.collection(Self.consignments)
-            let pending: BSONFields = ["due_at": ["$gt": .date(milliseconds: 0)]]
-            let oldest = try consignments.first(pending, sort: ["due_at": 1], deadline: deadline) { $0.string("_id") }
+            let pending: BSONFields = ["waiting_since": ["$gt": .date(milliseconds: 0)]]
+            let oldest = try consignments.first(pending, sort: ["waiting_since": 1], deadline: deadline) {
+                $0.date("waiting_since")
+            }
             guard let oldest else { return LeasedQueueStatistics() }
             let count = try consignments.count(
                 pending, limit: Int64(LeasedQueueStatistics.countMax), deadline: deadline)
-            return Self.statistics(count: count, oldestID: oldest)
+            return LeasedQueueStatistics(pending: count, since: oldest * 1_000)
         }
     }
 }

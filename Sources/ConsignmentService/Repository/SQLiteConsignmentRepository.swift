@@ -19,11 +19,13 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
         ) WITHOUT ROWID;
         \(keys.schema)
         """,
-        // What is left to do: due_at is NULL where nothing is. Microseconds since 1970.
+        // What is left to do: due_at is NULL where nothing is, and waiting_since counts only where something is.
+        // Microseconds since 1970.
         """
         ALTER TABLE consignments ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN key BLOB NOT NULL DEFAULT x'';
         ALTER TABLE consignments ADD COLUMN due_at INTEGER;
+        ALTER TABLE consignments ADD COLUMN waiting_since INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN claim TEXT NOT NULL DEFAULT '';
@@ -143,8 +145,8 @@ extension SQLiteConsignmentRepository {
     private static let columns = "consignment, user_id, vessel_id, state, key"
     private static let insert = SQLiteQuery(
         """
-        INSERT INTO consignments (id, user_id, vessel_id, consignment, state, key, due_at, scheduled_at)
-        VALUES (?1, ?2, '', ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO consignments (id, user_id, vessel_id, consignment, state, key, due_at, scheduled_at, waiting_since)
+        VALUES (?1, ?2, '', ?3, ?4, ?5, ?6, ?7, ?7)
         """)
     private static let page = SQLiteQuery(
         "SELECT \(columns) FROM consignments WHERE id > ?1 AND state <> 4 ORDER BY id LIMIT ?2")
@@ -158,7 +160,7 @@ extension SQLiteConsignmentRepository {
     private static let remove = SQLiteQuery("DELETE FROM consignments WHERE id = ?1 AND state = 4")
     private static let cancel = SQLiteQuery(
         """
-        UPDATE consignments SET state = 3, due_at = ?2, scheduled_at = ?3, claim = '', attempts = 0
+        UPDATE consignments SET state = 3, due_at = ?2, scheduled_at = ?3, waiting_since = ?3, claim = '', attempts = 0
         WHERE id = ?1 AND state IN (0, 1, 2)
         """)
     private static let released = SQLiteQuery(
@@ -206,8 +208,8 @@ extension SQLiteConsignmentRepository: SQLiteLeasedQueue {
     private static let finish = leases.whileHeld("UPDATE consignments SET due_at = NULL, claim = ''")
     private static let count = SQLiteQuery(
         """
-        SELECT min(id), count(*) FROM
-        (SELECT id FROM consignments WHERE due_at IS NOT NULL LIMIT \(LeasedQueueStatistics.countMax))
+        SELECT min(waiting_since), count(*) FROM
+        (SELECT waiting_since FROM consignments WHERE due_at IS NOT NULL LIMIT \(LeasedQueueStatistics.countMax))
         """)
 
     static func item(_ row: SQLiteRow) throws -> Booking { try booking(row).booking }
@@ -221,9 +223,9 @@ extension SQLiteConsignmentRepository: SQLiteLeasedQueue {
     }
 
     func statistics(deadline: Deadline) async throws -> LeasedQueueStatistics {
-        let found = try await store.read(deadline: deadline) {
-            try $0.statement(Self.count).first { (id: $0.string(0), count: Int($0.int64(1))) }
+        let statistics = try await store.read(deadline: deadline) {
+            try $0.statement(Self.count).first { LeasedQueueStatistics(pending: Int($0.int64(1)), since: $0.int64(0)) }
         }
-        return Self.statistics(count: found?.count ?? 0, oldestID: found?.id ?? "")
+        return statistics ?? LeasedQueueStatistics()
     }
 }
