@@ -101,7 +101,9 @@ import Testing
     func strangeIDs(first: String) {
         let ids = OrderedIdentifiers(now: { Self.noon })
         #expect(ids.needsNewest)
-        ids.note(newest: first.utf8.count == 1 ? String(repeating: first, count: 32) : first)
+        let id = first.utf8.count == 1 ? String(repeating: first, count: 32) : first
+        #expect(OrderedIdentifiers.microseconds(of: id) == nil)
+        ids.note(newest: id)
         #expect(!ids.needsNewest)
         #expect(ids.next().hasPrefix("000" + String(Self.noon, radix: 16)))
     }

@@ -32,8 +32,10 @@ package final class OrderedIdentifiers: Sendable {
 
     /// When an id of ours was made, in microseconds since 1970 in UTC; `nil` for another's.
     package static func microseconds(of id: String) -> Int64? {
-        guard isWellFormed(id) else { return nil }
-        return Int64(String(Substring(id.utf8.prefix(timeDigits))), radix: 16)
+        guard isWellFormed(id), let time = Int64(String(Substring(id.utf8.prefix(timeDigits))), radix: 16),
+            time < GrowingTime.end
+        else { return nil }
+        return time
     }
 
     /// Whether a text could be one of ours.
