@@ -28,10 +28,11 @@ extension VesselHandlers {
                 case .maxWeight: vessel.maxWeight = wanted.maxWeight
                 }
             }
-            guard vessel.capacity >= vessel.bookedContainers else {
+            // What is not changed may stay, also where another program booked more than the vessel carries.
+            guard !changes.contains(.capacity) || vessel.capacity >= vessel.bookedContainers else {
                 throw VesselError.belowBooked("capacity must be at least \(vessel.bookedContainers), which are booked")
             }
-            guard vessel.maxWeight >= vessel.bookedWeight else {
+            guard !changes.contains(.maxWeight) || vessel.maxWeight >= vessel.bookedWeight else {
                 throw VesselError.belowBooked("max_weight must be at least \(vessel.bookedWeight), which are booked")
             }
         }
