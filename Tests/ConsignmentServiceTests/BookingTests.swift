@@ -124,6 +124,20 @@ import Testing
         }
     }
 
+    @Test(
+        "Cancel is answered in time while the vessel service hangs; the room is given back later",
+        arguments: StoreKind.allCases)
+    func cancelsWhileHanging(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in
+            let booked = try await fixture.create().consignment
+            set(fixture) { $0.releaseHangs = true }
+            #expect(try await fixture.cancel(booked.id, timeout: .seconds(4)).status == .cancelled)
+            #expect(held(fixture) == [booked.id])
+            set(fixture) { $0.releaseHangs = false }
+            try await eventually("the room is back") { held(fixture).isEmpty }
+        }
+    }
+
     @Test("a booking that is cancelled while it is pending stays cancelled", arguments: StoreKind.allCases)
     func cancelsPending(kind: StoreKind) async throws {
         try await ConsignmentFixture.run(on: kind) { fixture in

@@ -75,6 +75,8 @@ final class Upstreams: Sendable {
         /// Answers only after it was let go.
         var usersHang = false
         var vesselsHang = false
+        /// As `vesselsHang`, of Release alone.
+        var releaseHangs = false
         var vesselID = "vessel001"
         /// As `vessels`, of Reserve and Release alone.
         var reserve: Status?
@@ -160,6 +162,7 @@ final class Upstreams: Sendable {
             },
             RPCRoute(VesselMethods.release) { wanted, context in
                 self.note(context)
+                try await self.hang { $0.releaseHangs }
                 if let status = self.behaviour.withLockedValue({ $0.release ?? $0.vessels }) { throw status }
                 self.seen.withLockedValue {
                     $0.held[wanted.consignmentID] = nil
@@ -242,11 +245,11 @@ struct ConsignmentFixture {
     }
 
     func cancel(
-        _ id: String, token: String? = Upstreams.token("user001")
+        _ id: String, token: String? = Upstreams.token("user001"), timeout: Duration = .seconds(20)
     ) async throws -> Consignment_Consignment {
         try await client.call(
             ConsignmentMethods.cancel, .with { $0.id = id }, metadata: metadata(token, nil),
-            deadline: .after(.seconds(20))
+            deadline: .after(timeout)
         ).consignment
     }
 

@@ -5,7 +5,7 @@ import RPC
 /// Drives a booking on: what its call does, and what a worker does for a call that ended half-way.
 struct Booker: Sendable {
     /// How long the vessel service may take, where the call itself allows more.
-    private static let vesselTimeout: Duration = .seconds(5)
+    static let vesselTimeout: Duration = .seconds(5)
 
     let repository: any ConsignmentRepository
     let vessels: RPCClient

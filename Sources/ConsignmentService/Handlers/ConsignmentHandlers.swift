@@ -5,8 +5,8 @@ import Runtime
 
 /// The rules of `consignment.ConsignmentService`.
 struct ConsignmentHandlers: Sendable {
-    /// How long the vessel service may take, where the call itself allows more.
-    private static let vesselTimeout: Duration = .seconds(5)
+    /// How long Cancel waits for Release, so that its caller is answered within the gateway's 5 s.
+    private static let releaseTimeout: Duration = .seconds(2)
 
     let booker: Booker
     /// Wakes the worker.
@@ -47,7 +47,7 @@ struct ConsignmentHandlers: Sendable {
         do {
             return try await booker.vessels.call(
                 VesselMethods.findAvailable, wanted, metadata: context.metadata.trace,
-                deadline: min(context.deadline, .after(Self.vesselTimeout))
+                deadline: min(context.deadline, .after(Booker.vesselTimeout))
             ).vessel.id
         } catch {
             throw ConsignmentError.explained(Status(error))
@@ -73,7 +73,7 @@ struct ConsignmentHandlers: Sendable {
     }
 
     /// Cancels a booking; a repeat answers the same. The room is given back now or, where the vessel service can't be
-    /// reached, by a worker.
+    /// reached or is slow, by a worker.
     func cancel(
         _ request: Consignment_CancelRequest, _ caller: Caller, _ context: RequestContext
     ) async throws -> Consignment_Response {
@@ -85,8 +85,10 @@ struct ConsignmentHandlers: Sendable {
             }
             booking = cancelled
             booker.counts.note(.cancelled)
+            var origin = CallOrigin(context)
+            origin.deadline = min(origin.deadline, .after(Self.releaseTimeout))
             do {
-                try await booker.finishCancel(booking, CallOrigin(context))
+                try await booker.finishCancel(booking, origin)
             } catch {
                 booker.leave(booking, ring)
             }
