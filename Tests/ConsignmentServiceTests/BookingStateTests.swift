@@ -109,7 +109,7 @@ import Testing
             }
             let third = try await claim()
             #expect(third.count == 2)
-            try await repository.noteReleased(cancelled.id, deadline: deadline)
+            try await repository.markReleased(cancelled.id, deadline: deadline)
             try await repository.finish(third.map(\.lease), deadline: deadline)
             #expect(try await repository.statistics(deadline: deadline).pending == 0)
         }

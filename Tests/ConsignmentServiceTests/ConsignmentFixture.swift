@@ -217,7 +217,7 @@ struct ConsignmentFixture {
                 repository: consignments.repository, vessels: vesselClient, counts: BookingCounts())
             let worker = BookingWorker.make(booker, logger: logger)
             let working = hasWorker ? Task { try await worker.run() } : nil
-            let handlers = ConsignmentHandlers(booker: booker, ring: { worker.wakeup.notify() })
+            let handlers = ConsignmentHandlers(booker: booker, wakeWorker: { worker.wakeup.notify() })
             let callers = Authenticator(users: isChecked ? userClient : nil)
             let server = upstreams.server(handlers.routes(callers: callers), 0)
             let port = try #require(try await server.start().port)

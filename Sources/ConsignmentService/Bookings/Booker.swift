@@ -2,7 +2,7 @@ import Contracts
 import Logging
 import RPC
 
-/// Drives a booking on: what its call does, and what a worker does for a call that ended half-way.
+/// Takes a booking to its next state: for its call, and in the worker for a call that ended half-way.
 struct Booker: Sendable {
     /// How long the vessel service may take, where the call itself allows more.
     static let vesselTimeout: Duration = .seconds(5)
@@ -13,12 +13,12 @@ struct Booker: Sendable {
 
     /// Reserves room for an intent and confirms it.
     ///
-    /// Not to be called more than ``BookingTimes/patience`` after the intent was stored, but by who has claimed it: then a
-    /// worker may undo it, which is right, and for nothing.
+    /// Call it within ``BookingTimes/patience`` of storing the intent, or with a claim on it. Later a worker may undo the
+    /// booking first, and this fails with UNAVAILABLE.
     ///
     /// - Returns: the booking as it is then: booked, or cancelled by its user meanwhile.
-    /// - Throws: the vessel service's NOT_FOUND when no vessel fits, and then nothing is left of the intent; other errors
-    ///   when it is not known what became of it.
+    /// - Throws: the vessel service's NOT_FOUND when no vessel fits, after the intent was removed; other errors when the
+    ///   outcome is unknown.
     func book(_ booking: Booking, _ context: CallOrigin) async throws -> Booking {
         let vesselID: String
         do {
@@ -49,10 +49,10 @@ struct Booker: Sendable {
         return confirmed
     }
 
-    /// Undoes an intent: it is marked, its room given back, and then it is removed. In this order, so that it can be gone on
-    /// with after a crash at any point, and so that no caller is told of it before it is certain.
+    /// Undoes an intent: marks it, gives its room back, and removes it. In this order, so that a worker can go on after a
+    /// crash at any point, and so that no caller is told before it is certain.
     ///
-    /// - Returns: the booking where it can't be undone, as another call or its user was faster; `nil` when it is gone.
+    /// - Returns: the booking if it was booked or cancelled first; `nil` when it is removed.
     @discardableResult
     func undo(_ booking: Booking, _ context: CallOrigin) async throws -> Booking? {
         guard try await repository.beginUndo(booking.id, deadline: context.deadline) else {
@@ -67,15 +67,17 @@ struct Booker: Sendable {
     /// Gives the room of a cancelled booking back.
     func finishCancel(_ booking: Booking, _ context: CallOrigin) async throws {
         try await release(booking, context)
-        try await repository.noteReleased(booking.id, deadline: context.deadline)
+        try await repository.markReleased(booking.id, deadline: context.deadline)
     }
 
     /// Leaves a booking to a worker, which takes it up at once.
-    func leave(_ booking: Booking, _ ring: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameter wakeWorker: called when the booking is due.
+    func leave(_ booking: Booking, _ wakeWorker: @escaping @Sendable () -> Void) {
         // Its own task: the caller's may be cancelled.
         Task {
             try? await repository.hurry(booking.id, deadline: .after(.seconds(5)))
-            ring()
+            wakeWorker()
         }
     }
 
@@ -90,12 +92,12 @@ struct Booker: Sendable {
     }
 }
 
-/// What the calls that are made for a call take along.
+/// Deadline and metadata of the calls that are made for one call.
 struct CallOrigin: Sendable {
     var deadline: Deadline
     var metadata: Metadata
 
-    /// For a caller.
+    /// For a call that was received.
     init(_ context: RequestContext) {
         deadline = context.deadline
         metadata = context.metadata.trace

@@ -2,12 +2,12 @@ import Contracts
 import Idempotency
 import SwiftProtobuf
 
-/// A consignment with what the service knows of it.
+/// A consignment and the state of its booking.
 ///
-/// It is stored before room is asked for, as an intent (`pending`), so that whatever dies on the way, somebody knows that
+/// It is stored before room is asked for, as an intent (`pending`), so that after a crash at any point a worker knows that
 /// room may have to be given back:
 ///
-///     pending ── room reserved ──▶ booked ── Cancel ──▶ cancelled ── room given back ──▶ cancelled, nothing owed
+///     pending ── room reserved ──▶ booked ── Cancel ──▶ cancelled ── room given back ──▶ cancelled, nothing left to do
 ///        │  └───────────────────── Cancel ────────────────▲
 ///        └── none fits, or left behind without a key ──▶ undoing ── room given back ──▶ gone
 ///
@@ -31,13 +31,13 @@ struct Booking: Sendable, Equatable {
     /// Empty until it is booked.
     var vesselID: String
     var state: State
-    /// What its idempotency key is stored under; empty where it has none. One with a key is driven to its end, since its
-    /// caller can ask again; one without is undone, since its caller can only book anew.
+    /// What its idempotency key is stored under; empty where it has none. A worker completes a booking with a key, since
+    /// its caller can ask again, and undoes one without, since its caller can only book anew.
     var key: [UInt8]
 
     var id: String { consignment.id }
 
-    /// What it needs of a vessel.
+    /// The room that it needs on a vessel.
     var reservation: Vessel_Reservation {
         var reservation = Vessel_Reservation()
         reservation.consignmentID = consignment.id

@@ -2,14 +2,14 @@ import LeasedQueue
 import Runtime
 import Synchronization
 
-/// Bookings by outcome, and what is left to do, as numbers.
+/// Metrics of bookings: counts by outcome, and what is left to do.
 final class BookingCounts: Sendable {
     enum Outcome: String, CaseIterable {
         case booked
         case fleetFull = "fleet_full"
         case undone
         case cancelled
-        /// It is not known what became of it; a worker finds out.
+        /// The caller got an error while the outcome was unknown; a worker completes or undoes the booking.
         case unsettled
     }
 
@@ -22,17 +22,19 @@ final class BookingCounts: Sendable {
     func register(in registry: MetricsRegistry, worker: QueueCounts, pending: PendingWatch) {
         for outcome in Outcome.allCases {
             registry.counter(
-                "bookings_total", "Bookings by what became of them, in this process.",
+                "bookings_total", "Bookings by outcome, in this process.",
                 labels: [("outcome", outcome.rawValue)]
             ) { Double(self.count(outcome)) }
         }
-        registry.gauge("bookings_waiting", "Bookings that are begun or whose room is owed, over all replicas.") {
+        registry.gauge(
+            "bookings_waiting", "Bookings that are begun, or cancelled with room to give back, of all replicas."
+        ) {
             pending.latest.map { Double($0.pending) } ?? .nan
         }
         registry.gauge("bookings_oldest_waiting_seconds", "Age of the oldest of them.") {
             pending.latest?.oldestPendingSeconds ?? .nan
         }
-        registry.counter("bookings_retried_total", "Tries of a worker that came to nothing.") {
+        registry.counter("bookings_retried_total", "Failed tries of the worker.") {
             Double(worker.values.retried)
         }
     }

@@ -2,7 +2,7 @@ import LeasedQueue
 import Logging
 import RPC
 
-/// Ends what calls left behind: of a process that died, or whose deadline passed.
+/// Completes or undoes bookings whose calls ended half-way: their process crashed, or their deadline passed.
 struct BookingWorker: QueueHandler {
     /// For one booking: less than its lease.
     private static let timeout: Duration = .seconds(10)
@@ -12,7 +12,7 @@ struct BookingWorker: QueueHandler {
         policy.lease = .seconds(20)
         policy.backoff.first = .milliseconds(500)
         policy.backoff.factor = 2
-        // So that within a minute of all services being up everything is settled.
+        // So that no booking is pending a minute after all services are up.
         policy.backoff.longest = .seconds(10)
         return policy
     }()
@@ -44,11 +44,11 @@ struct BookingWorker: QueueHandler {
             do {
                 _ = try await booker.book(booking, context)
             } catch let status as Status where status.code == .notFound {
-                // None fits any more, and nothing is left of it.
+                // None fits any more, and the booking was removed.
             }
         case .undoing: try await booker.undo(booking, context)
         case .cancelled: try await booker.finishCancel(booking, context)
-        case .booked, .uncounted: try await booker.repository.noteReleased(booking.id, deadline: context.deadline)
+        case .booked, .uncounted: try await booker.repository.markReleased(booking.id, deadline: context.deadline)
         }
     }
 }

@@ -4,7 +4,7 @@ import RPC
 enum ConsignmentError: StatusConvertible, Equatable {
     /// - Parameters: the path of the field, and what is wrong with it.
     case invalid(String, String)
-    /// Also for another's: who may not see one does not learn whether it is there.
+    /// Also for another user's consignment, so that the answer does not tell whether it exists.
     case unknownConsignment
     case vesselServiceAway
 

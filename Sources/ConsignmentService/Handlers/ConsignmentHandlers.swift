@@ -9,8 +9,7 @@ struct ConsignmentHandlers: Sendable {
     private static let releaseTimeout: Duration = .seconds(2)
 
     let booker: Booker
-    /// Wakes the worker.
-    var ring: @Sendable () -> Void = {}
+    var wakeWorker: @Sendable () -> Void = {}
 
     private var repository: any ConsignmentRepository { booker.repository }
 
@@ -19,7 +18,7 @@ struct ConsignmentHandlers: Sendable {
     /// A repeat answers what the first call answered, whatever vessel there is by now; one that ended half-way is gone on
     /// with.
     ///
-    /// - Parameter carrier: what the vessel service says of room. Where it has none nothing is stored.
+    /// - Parameter carrier: the vessel that fits, or why none was found; then nothing is stored.
     func create(
         _ consignment: Consignment_Consignment, _ carrier: Result<String, any Error>, _ caller: Caller,
         _ context: RequestContext
@@ -90,7 +89,7 @@ struct ConsignmentHandlers: Sendable {
             do {
                 try await booker.finishCancel(booking, origin)
             } catch {
-                booker.leave(booking, ring)
+                booker.leave(booking, wakeWorker)
             }
         }
         var response = Consignment_Response()
@@ -114,7 +113,7 @@ struct ConsignmentHandlers: Sendable {
             let status = Status(error)
             if status.code != .notFound {
                 booker.counts.note(.unsettled)
-                booker.leave(booking, ring)
+                booker.leave(booking, wakeWorker)
             }
             throw error
         }

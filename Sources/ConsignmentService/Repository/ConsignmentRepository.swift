@@ -20,7 +20,7 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
         _ consignment: Consignment_Consignment, userID: String, claim: IdempotencyClaim?, deadline: Deadline
     ) async throws -> Booking
 
-    /// What a key stands for; `nil` when the key is new, or its call came to nothing.
+    /// The booking that a key stands for; `nil` when the key is new, or its booking was undone.
     ///
     /// - Throws: ABORTED for a key that was used for another request, `StorageError`.
     func booking(of claim: IdempotencyClaim, deadline: Deadline) async throws -> Booking?
@@ -46,8 +46,8 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
     /// - Returns: the booking as it is then; `nil` for one that is not there, or is being undone.
     func cancel(_ id: String, deadline: Deadline) async throws -> Booking?
 
-    /// The room of a cancelled one is given back: nothing is left to do.
-    func noteReleased(_ id: String, deadline: Deadline) async throws
+    /// Stores that the room of a cancelled one is given back: nothing is left to do.
+    func markReleased(_ id: String, deadline: Deadline) async throws
 
     /// Makes what is left to do due at once.
     func hurry(_ id: String, deadline: Deadline) async throws
@@ -65,7 +65,7 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
 }
 
 extension ConsignmentRepository {
-    /// Bookings are never given up: room may be booked for them.
+    /// Never a dead letter, as room may be booked for it: retried after an hour.
     func deadLetter(_ lease: Lease, error: String, deadline: Deadline) async throws -> Bool {
         try await retry(lease, after: .seconds(3_600), error: error, deadline: deadline)
     }

@@ -104,7 +104,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
         return booking?.state == .cancelled ? booking : nil
     }
 
-    func noteReleased(_ id: String, deadline: Deadline) async throws {
+    func markReleased(_ id: String, deadline: Deadline) async throws {
         _ = try await change(id, from: [.cancelled], to: .cancelled, ["claim": ""], unset: Self.workFields, deadline)
     }
 

@@ -109,7 +109,7 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
         }
     }
 
-    func noteReleased(_ id: String, deadline: Deadline) async throws {
+    func markReleased(_ id: String, deadline: Deadline) async throws {
         try await store.write(deadline: deadline) { _ = try $0.statement(Self.released).bind(1, id).run() }
     }
 
