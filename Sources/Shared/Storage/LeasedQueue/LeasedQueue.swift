@@ -3,8 +3,11 @@ import RPC
 
 /// Stored work that is done by the process that claims it: this one, another, or the next one after a crash.
 ///
-/// An item is due at a time. To claim it moves that time to the end of a lease: until then it is the claimant's alone, and
-/// when they die it is due again by itself. At least once, therefore: what is done for an item must bear a repeat.
+/// An item is due at a time. A claim moves that time to the end of a lease: until then the item is the claimant's
+/// alone, and after a crash it is due again by itself. Items are handled at least once, so handlers must be idempotent.
+///
+/// All methods may be called from any task, concurrently. They throw what the store does: `StorageError`, or `Status`
+/// when a call does not get a connection.
 package protocol LeasedQueue<Item>: Sendable {
     associatedtype Item: Sendable
 
@@ -12,10 +15,12 @@ package protocol LeasedQueue<Item>: Sendable {
     ///
     /// - Parameters:
     ///   - limit: at most so many, at least 1.
-    ///   - lease: how long they are the caller's.
+    ///   - lease: how long they are the caller's, above 0.
+    /// - Returns: fewer than `limit` when no more are due, and when the store fails after the first.
     func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [LeasedItem<Item>]
 
-    /// Stores that nothing is left to do for these items. One whose lease was lost stays, unless the queue says otherwise.
+    /// Stores that nothing is left to do for these items. An item whose lease was lost stays, unless the queue's own
+    /// documentation says otherwise.
     func finish(_ leases: [Lease], deadline: Deadline) async throws
 
     /// Gives an item back, to be due again after `delay`.
@@ -30,23 +35,27 @@ package protocol LeasedQueue<Item>: Sendable {
     @discardableResult
     func deadLetter(_ lease: Lease, error: String, deadline: Deadline) async throws -> Bool
 
+    /// Counts what waits in the store, of all processes.
     func statistics(deadline: Deadline) async throws -> LeasedQueueStatistics
 
-    /// Ends when there may be something to claim, also of another process, or when `timeout` is over.
+    /// Returns when there may be something to claim, also of another process, or when `timeout` is over.
+    ///
+    /// - Throws: `CancellationError` too.
     func waitForWork(timeout: Duration) async throws
 }
 
 extension LeasedQueue {
-    /// For a store that tells of nothing: looking now and then is soon enough.
+    /// For a store without notifications: returns after `timeout`, so that the worker polls.
     package func waitForWork(timeout: Duration) async throws {
         try await Task.sleep(for: timeout)
     }
 }
 
-/// The right to say what became of an item; worthless once another has claimed it.
+/// Proof of a claim on an item. Outcomes are stored with it; it is invalid once the item is claimed again.
 package struct Lease: Sendable, Equatable {
+    /// The item's id in its store.
     package var itemID: String
-    /// Made anew at each claim.
+    /// Random, another for each claim.
     package var token: String
 
     package init(itemID: String, token: String) {
@@ -55,12 +64,14 @@ package struct Lease: Sendable, Equatable {
     }
 }
 
+/// A claimed item.
 package struct LeasedItem<Item: Sendable>: Sendable {
+    /// As it was stored when it was claimed.
     package var item: Item
     package var lease: Lease
-    /// Tries that came to nothing before this one.
+    /// Claims before this one, 0 or more: failed tries, those of crashed processes included.
     package var attempts: Int
-    /// When the lease ends, or a little before. Set by the worker.
+    /// When the lease ends, or a little before, by this process's clock. Set by the worker; a queue leaves it at `never`.
     package var leaseEnd = Deadline.never
 
     package init(_ item: Item, lease: Lease, attempts: Int) {
@@ -70,15 +81,16 @@ package struct LeasedItem<Item: Sendable>: Sendable {
     }
 }
 
+/// What waits in a queue, over all processes.
 package struct LeasedQueueStatistics: Sendable, Equatable {
-    /// Stores may stop counting here.
+    /// Stores may stop counting pending items here.
     package static let countMax = 100_000
 
     /// Items that wait or are being worked on.
     package var pending: Int
-    /// 0 when none waits.
+    /// How long the oldest of them has waited; 0 without one.
     package var oldestPendingSeconds: Double
-    /// Where the queue counts them.
+    /// 0 for a queue that does not count them.
     package var deadLetters: Int
 
     package init(pending: Int = 0, oldestPendingSeconds: Double = 0, deadLetters: Int = 0) {

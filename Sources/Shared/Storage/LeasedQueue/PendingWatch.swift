@@ -3,7 +3,7 @@ import RPC
 import ServiceLifecycle
 import Synchronization
 
-/// Looks now and then how many items wait in the store, which knows of other replicas' too.
+/// Counts the items that wait in the store, those of other replicas included, every 5 s.
 package final class PendingWatch: Service {
     private static let interval: Duration = .seconds(5)
     private static let timeout: Duration = .seconds(5)
@@ -17,11 +17,13 @@ package final class PendingWatch: Service {
         self.logger = logger
     }
 
-    /// What the store counted last; `nil` until it has.
+    /// The last count, which stays while the store is away; `nil` before the first. May be read on any thread.
     package var latest: LeasedQueueStatistics? { statistics.withLock { $0 } }
 
+    /// Replaces the last count.
     package func note(_ counted: LeasedQueueStatistics) { statistics.withLock { $0 = counted } }
 
+    /// Counts until the graceful shutdown.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {

@@ -1,18 +1,19 @@
-/// What is special to the work of one queue.
+/// The work that one queue's items stand for.
 package protocol QueueHandler<Item>: Sendable {
     associatedtype Item: Sendable
 
     /// Works on an item, within less than its lease. The worker stores the outcome.
     ///
-    /// Not cancelled when the program stops in order, but when it ends because another part failed.
+    /// Runs concurrently for up to ``QueuePolicy/concurrencyMax`` items, on Swift's cooperative threads: it must not
+    /// block. It is not cancelled by a graceful shutdown, but when the program ends because another part failed.
     func handle(_ item: LeasedItem<Item>) async -> QueueOutcome
 
-    /// Runs a try up to the end of its storing, for logs and spans.
+    /// Surrounds one try and the storing of its outcome, for logs and spans.
     ///
-    /// - Parameter attempt: handles the item once and stores what became of it, which it returns.
+    /// - Parameter attempt: handles the item and stores the outcome, which it returns. To be called exactly once.
     func observe(_ item: LeasedItem<Item>, _ attempt: @Sendable () async -> QueueOutcome) async
 
-    /// The program has waited long enough: tries that still go on should end now.
+    /// Called once, when the program stops and ``QueuePolicy/stopPatience`` is over: tries in flight should end now.
     func abandon()
 }
 

@@ -9,10 +9,10 @@ package struct QueuePolicy: Sendable {
     /// Whether items that are done while others are being stored are stored together, after their place is free again.
     /// Otherwise an item holds its place until it is stored.
     package var finishesTogether = false
-    /// How long a claimed item is ours: longer than its wait for its turn and any try. After a crash it waits for the end
-    /// of its lease.
+    /// How long a claimed item is this process's: longer than its wait for its turn and any try. After a crash it waits
+    /// for the end of its lease.
     package var lease: Duration = .seconds(30)
-    /// For one question to the store.
+    /// For one call of the store.
     package var storeTimeout: Duration = .seconds(5)
     /// How often to look for what is due, without a notification: work of other processes, and tries whose wait is over.
     package var pollInterval: Duration = .seconds(1)
@@ -21,17 +21,18 @@ package struct QueuePolicy: Sendable {
     /// Tries of an item, the first included, before it is a dead letter; `nil` for any number.
     package var triesMax: Int?
     /// How long a program that stops waits for tries, and for outcomes that can't be stored, before it abandons them.
+    /// Tries go on to their end if their handler does not implement ``QueueHandler/abandon()``.
     package var stopPatience: Duration = .zero
 
-    /// Of an error text that is kept with an item.
+    /// Bytes of an error text that is kept with an item; a longer one is shortened.
     package static let errorBytesMax = 500
 
     package init() {}
 
-    /// What is to be stored of an outcome: a retry with its wait, or a dead letter after the last try.
+    /// The outcome to store: a retry with its wait, or a dead letter after the last try.
     ///
     /// - Parameters:
-    ///   - attempts: tries that came to nothing before this one.
+    ///   - attempts: claims before this one, 0 or more.
     ///   - random: 0 ..< 1.
     package func decide(_ outcome: QueueOutcome, attempts: Int, random: Double) -> QueueOutcome {
         switch outcome {
@@ -45,14 +46,14 @@ package struct QueuePolicy: Sendable {
     }
 }
 
-/// What became of one try.
+/// The outcome of one try. Reasons are stored and logged: no passwords or tokens.
 package enum QueueOutcome: Sendable, Equatable {
-    /// Done; the worker takes the item out.
+    /// Done; the worker calls ``LeasedQueue/finish(_:deadline:)``.
     case done
-    /// Done, and taken out by what was done.
+    /// Done, and the handler has stored that: the worker stores nothing.
     case settled
-    /// To be tried again: after this long, or as the policy says.
+    /// To be tried again after this long; `nil` for the policy's back-off.
     case retry(after: Duration?, reason: String)
-    /// Never to be tried again.
+    /// Not to be tried again, until it is requeued by hand.
     case deadLetter(reason: String)
 }

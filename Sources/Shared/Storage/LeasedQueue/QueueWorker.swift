@@ -3,7 +3,9 @@ import RPC
 import ServiceLifecycle
 import Synchronization
 
-/// Works a queue off: claims what is due, hands it to a handler, and stores what became of it. Each replica has one.
+/// Claims what is due in a queue, hands it to a handler, and stores the outcomes. Each replica has one.
+///
+/// While the store is away it claims nothing, and retries outcomes until they are stored or the program stops.
 package final class QueueWorker<Item: Sendable>: Service {
     /// Between tries to store an outcome.
     private static var storeBackoff: Backoff {
@@ -15,9 +17,9 @@ package final class QueueWorker<Item: Sendable>: Service {
 
     private struct State {
         var running = 0
-        /// Items that are claimed, and what became of them is not stored.
+        /// Items that are claimed and whose outcome is not stored.
         var held = 0
-        /// Of items that are done, while others are being stored.
+        /// Leases of items that are done, while others are being stored.
         var done: [Lease] = []
         var isStoringDone = false
 
@@ -39,8 +41,9 @@ package final class QueueWorker<Item: Sendable>: Service {
     private let state = Mutex(State())
     private let isStoreAway = Atomic(false)
     private let isAbandoned = Atomic(false)
+    /// Outcomes in this process so far.
     package let counts = QueueCounts()
-    /// To be notified when something is due.
+    /// To be notified, from any thread, when something is due.
     package let wakeup = WakeupSignal()
 
     /// - Parameters:
@@ -58,7 +61,7 @@ package final class QueueWorker<Item: Sendable>: Service {
         self.logger = logger
     }
 
-    /// Runs until the graceful shutdown, and then finishes what was begun.
+    /// Runs until the graceful shutdown or cancellation, and then finishes what was begun. To be called once.
     package func run() async throws {
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
@@ -188,7 +191,7 @@ extension QueueWorker {
         }
     }
 
-    /// Stores what became of items, and keeps at it while the store is away: until then they may be worked on twice.
+    /// Stores the outcome of items, and retries while the store is away: until it is stored they may be handled twice.
     ///
     /// - Parameter body: returns whether the lease held.
     private func store(
@@ -250,8 +253,9 @@ extension QueueWorker {
     }
 }
 
-/// What became of items in this process, as numbers.
+/// Outcomes of a worker since the process started. May be read and changed on any thread.
 package final class QueueCounts: Sendable {
+    /// Items by outcome, also those whose lease was lost before it was stored.
     package struct Values: Sendable, Equatable {
         package var done = 0
         package var retried = 0
@@ -268,8 +272,10 @@ package final class QueueCounts: Sendable {
 
     package init() {}
 
+    /// One consistent copy.
     package var values: Values { counted.withLock { $0 } }
 
+    /// - Parameter count: 0 or more.
     package func add(_ count: Int, to counter: WritableKeyPath<Values, Int>) {
         counted.withLock { $0[keyPath: counter] += count }
     }

@@ -12,6 +12,7 @@ package final class WakeupSignal: Sendable {
 
     package init() {}
 
+    /// Ends the waits that are on, or the next one. May be called on any thread.
     package func notify() {
         let waiters = state.withLock { state in
             // Those who wait now have it; else it is kept for the next one.
@@ -22,6 +23,8 @@ package final class WakeupSignal: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Waits for a notification, or until `timeout` is over.
+    ///
     /// - Parameter timeout: `nil` for none.
     /// - Throws: `CancellationError`.
     package func wait(timeout: Duration? = nil) async throws {
