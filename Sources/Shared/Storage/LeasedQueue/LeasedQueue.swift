@@ -6,8 +6,8 @@ import RPC
 /// An item is due at a time. A claim moves that time to the end of a lease: until then the item is the claimant's
 /// alone, and after a crash it is due again by itself. Items are handled at least once, so handlers must be idempotent.
 ///
-/// All methods may be called from any task, concurrently. They throw what the store does: `StorageError`, or `Status`
-/// when a call does not get a connection.
+/// All methods may be called from any task, concurrently. They throw `StorageError`, `Status` with DEADLINE_EXCEEDED, or
+/// `CancellationError`.
 package protocol LeasedQueue<Item>: Sendable {
     associatedtype Item: Sendable
 
