@@ -159,7 +159,9 @@ extension TraceSpan {
         end()
     }
 
-    /// Marks a span that goes on as failed.
+    /// Marks a span as failed without ending it.
+    ///
+    /// - Parameter kind: as for ``end(failedWith:)``.
     public func fail(_ kind: String) {
         set("error.type", .string(kind))
         setStatus(SpanStatus(code: .error))

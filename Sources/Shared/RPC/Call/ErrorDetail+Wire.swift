@@ -6,7 +6,7 @@ extension ErrorDetail {
     /// Bytes of the value; what is longer is left out, and not read. A header list has at most 16 KiB in all.
     private static let valueBytesMax = 8 * 1024
 
-    /// The trailer's value; `nil` where there is nothing to say.
+    /// The trailer's value; `nil` without details.
     static func trailerValue(of status: Status) -> String? {
         let details = status.allDetails
         guard !details.isEmpty else { return nil }
@@ -29,7 +29,7 @@ extension ErrorDetail {
         return details
     }
 
-    /// The name of its message, which JSON shows too.
+    /// The type URL of its message, for `Any` and as `@type` in JSON.
     package var typeURL: String {
         switch self {
         case .badRequest: Self.badRequestURL

@@ -1,45 +1,53 @@
-/// What a refusal says to programs, beside its text for people.
+/// Details of an error for programs, beside its message for people.
 ///
 /// Source: google/rpc/error_details.proto and AIP-193, whose reasons are in capitals.
 public enum ErrorDetail: Sendable, Equatable {
-    /// A field that is wrong.
+    /// An invalid field of a request.
     public struct FieldViolation: Sendable, Equatable {
-        /// Its path in the request, such as `containers[3].origin`.
+        /// Its path in the request message, such as `containers[3].origin`; empty for the message itself.
         public var field: String
+        /// What is wrong with it, for people.
         public var description: String
 
+        /// - Parameter field: its path in the request message.
         public init(field: String, description: String) {
             self.field = field
             self.description = description
         }
     }
 
+    /// The invalid fields; goes with INVALID_ARGUMENT.
     case badRequest([FieldViolation])
-    /// Why, as a word that stays the same, such as `FLEET_FULL`; of ``domain``.
+    /// The reason in capitals, which never changes, such as `FLEET_FULL`. Its domain is ``domain``.
     case errorInfo(reason: String)
-    /// Milliseconds after which a try may succeed.
+    /// How long to wait before the next try: 0 or more, of a received error at most a day.
     case retryInfo(milliseconds: Int64)
 
-    /// Whose reasons these are.
+    /// The domain of all reasons.
     public static let domain = "shippy"
 }
 
 extension Status {
     /// INVALID_ARGUMENT for one field.
     ///
-    /// - Parameter field: its path in the request.
+    /// - Parameters:
+    ///   - field: its path in the request message.
+    ///   - message: for people; also the description of the violation.
     public static func invalid(_ field: String, _ message: String) -> Status {
         Status(
             .invalidArgument, message,
             details: [.badRequest([ErrorDetail.FieldViolation(field: field, description: message)])])
     }
 
-    /// - Parameter reason: in capitals, such as `ID_TAKEN`.
+    /// A status with an ``ErrorDetail/errorInfo(reason:)``.
+    ///
+    /// - Parameter reason: in capitals, such as `ID_TAKEN`; programs depend on it.
     public init(_ code: Code, _ message: String, metadata: Metadata = [:], reason: String) {
         self.init(code, message, metadata: metadata, details: [.errorInfo(reason: reason)])
     }
 
-    /// The details that go with it on the wire: RESOURCE_EXHAUSTED always says when to come back.
+    /// The details that are sent. RESOURCE_EXHAUSTED always has a ``ErrorDetail/retryInfo(milliseconds:)``: of
+    /// `retry-after`, else of one second.
     public var allDetails: [ErrorDetail] {
         guard code == .resourceExhausted, !details.contains(where: \.isRetryInfo) else { return details }
         // Seconds, as in HTTP; a longer number is ignored.

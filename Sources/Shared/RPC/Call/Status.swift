@@ -8,7 +8,8 @@ public struct Status: Error, Sendable, Equatable {
     public var message: String
     /// Extra trailers, for example `retry-after`.
     public var metadata: Metadata
-    /// What programs read instead of the message.
+    /// For programs, which read them instead of the message. With the message they take at most 8 KiB on the wire; beyond,
+    /// none is sent.
     public var details: [ErrorDetail]
 
     public init(_ code: Code, _ message: String = "", metadata: Metadata = [:], details: [ErrorDetail] = []) {

@@ -22,7 +22,7 @@ package enum Base64 {
 
     /// Of either alphabet, that of URLs too, with padding or without.
     ///
-    /// - Returns: `nil` for what is no base64.
+    /// - Returns: `nil` for what is not base64.
     package static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         var bits: UInt32 = 0

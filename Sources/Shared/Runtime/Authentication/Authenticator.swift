@@ -5,9 +5,10 @@ import RPC
 public struct Caller: Sendable, Equatable {
     /// The user's id; empty where the check is switched off.
     public let userID: String
-    /// Whether the user runs the system, by `OPERATORS` of the user service.
+    /// Whether the token says that the user is an operator, by `OPERATORS` of the user service.
     public let isOperator: Bool
 
+    /// - Parameter userID: empty where the check is switched off.
     public init(userID: String, isOperator: Bool = false) {
         self.userID = userID
         self.isOperator = isOperator
@@ -17,7 +18,7 @@ public struct Caller: Sendable, Equatable {
     /// then belong to the token.
     public var keyScope: String? { userID.isEmpty ? nil : "user \(userID)" }
 
-    /// Everybody, where `DISABLE_AUTH=true`: may do everything.
+    /// Any caller where `DISABLE_AUTH=true`; has all rights.
     public static let anybody = Caller(userID: "", isOperator: true)
 }
 

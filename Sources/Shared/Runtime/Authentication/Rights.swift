@@ -1,17 +1,20 @@
 import RPC
 
-/// What only some callers may do. All that is not listed here anybody may, or anybody with a valid token where the method
-/// asks for one.
+/// What only some callers may do. Anything else is open to everybody, or to everybody with a valid token where the method
+/// needs one. Ids are those of users; empty for what belongs to nobody.
 public enum RestrictedAction: Sendable, Equatable {
+    /// VesselService.Update.
     case changeVessel(owner: String)
-    /// See it, list it, cancel it.
+    /// ConsignmentService.Get and Cancel.
     case useConsignment(of: String)
+    /// UserService.Get.
     case seeUser(id: String)
+    /// UserService.GetAll.
     case listUsers
 }
 
 extension Caller {
-    /// The table of rights, for all services.
+    /// The table of rights, for all services; README.md shows it to people.
     ///
     /// An empty id belongs to no user: a vessel that was made without a token has no owner, and only operators may change it.
     public func may(_ action: RestrictedAction) -> Bool {

@@ -2,7 +2,8 @@ import RPC
 import SwiftProtobuf
 
 extension Caller {
-    /// The holder of a token that was found good; `nil` for what is none of the user service's.
+    /// The holder of a token whose signature and times are verified already; `nil` for what is not a token of the user
+    /// service.
     package init?(ofGoodToken token: String) {
         guard let claims = TokenClaims(token: token) else { return nil }
         self.init(userID: claims.subject, isOperator: claims.isOperator)

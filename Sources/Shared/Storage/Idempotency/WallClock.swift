@@ -21,7 +21,7 @@ package enum WallClock {
 }
 
 extension Duration {
-    /// At most about a century, so that a time from now never overflows.
+    /// In microseconds, from 0 to about a century, so that a time from now never overflows.
     package var microseconds: Int64 {
         let limit = 3_000_000_000.0
         let seconds = Double(components.seconds) + Double(components.attoseconds) / 1e18
