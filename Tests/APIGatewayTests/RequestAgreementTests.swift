@@ -2,6 +2,7 @@ import Contracts
 import NIOCore
 import RPC
 import SwiftProtobuf
+import TestSupport
 import Testing
 
 @testable import APIGateway
@@ -25,21 +26,9 @@ struct RequestAgreementTests {
             "weight", "vesselId", "id", " ", "\n", "\u{301}", "9999999999", "\"a\":",
         ].map { Array($0.utf8) } + [[0xff], [0xc3], [0x00], [0x1f], [0x7f]]
 
-    /// The same numbers every time (SplitMix64), so that a failure can be reproduced.
-    private struct Numbers: RandomNumberGenerator {
-        var state: UInt64 = 13
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var value = (state ^ state >> 30) &* 0xbf58_476d_1ce4_e5b9
-            value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-            return value ^ value >> 31
-        }
-    }
-
     @Test("on thousands of mutated requests")
     func mutated() {
-        var numbers = Numbers()
+        var numbers = SeededNumbers(seed: 13)
         var accepted = 0
         for _ in 0..<Self.mutations {
             var bytes = Array(Self.seeds.randomElement(using: &numbers)?.utf8 ?? "".utf8)
@@ -64,7 +53,7 @@ struct RequestAgreementTests {
         }
     }
 
-    private static func mutate(_ bytes: inout [UInt8], _ numbers: inout Numbers) {
+    private static func mutate(_ bytes: inout [UInt8], _ numbers: inout SeededNumbers) {
         guard let at = bytes.indices.randomElement(using: &numbers) else { return }
         let piece = pieces.randomElement(using: &numbers) ?? []
         switch Int.random(in: 0..<4, using: &numbers) {

@@ -203,7 +203,7 @@ import Testing
     func search(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
             let repository = vessels.repository
-            var random = Seeded(state: 7)
+            var random = SeededNumbers(seed: 7)
             let count: Int32 = kind == .sqlite ? 150 : 60
             for number in 0..<count {
                 // Many alike, so that more are too weak than one look takes in.
@@ -247,18 +247,5 @@ import Testing
                 }
             }
         }
-    }
-}
-
-/// The same numbers each time (SplitMix64).
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

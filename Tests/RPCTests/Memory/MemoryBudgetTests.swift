@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import RPC
@@ -77,7 +78,7 @@ struct MemoryBudgetTests {
 
     @Test("an account reserves little more than it holds, and gives it back when it ends", arguments: 0..<20)
     func accounts(seed: UInt64) {
-        var random = SplitMix(seed: seed)
+        var random = SeededNumbers(seed: seed)
         let budget = MemoryBudget()
         var holder: Holder? = Holder(budget)
         var held: [Int] = []
@@ -100,19 +101,6 @@ struct MemoryBudgetTests {
         #expect(budget.isOverdrawn(.requests))
         holder = nil
         #expect(budget.usedBytes(.requests) == 0)
-    }
-
-    private struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        init(seed: UInt64) { state = seed }
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
-        }
     }
 }
 
