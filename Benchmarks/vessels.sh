@@ -131,44 +131,50 @@ fi
 
 # --- Sizes of the store ---------------------------------------------------------------------------------------------
 
-heading "FindAvailable in the vessel service alone (our client, 64 in flight), SQLite"
-printf '%-12s %-26s %10s %14s\n' vessels query calls/s "CPU us/call"
-for count in 1000 "$vessels_max"; do
+# Starts the vessel service over the store of $count vessels.
+start_on_file() {
     port=$(free_port)
     start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$work/$count.db" "$bin/shippy-vessel-service" \
         --server_address="127.0.0.1:$port" --admin_address=127.0.0.1:0 --log_level=warning
     vessel_pid=$started
     wait_port "$port"
-    "$bin/rpc-benchmark" fill "$port" "$count" >"$work/fill.out"
-    # capacity and weight asked for: an ordinary one, one that only the heaviest can take, and one that none can.
-    for query in "ordinary 5000 50000" "few-fit 1 999000" "none-fits 1 2000000"; do
-        set -- $query
-        before=$(cpu_us "$vessel_pid")
-        rate=$("$bin/rpc-benchmark" find "$port" 40000 "$2" "$3")
-        printf '%-12s %-26s %10s %14s\n' "$count" "$1" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" 40000)"
-    done
+}
+
+stop_on_file() {
+    kill "$vessel_pid"
+    wait "$vessel_pid" 2>/dev/null || true
+}
+
+# A row of the table: its name, a command of rpc-benchmark, the number of calls, and the command's other arguments.
+measure_on_file() {
+    local name=$1 command=$2 calls=$3 before rate
+    shift 2
     before=$(cpu_us "$vessel_pid")
-    rate=$("$bin/rpc-benchmark" reserve "$port" 10000)
-    printf '%-12s %-26s %10s %14s\n' "$count" "Reserve" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" 10000)"
+    rate=$("$bin/rpc-benchmark" "$command" "$port" "$@")
+    printf '%-12s %-26s %10s %14s\n' "$count" "$name" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" "$calls")"
+}
+
+heading "FindAvailable in the vessel service alone (our client, 64 in flight), SQLite"
+printf '%-12s %-26s %10s %14s\n' vessels query calls/s "CPU us/call"
+for count in 1000 "$vessels_max"; do
+    start_on_file
+    "$bin/rpc-benchmark" fill "$port" "$count" >"$work/fill.out"
+    # Capacity and weight asked for: an ordinary one, one that only the heaviest can take, and one that none can.
+    measure_on_file ordinary find 40000 5000 50000
+    measure_on_file few-fit find 40000 1 999000
+    measure_on_file none-fits find 40000 1 2000000
+    measure_on_file Reserve reserve 10000
     [ "$count" = "$vessels_max" ] && sed 's/^/filling: /' "$work/fill.out"
     printf 'resident with %s vessels: %s MiB\n' "$count" "$(rss_mib "$vessel_pid")"
-    kill "$vessel_pid"
-    wait "$vessel_pid" 2>/dev/null || true
+    stop_on_file
 
-    # The same fleet with little room left on each vessel, put in behind the service's back.
+    # The same fleet with little room left on each vessel, written to the file while the service does not run.
     python3 "$root/Benchmarks/fill_room.py" "$work/$count.db"
-    start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$work/$count.db" "$bin/shippy-vessel-service" \
-        --server_address="127.0.0.1:$port" --admin_address=127.0.0.1:0 --log_level=warning
-    vessel_pid=$started
-    wait_port "$port"
-    for query in "nearly-full 5 500" "nearly-full-few-fit 5 999" "nearly-full-none-fits 60 10"; do
-        set -- $query
-        before=$(cpu_us "$vessel_pid")
-        rate=$("$bin/rpc-benchmark" find "$port" 40000 "$2" "$3")
-        printf '%-12s %-26s %10s %14s\n' "$count" "$1" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" 40000)"
-    done
-    kill "$vessel_pid"
-    wait "$vessel_pid" 2>/dev/null || true
+    start_on_file
+    measure_on_file nearly-full find 40000 5 500
+    measure_on_file nearly-full-few-fit find 40000 5 999
+    measure_on_file nearly-full-none-fits find 40000 60 10
+    stop_on_file
 done
 
 # --- At rest --------------------------------------------------------------------------------------------------------
