@@ -18,7 +18,7 @@ struct GatewayError: Error, Equatable {
     /// The HTTP status.
     var code: Int
     var detail: String
-    /// What programs read instead of `detail`.
+    /// For programs, which read them instead of `detail`.
     var details: [ErrorDetail] = []
     /// The methods that a path knows, for 405.
     var allow: String?
@@ -96,7 +96,7 @@ struct GatewayError: Error, Equatable {
         }
     }
 
-    /// 429 always says when to come back.
+    /// 429 always has a RetryInfo.
     private var allDetails: [ErrorDetail] {
         guard code == 429, details.isEmpty, let retryAfter, let seconds = Int64(retryAfter) else { return details }
         return [.retryInfo(milliseconds: seconds * 1_000)]

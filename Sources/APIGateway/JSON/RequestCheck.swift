@@ -30,7 +30,7 @@ enum RequestCheck {
         }
         if let problem {
             var error = GatewayError(problem.code, problem.text(root: root))
-            // As services name their fields: from the message on.
+            // Relative to the message, as in the services' own errors.
             if problem.code == 400 {
                 error.details = [
                     .badRequest([ErrorDetail.FieldViolation(field: problem.path, description: error.detail)])
@@ -80,7 +80,7 @@ private struct RequestProblem: Error {
         if case .tooManyElements = reason { 413 } else { 400 }
     }
 
-    /// Within the message.
+    /// Where the problem is, relative to the message.
     var path: String { path(root: "").shortened() }
 
     private func path(root: String) -> String {

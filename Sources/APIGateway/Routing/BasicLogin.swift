@@ -12,9 +12,9 @@ extension GatewayResponder {
     ) async throws -> HTTPResponse {
         guard let entry = table.login else { throw GatewayError.notFound("there is no user service here") }
         guard let credentials = Credentials(request.headers) else {
-            throw Self.challenged(GatewayError(401, "say who you are: curl -u EMAIL"))
+            throw Self.challenged(GatewayError(401, "log in with HTTP Basic authentication, such as curl -u EMAIL"))
         }
-        // The password is for this one call: it must not go on as metadata too.
+        // The password is only for Auth's request: it must not be forwarded as metadata too.
         let passed = passed.withoutCredentials
         do {
             var response = try await call(entry, credentials.json, root: "", passed, &note)
@@ -32,7 +32,7 @@ extension GatewayResponder {
     }
 }
 
-/// What comes with `authorization: Basic`.
+/// Email and password of an `authorization: Basic` header.
 private struct Credentials {
     /// The request message of Auth.
     let json: JSONBytes

@@ -50,7 +50,7 @@ struct PassedHeaders {
         if !clientAddress.isEmpty { metadata.add("x-client-address", clientAddress) }
     }
 
-    /// Without what tells who the caller is.
+    /// Without `authorization` and `token`.
     var withoutCredentials: PassedHeaders {
         var passed = self
         passed.metadata.remove("authorization")

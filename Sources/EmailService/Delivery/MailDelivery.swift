@@ -17,7 +17,7 @@ struct MailDelivery: QueueHandler {
     /// How long after it was ordered a mail is given up, as mail servers do (RFC 5321, 4.5.4.1).
     static let lifetime: Duration = .seconds(5 * 86_400)
 
-    /// Of all mails, while the server can't be talked to or won't talk to us: give or take a fifth.
+    /// Pauses of all mails while the server is away or rejects the connection; each varies by 20 %.
     static let pause: Backoff = {
         var pause = Backoff()
         pause.first = .milliseconds(500)
@@ -35,7 +35,7 @@ struct MailDelivery: QueueHandler {
         policy.lease = timeout * 3
         policy.pollInterval = .milliseconds(500)
         policy.stopPatience = patience
-        // A mail that waits for an answer about itself: 1 s, 3 s, 9 s … up to an hour, give or take a fifth.
+        // Retries of a mail that the server postponed: after 1 s, 3 s, 9 s … up to an hour, each varied by 20 %.
         policy.backoff.first = .seconds(1)
         policy.backoff.factor = 3
         policy.backoff.longest = .seconds(3_600)
@@ -65,7 +65,7 @@ struct MailDelivery: QueueHandler {
         return outcome(of: sent, mail)
     }
 
-    /// What becomes of a mail, and of all the others.
+    /// The outcome of a try. A fault of the server pauses all mails.
     func outcome(of sent: SMTPOutcome, _ mail: StoredMail) -> QueueOutcome {
         switch sent {
         case .sent:

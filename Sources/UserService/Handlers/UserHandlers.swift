@@ -62,7 +62,7 @@ struct UserHandlers: Sendable {
     func get(_ request: User_User, _ caller: Caller, _ context: RequestContext) async throws -> User_Response {
         try UserRules.checkNoNUL(request)
         guard !request.id.isEmpty else { throw UserError.invalid("id", "id must not be empty") }
-        // Before a look into the store: who may not see a user does not learn whether there is one.
+        // Before the store is read, so that the answer does not tell whether the user exists.
         guard caller.may(.seeUser(id: request.id)) else { throw UserError.notAllowed }
         guard request.id.utf8.count <= UserRules.idByteCountMax,
             let user = try await repository.user(id: request.id, deadline: context.deadline)

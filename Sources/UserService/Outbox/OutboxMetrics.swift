@@ -1,7 +1,7 @@
 import LeasedQueue
 import Runtime
 
-/// What the relay did and what waits for it, as numbers.
+/// Metrics of the outbox and its relay.
 enum OutboxMetrics {
     static func register(_ counts: QueueCounts, _ pending: PendingWatch, in registry: MetricsRegistry) {
         registry.counter("outbox_delivered_total", "Events handed to the mail service.") {

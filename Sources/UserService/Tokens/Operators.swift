@@ -3,7 +3,7 @@ import Runtime
 
 /// The users who run the system, by their ids: an address proves nothing, as sign-up does not verify it.
 struct Operators: Sendable {
-    /// As tokens and answers say it.
+    /// The role's name in tokens and answers.
     private static let role = "operator"
     private static let idsMax = 1_000
 

@@ -11,7 +11,7 @@ final class Tokens: Sendable {
     private let current: JWTKeyCollection
     private let previous: JWTKeyCollection?
     private let known = KnownTokens()
-    /// Whose tokens say that they are operators.
+    /// The users whose tokens get the operator's role.
     let operators: Operators
     private let nowSeconds: @Sendable () -> Int64
 

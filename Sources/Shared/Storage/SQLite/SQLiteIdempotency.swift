@@ -55,7 +55,7 @@ package struct SQLiteIdempotency: Sendable {
             .bind(1, claim.id).bind(2, claim.fingerprint).bind(3, answer).bind(4, now).run()
     }
 
-    /// Frees a key whose call came to nothing, unless it stands for another answer by now.
+    /// Removes a key whose call was undone, unless it stands for another answer by now.
     ///
     /// - Parameter id: ``IdempotencyClaim/id``.
     package func forget(_ id: [UInt8], answer: [UInt8], _ connection: SQLiteConnection) throws {

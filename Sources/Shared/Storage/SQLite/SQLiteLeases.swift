@@ -31,11 +31,11 @@ package struct SQLiteLeases: Sendable {
     ///
     /// - Parameters:
     ///   - id: the column with an item's id, a text.
-    ///   - token: the column with the token of a claim.
-    ///   - pending: what is true of items that wait or are being worked on.
-    ///   - order: that of being due.
-    ///   - columns: what an item is read from.
-    ///   - microsecondsPerUnit: what times are stored in.
+    ///   - token: the column with the token of a claim; empty or NULL without one.
+    ///   - pending: SQL condition that is true of items that wait or are being worked on.
+    ///   - order: SQL terms by which items are claimed.
+    ///   - columns: those that ``SQLiteLeasedQueue/item(_:)`` reads, in its order.
+    ///   - microsecondsPerUnit: the unit of stored times, in microseconds: 1 or 1,000.
     package init(
         table: String, id: String = "id", token: String = "claim", pending: String, order: String = "due_at",
         columns: String, microsecondsPerUnit: Int64 = 1
@@ -58,7 +58,7 @@ package struct SQLiteLeases: Sendable {
             """)
     }
 
-    /// A statement that changes an item as long as its lease holds, of which ?1 and ?2 are the id and the token.
+    /// A statement that changes an item only while its lease holds. Its parameters ?1 and ?2 are the id and the token.
     ///
     /// - Parameter change: an UPDATE or DELETE without its WHERE.
     package func whileHeld(_ change: String) -> SQLiteQuery { SQLiteQuery("\(change) WHERE \(held)") }
