@@ -246,7 +246,7 @@ let package = Package(
             name: "ConsignmentService",
             dependencies: [
                 "Contracts", "DocumentStorage", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime",
-                "SQLiteStorage", "Storage",
+                "SQLiteStorage", "Storage", "Traces",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -23,7 +23,7 @@ struct ConsignmentService: ServiceProgram {
         let booker = Booker(
             repository: consignments.repository, vessels: try runtime.client(of: "vessel"), counts: BookingCounts())
         let pending = PendingWatch(consignments.repository, logger: runtime.logger)
-        let worker = BookingWorker.make(booker, logger: runtime.logger)
+        let worker = BookingWorker.make(booker, tracer: runtime.tracer, logger: runtime.logger)
         booker.counts.register(in: runtime.metrics, worker: worker.counts, pending: pending)
         let handlers = ConsignmentHandlers(booker: booker) { worker.wakeup.notify() }
         runtime.watchPools(of: consignments.store)

@@ -1,6 +1,7 @@
 import LeasedQueue
 import Logging
 import RPC
+import Traces
 
 /// Completes or undoes bookings whose calls ended half-way: their process crashed, or their deadline passed.
 struct BookingWorker: QueueHandler {
@@ -18,12 +19,14 @@ struct BookingWorker: QueueHandler {
     }()
 
     let booker: Booker
+    /// `nil` leaves tries out of traces.
+    let tracer: SpanTracer?
     let logger: Logger
 
-    static func make(_ booker: Booker, logger: Logger) -> QueueWorker<Booking> {
+    static func make(_ booker: Booker, tracer: SpanTracer? = nil, logger: Logger) -> QueueWorker<Booking> {
         QueueWorker(
-            booker.repository, BookingWorker(booker: booker, logger: logger), names: ("a booking", "bookings"),
-            policy: policy, logger: logger)
+            booker.repository, BookingWorker(booker: booker, tracer: tracer, logger: logger),
+            names: ("a booking", "bookings"), policy: policy, logger: logger)
     }
 
     func handle(_ item: LeasedItem<Booking>) async -> QueueOutcome {
@@ -35,6 +38,17 @@ struct BookingWorker: QueueHandler {
             logger.debug("a booking is tried again later", metadata: ["id": "\(item.item.id)", "why": "\(reason)"])
             return .retry(after: nil, reason: reason)
         }
+    }
+
+    /// In a trace of its own, as the call that left the booking is over.
+    func observe(_ item: LeasedItem<Booking>, _ attempt: @Sendable () async -> QueueOutcome) async {
+        let span = tracer?.begin("finish booking", kind: .internal, causedBy: nil)
+        span?.set("shippy.consignment.id", .string(item.item.id))
+        span?.set("shippy.booking.attempt", .int64(Int64(item.attempts)))
+        await TraceSpan.within(span) {
+            if case .retry = await attempt() { span?.fail("retry") }
+        }
+        span?.end()
     }
 
     private func drive(_ booking: Booking, _ context: CallOrigin) async throws {
