@@ -28,13 +28,13 @@ struct VesselService: ServiceProgram {
             repository: vessels.repository, callers: try runtime.authenticator(),
             requiresToken: try runtime.settings.boolean(requiresToken, "REQUIRE_TOKEN"))
         let seeds = try runtime.settings.boolean(seed, "SEED_DATA")
-        let keeper = RoomKeeper(repository: vessels.repository, logger: runtime.logger)
-        keeper.register(in: runtime.metrics)
+        let maintenance = RoomMaintenance(repository: vessels.repository, logger: runtime.logger)
+        maintenance.register(in: runtime.metrics)
         runtime.watchPools(of: vessels.store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),
             store: PooledStore(vessels.store, address: vessels.description),
-            background: [keeper],
+            background: [maintenance],
             prepare: {
                 if seeds { try await handlers.seed(deadline: .after(.seconds(10))) }
             })

@@ -61,6 +61,11 @@ import Testing
         try await store("one", ["name": "One", "available": true, "owner_id": "ann"])
         try await store("two", [:])
         try await store("away", ["available": false])
+        // Not ours: no call can name it, and it holds up nobody.
+        try await other.run(deadline: .after(.seconds(20))) {
+            try $0.collection("vessels").insert(
+                ["_id": 7, "capacity": 10, "max_weight": 1_000], deadline: .after(.seconds(20)))
+        }
         // No numbers of ours: it has no room, or all there is, and stops nothing.
         try await store("odd", ["booked_containers": .int32(.max), "booked_weight": .int32(.max)])
         try await store("odder", ["booked_containers": 10, "booked_weight": .int32(.min)])
@@ -78,6 +83,15 @@ import Testing
             try await repository.tidy(deadline: .after(.seconds(20)))
             #expect(try await repository.reserve(10, 1, for: "c3")?.id == "late")
             #expect(try await repository.reserve(10, 1, for: "c4")?.id == "later")
+            // Changed by a program that does not know what the search goes by.
+            try await store("last", [:])
+            try await repository.tidy(deadline: .after(.seconds(20)))
+            try await other.run(deadline: .after(.seconds(20))) {
+                _ = try $0.collection("vessels").update(
+                    ["_id": "last"], ["$set": ["capacity": 3]], deadline: .after(.seconds(20)))
+            }
+            #expect(try await repository.reserve(10, 1, for: "c5") == nil)
+            #expect(try await repository.reserve(3, 1, for: "c5")?.id == "last")
         }
         await other.shutdown()
     }

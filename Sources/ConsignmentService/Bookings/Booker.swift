@@ -37,7 +37,7 @@ struct Booker: Sendable {
                 // Its room was given back: it is being cancelled or undone.
                 if let stored = try await undo(booking, context) { return stored }
                 throw Status(.unavailable, "the booking was undone; try again")
-            default: throw ConsignmentError.explained(status)
+            default: throw ConsignmentError.mapUpstreamError(status)
             }
         }
         let confirmed = try await repository.confirm(booking.id, vesselID: vesselID, deadline: context.deadline)
@@ -87,7 +87,7 @@ struct Booker: Sendable {
                 VesselMethods.release, booking.reservation, metadata: context.metadata,
                 deadline: min(context.deadline, .after(Self.vesselTimeout)))
         } catch {
-            throw ConsignmentError.explained(Status(error))
+            throw ConsignmentError.mapUpstreamError(Status(error))
         }
     }
 }

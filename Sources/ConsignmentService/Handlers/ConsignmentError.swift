@@ -18,7 +18,7 @@ enum ConsignmentError: StatusConvertible, Equatable {
     }
 
     /// What the caller is told when the vessel service refuses.
-    static func explained(_ status: Status) -> any Error {
+    static func mapUpstreamError(_ status: Status) -> any Error {
         switch status.code {
         case .notFound, .cancelled, .deadlineExceeded: status
         case .resourceExhausted:

@@ -18,9 +18,9 @@ struct ConsignmentHandlers: Sendable {
     /// A repeat answers what the first call answered, whatever vessel there is by now; one that ended half-way is gone on
     /// with.
     ///
-    /// - Parameter carrier: the vessel that fits, or why none was found; then nothing is stored.
+    /// - Parameter vessel: the vessel that fits, or why none was found; then nothing is stored.
     func create(
-        _ consignment: Consignment_Consignment, _ carrier: Result<String, any Error>, _ caller: Caller,
+        _ consignment: Consignment_Consignment, _ vessel: Result<String, any Error>, _ caller: Caller,
         _ context: RequestContext
     ) async throws -> Consignment_Response {
         try ConsignmentRules.check(consignment)
@@ -28,7 +28,7 @@ struct ConsignmentHandlers: Sendable {
         if let claim, let first = try await repository.booking(of: claim, deadline: context.deadline) {
             return Self.created(first.state == .pending ? try await book(first, context) : first)
         }
-        do { _ = try carrier.get() } catch {
+        do { _ = try vessel.get() } catch {
             if Status(error).code == .notFound { booker.counts.note(.fleetFull) }
             throw error
         }
@@ -38,7 +38,7 @@ struct ConsignmentHandlers: Sendable {
     }
 
     /// Whether a vessel carries a consignment, and which. Asked beside the check of the token.
-    func carrier(_ consignment: Consignment_Consignment, _ context: RequestContext) async throws -> String {
+    func findVessel(_ consignment: Consignment_Consignment, _ context: RequestContext) async throws -> String {
         try ConsignmentRules.check(consignment)
         var wanted = Vessel_Specification()
         wanted.capacity = Int32(clamping: consignment.containers.count)
@@ -49,7 +49,7 @@ struct ConsignmentHandlers: Sendable {
                 deadline: min(context.deadline, .after(Booker.vesselTimeout))
             ).vessel.id
         } catch {
-            throw ConsignmentError.explained(Status(error))
+            throw ConsignmentError.mapUpstreamError(Status(error))
         }
     }
 
@@ -140,7 +140,7 @@ extension ConsignmentHandlers {
     /// What the service's server offers.
     func routes(callers: Authenticator) -> [RPCRoute] {
         [
-            RPCRoute(ConsignmentMethods.create, callers: callers, beside: carrier, handler: create),
+            RPCRoute(ConsignmentMethods.create, callers: callers, beside: findVessel, handler: create),
             RPCRoute(ConsignmentMethods.get, callers: callers, handler: get),
             RPCRoute(ConsignmentMethods.cancel, callers: callers, handler: cancel),
         ]

@@ -269,7 +269,12 @@ extension MongoConsignmentRepository {
             // It is being undone, so the key is for this booking. Of several repeats one gets it.
             let isOurs = try keys.update(
                 ["_id": .binary(claim.id), "consignment": .binary(record.bytes)],
-                ["$set": ["consignment": .binary(bytes), "consignment_id": .string(booking.id)]], deadline: deadline)
+                [
+                    "$set": [
+                        "consignment": .binary(bytes), "consignment_id": .string(booking.id),
+                        "created_at": .date(milliseconds: WallClock.seconds * 1_000),
+                    ]
+                ], deadline: deadline)
             guard isOurs else { throw Status(.unavailable, "another call with this key is being answered; try again") }
             try insert(booking, connection, deadline)
             return booking

@@ -19,19 +19,22 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
         ) WITHOUT ROWID;
         \(keys.schema)
         """,
-        // What is left to do: due_at is NULL where nothing is, and waiting_since counts only where something is.
-        // Microseconds since 1970.
+        // What is left to do: due_at is NULL where nothing is. Microseconds since 1970.
         """
         ALTER TABLE consignments ADD COLUMN state INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN key BLOB NOT NULL DEFAULT x'';
         ALTER TABLE consignments ADD COLUMN due_at INTEGER;
-        ALTER TABLE consignments ADD COLUMN waiting_since INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE consignments ADD COLUMN claim TEXT NOT NULL DEFAULT '';
         ALTER TABLE consignments ADD COLUMN last_error TEXT NOT NULL DEFAULT '';
         CREATE INDEX consignments_user ON consignments (user_id, id);
         CREATE INDEX consignments_due_at ON consignments (due_at) WHERE due_at IS NOT NULL;
+        """,
+        // Counts only where something is left to do.
+        """
+        ALTER TABLE consignments ADD COLUMN waiting_since INTEGER NOT NULL DEFAULT 0;
+        UPDATE consignments SET waiting_since = scheduled_at WHERE due_at IS NOT NULL;
         """,
     ]
 

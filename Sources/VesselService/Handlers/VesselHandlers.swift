@@ -55,7 +55,9 @@ struct VesselHandlers: Sendable {
         let vessels = try await repository.page(after: after, limit: limit + 1, deadline: context.deadline)
         var response = Vessel_Response()
         var bytes = 0
-        for vessel in vessels.prefix(limit) {
+        for var vessel in vessels.prefix(limit) {
+            // Another program's may be longer than a page.
+            vessel.name = vessel.name.shortened(bytesMax: Self.pageBytesMax / 2)
             let encoded: [UInt8] = try vessel.serializedBytes()
             bytes += encoded.count + 8
             guard response.vessels.isEmpty || bytes <= Self.pageBytesMax else { break }

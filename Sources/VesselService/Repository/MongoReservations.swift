@@ -15,7 +15,7 @@ import Storage
 /// any process that finds a step can read in the reservation how it has to be finished: what happens to a step is a
 /// write that names the version of the document, and happens once.
 ///
-/// Within a process, all that is wanted of one vessel at the same time goes into the same three writes
+/// Within a process, all operations on one vessel that wait at the same time go into the same three writes
 /// (``VesselBatch``). The models in Tests/Models check this for crashes and repeats at each step.
 struct MongoReservations: Sendable {
     /// Steps that are older are finished by anybody, in seconds: their calls are over.
@@ -23,19 +23,19 @@ struct MongoReservations: Sendable {
     private static let finishedAtOnceMax: Int32 = 100
 
     let store: MongoStore
-    private let batches: KeyedBatches<VesselBatch.Wish, VesselBatch.Outcome>
+    private let batches: KeyedBatches<VesselBatch.Operation, VesselBatch.Outcome>
 
     init(store: MongoStore) {
         self.store = store
-        batches = KeyedBatches(countMax: VesselBatch.countMax) { vesselID, wishes in
+        batches = KeyedBatches(countMax: VesselBatch.countMax) { vesselID, operations in
             // The others' time must not end with that of the first.
-            let deadline = wishes.map(\.deadline).max() ?? .never
+            let deadline = operations.map(\.deadline).max() ?? .never
             do {
                 return try await store.run(deadline: deadline) { connection in
-                    try VesselBatch(vesselID: vesselID, connection: connection, deadline: deadline).grant(wishes)
+                    try VesselBatch(vesselID: vesselID, connection: connection, deadline: deadline).apply(operations)
                 }
             } catch {
-                return wishes.map { _ in .failure(error) }
+                return operations.map { _ in .failure(error) }
             }
         }
     }
@@ -54,7 +54,7 @@ struct MongoReservations: Sendable {
             case .fit(let vesselID?):
                 switch try await outcome(of: .reserve(room, consignmentID: consignmentID), on: vesselID, deadline) {
                 case .reserved(let vessel): return vessel
-                case .reservedByAnother, .noRoom, .done: continue
+                case .conflict, .noRoom, .done: continue
                 }
             }
         }
@@ -78,20 +78,20 @@ struct MongoReservations: Sendable {
             // Released before it was reserved: there is no room to give back.
             guard !known.vesselID.isEmpty else { return }
             // Also when it is marked already: its room may not be given back yet.
-            let wish: VesselBatch.Wish.Kind =
-                known.isReleased ? .finish : .release(known.room, consignmentID: consignmentID)
-            _ = try await outcome(of: wish, on: known.vesselID, deadline)
+            let operation: VesselBatch.Operation.Kind =
+                known.isReleased ? .finishSteps : .release(known.room, consignmentID: consignmentID)
+            _ = try await outcome(of: operation, on: known.vesselID, deadline)
             return
         }
     }
 
-    /// Changes a vessel's document, whatever others do to it meanwhile.
+    /// Changes a vessel, whatever others do to it meanwhile.
     ///
     /// - Returns: the vessel as it is then; `nil` when there is none.
-    func change(
+    func update(
         _ vesselID: String, deadline: Deadline, _ change: @escaping @Sendable (inout Vessel_Vessel) throws -> Void
     ) async throws -> Vessel_Vessel? {
-        let outcome = try await outcome(of: .change(change), on: vesselID, deadline)
+        let outcome = try await outcome(of: .update(change), on: vesselID, deadline)
         guard case .done(let vessel) = outcome else { return nil }
         return vessel
     }
@@ -110,7 +110,7 @@ struct MongoReservations: Sendable {
             }
             return ids
         }
-        for id in ids { _ = try await outcome(of: .finish, on: id, deadline) }
+        for id in ids { _ = try await outcome(of: .finishSteps, on: id, deadline) }
     }
 
     /// Looks whether this consignment itself has the room that is missing: another call for it may have booked it and not
@@ -124,7 +124,7 @@ struct MongoReservations: Sendable {
             ) { $0.string("_id") }
         }
         if let vesselID {
-            _ = try await outcome(of: .finish, on: vesselID, deadline)
+            _ = try await outcome(of: .finishSteps, on: vesselID, deadline)
             return true
         }
         // Only after that: a step that is gone has left a reservation.
@@ -142,9 +142,9 @@ struct MongoReservations: Sendable {
     }
 
     private func outcome(
-        of kind: VesselBatch.Wish.Kind, on vesselID: String, _ deadline: Deadline
+        of kind: VesselBatch.Operation.Kind, on vesselID: String, _ deadline: Deadline
     ) async throws -> VesselBatch.Outcome {
-        try await batches.result(of: VesselBatch.Wish(kind: kind, deadline: deadline), for: vesselID)
+        try await batches.result(of: VesselBatch.Operation(kind: kind, deadline: deadline), for: vesselID)
     }
 
     private enum Found: Sendable {

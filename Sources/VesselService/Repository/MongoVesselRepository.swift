@@ -81,7 +81,7 @@ struct MongoVesselRepository: VesselRepository {
     func update(
         id: String, deadline: Deadline, _ change: @escaping @Sendable (inout Vessel_Vessel) throws -> Void
     ) async throws -> Vessel_Vessel? {
-        try await reservations.change(id, deadline: deadline, change)
+        try await reservations.update(id, deadline: deadline, change)
     }
 
     func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel? {
@@ -138,11 +138,11 @@ extension MongoVesselRepository {
         if fit != nil || seen < scanLengthMax { return fit }
         // A vessel whose room changes between two trips may move to where the search has been already: once more, before it
         // says that there is none.
-        var emptyHanded = 0
-        while emptyHanded < 2 {
+        var emptySearches = 0
+        while emptySearches < 2 {
             switch try searchGroups(room, vessels, deadline) {
             case .fit(let document): return document
-            case .none: emptyHanded += 1
+            case .none: emptySearches += 1
             case .changed: continue
             }
         }
@@ -199,16 +199,18 @@ extension MongoVesselRepository {
         let vessels = connection.collection(Self.vessels)
         while true {
             var found: [VesselDocument] = []
-            try vessels.find(["layout": ["$exists": false]], limit: takenOverMax, deadline: deadline) {
+            // Ids of other types are none of ours: no call could name them.
+            try vessels.find(
+                ["layout": ["$exists": false], "_id": ["$type": "string"]], limit: takenOverMax, deadline: deadline
+            ) {
                 found.append(VesselDocument($0))
                 return true
             }
-            for document in found {
-                // The first process takes it over.
-                try vessels.update(
-                    ["_id": .string(document.vessel.id), "layout": ["$exists": false]], document.changes,
-                    deadline: deadline)
-            }
+            // The first process takes one over.
+            try vessels.updateAll(
+                found.map {
+                    (["_id": .string($0.vessel.id), "layout": ["$exists": false]], $0.changes)
+                }, deadline: deadline)
             if found.count < takenOverMax { return }
         }
     }

@@ -4,19 +4,19 @@ import MongoStorage
 import RPC
 import Storage
 
-/// All that is wanted of one vessel at a time, in the steps that ``MongoReservations`` describes: one write to the vessel's
+/// All operations on one vessel that wait at a time, in the steps that ``MongoReservations`` describes: one write to the vessel's
 /// document with a step for each booking and release, one to the reservations, and one that removes the steps.
 struct VesselBatch {
     /// Bounds the document, and how long the first one waits for the others.
     static let countMax = 64
 
-    struct Wish: Sendable {
+    struct Operation: Sendable {
         enum Kind: Sendable {
             case reserve(Room, consignmentID: String)
             case release(Room, consignmentID: String)
-            case change(@Sendable (inout Vessel_Vessel) throws -> Void)
-            /// That what others left behind is finished.
-            case finish
+            case update(@Sendable (inout Vessel_Vessel) throws -> Void)
+            /// Finishes the steps that others left behind.
+            case finishSteps
         }
 
         let kind: Kind
@@ -27,7 +27,7 @@ struct VesselBatch {
         /// The vessel as it is then.
         case reserved(Vessel_Vessel)
         /// Another call for the consignment was faster.
-        case reservedByAnother
+        case conflict
         /// Others were, or there is no such vessel.
         case noRoom
         /// The vessel as it is then; `nil` when there is none.
@@ -44,25 +44,25 @@ struct VesselBatch {
 
     let vesselID: String
     let connection: MongoConnection
-    /// The latest of the wishes'.
+    /// The latest of the operations'.
     let deadline: Deadline
 
-    /// - Returns: a result for each wish. A failure of the store is thrown: then it is not known what happened.
-    func grant(_ wishes: [Wish]) throws -> [Result<Outcome, any Error>] {
+    /// - Returns: a result for each operation. A failure of the store is thrown: then it is not known what happened.
+    func apply(_ operations: [Operation]) throws -> [Result<Outcome, any Error>] {
         var results: [Result<Outcome, any Error>] = []
-        // The number of the step that grants each wish.
+        // The place of each operation's step, where it has one.
         var stepOf: [Int?] = []
         let written = try rewrite { document in
             results = []
             stepOf = []
             // Steps that were left here are finished on the way.
             var isChanged = try finishSteps(of: &document)
-            for wish in wishes {
+            for operation in operations {
                 do {
-                    let begun = try begin(wish, on: &document)
-                    results.append(.success(begun.outcome))
-                    stepOf.append(begun.hasStep ? document.steps.count - 1 : nil)
-                    isChanged = isChanged || begun.isChange
+                    let started = try start(operation, on: &document)
+                    results.append(.success(started.outcome))
+                    stepOf.append(started.hasStep ? document.steps.count - 1 : nil)
+                    isChanged = isChanged || started.isChange
                 } catch {
                     results.append(.failure(error))
                     stepOf.append(nil)
@@ -71,8 +71,8 @@ struct VesselBatch {
             return isChanged
         }
         guard var document = written else {
-            return wishes.map { wish in
-                guard case .reserve = wish.kind else { return .success(.done(nil)) }
+            return operations.map { operation in
+                guard case .reserve = operation.kind else { return .success(.done(nil)) }
                 return .success(.noRoom)
             }
         }
@@ -85,11 +85,11 @@ struct VesselBatch {
         }
         for (place, step) in stepOf.enumerated() {
             guard let step else { continue }
-            switch wishes[place].kind {
+            switch operations[place].kind {
             case .reserve:
                 results[place] = .success(
-                    decisions[step].isReserved ? .reserved(document.vessel) : .reservedByAnother)
-            case .release, .change, .finish: results[place] = .success(.done(document.vessel))
+                    decisions[step].isReserved ? .reserved(document.vessel) : .conflict)
+            case .release, .update, .finishSteps: results[place] = .success(.done(document.vessel))
             }
         }
         return results
@@ -116,35 +116,38 @@ struct VesselBatch {
         }
     }
 
-    private struct Begun {
+    private struct Started {
         var outcome: Outcome
         var isChange = true
         var hasStep = false
     }
 
-    /// What a wish does to the vessel's document before the reservations decide.
-    private func begin(_ wish: Wish, on document: inout VesselDocument) throws -> Begun {
-        guard !wish.deadline.isExpired else {
+    /// Does to the vessel's document what comes before the reservations decide.
+    private func start(_ operation: Operation, on document: inout VesselDocument) throws -> Started {
+        guard !operation.deadline.isExpired else {
             throw StorageError(.timeout, "the call's time was over before its turn came")
         }
-        switch wish.kind {
+        switch operation.kind {
         case .reserve(let room, let consignmentID):
             guard let left = document.vessel.roomOffered, left.containers >= room.containers, left.weight >= room.weight
-            else { return Begun(outcome: .noRoom, isChange: false) }
+            else {
+                // Another program may have changed the vessel and not what the search finds it by.
+                return Started(outcome: .noRoom, isChange: document.roomSearched != document.vessel.roomOffered)
+            }
             document.vessel.bookedContainers += room.containers
             document.vessel.bookedWeight += room.weight
             addStep(.reserve, room, consignmentID, to: &document)
-            return Begun(outcome: .reservedByAnother, hasStep: true)
+            return Started(outcome: .conflict, hasStep: true)
         case .release(let room, let consignmentID):
             addStep(.release, room, consignmentID, to: &document)
-            return Begun(outcome: .done(nil), hasStep: true)
-        case .change(let change):
+            return Started(outcome: .done(nil), hasStep: true)
+        case .update(let update):
             var vessel = document.vessel
-            try change(&vessel)
+            try update(&vessel)
             document.vessel = vessel
-            return Begun(outcome: .done(vessel))
-        case .finish:
-            return Begun(outcome: .done(document.vessel), isChange: false)
+            return Started(outcome: .done(vessel))
+        case .finishSteps:
+            return Started(outcome: .done(document.vessel), isChange: false)
         }
     }
 

@@ -29,6 +29,8 @@ struct VesselDocument {
     var vessel: Vessel_Vessel
     private(set) var version: Int64
     var steps: [Step]
+    /// The room that the search finds it by, as it was read: another program may not know of it.
+    private(set) var roomSearched: Room?
     /// The claim that it was stored for.
     var attempt: String?
 
@@ -48,6 +50,10 @@ struct VesselDocument {
         vessel.ownerID = document.string("owner_id")
         vessel.bookedContainers = document.int32("booked_containers")
         vessel.bookedWeight = document.int32("booked_weight")
+        if document.has("offered_containers") {
+            roomSearched = Room(
+                containers: document.int32("offered_containers"), weight: document.int32("offered_weight"))
+        }
         version = document.int64("version")
         var steps: [Step] = []
         document.eachDocument("steps") { step in

@@ -5,7 +5,7 @@ import ServiceLifecycle
 import Synchronization
 
 /// Tidies the vessels up now and then (see ``VesselRepository/tidy(deadline:)``), and looks how much room there is.
-final class RoomKeeper: Service {
+final class RoomMaintenance: Service {
     private static let interval: Duration = .seconds(5)
 
     private let repository: any VesselRepository
@@ -29,16 +29,31 @@ final class RoomKeeper: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var failures = 0
             while !Task.isCancelled {
-                do {
-                    let room = try await self.repository.largestRoom(deadline: .after(Self.interval))
-                    self.largest.withLock { $0 = room }
-                    try await self.repository.tidy(deadline: .after(Self.interval))
-                } catch {
-                    self.logger.debug("the vessels could not be tidied up", metadata: ["error": "\(error)"])
+                let failure = await self.runOnce()
+                if let failure, !Task.isCancelled {
+                    // A store that is down is no news each time.
+                    self.logger.log(
+                        level: failures == 0 ? .warning : .debug, "the vessels could not be tidied up",
+                        metadata: ["error": "\(failure)"])
                 }
+                failures = failure == nil ? 0 : failures + 1
                 try? await Task.sleep(for: Self.interval)
             }
         }
+    }
+
+    /// - Returns: what failed, if anything did.
+    private func runOnce() async -> (any Error)? {
+        var failure: (any Error)?
+        do { try await repository.tidy(deadline: .after(Self.interval)) } catch { failure = error }
+        do {
+            let room = try await repository.largestRoom(deadline: .after(Self.interval))
+            largest.withLock { $0 = room }
+        } catch {
+            failure = failure ?? error
+        }
+        return failure
     }
 }
