@@ -69,6 +69,9 @@ import Testing
             set(fixture) { $0.reserve = full }
             for key in [nil, "k"] { #expect(await status { try await fixture.create(key: key) } == full) }
             #expect(try await all(fixture).isEmpty)
+            // Each has one outcome.
+            let counts = fixture.booker.counts
+            #expect(counts.count(.fleetFull) == 2 && counts.count(.undone) == 0 && counts.count(.unsettled) == 0)
             set(fixture) { $0.reserve = nil }
             let booked = try await fixture.create(key: "k").consignment
             #expect(booked.status == .booked && held(fixture) == [booked.id])

@@ -30,8 +30,7 @@ struct Booker: Sendable {
             let status = Status(error)
             switch status.code {
             case .notFound:
-                if let stored = try await undo(booking, context) { return stored }
-                counts.note(.fleetFull)
+                if let stored = try await undo(booking, context, as: .fleetFull) { return stored }
                 throw status
             case .failedPrecondition:
                 // Its room was given back: it is being cancelled or undone.
@@ -52,15 +51,18 @@ struct Booker: Sendable {
     /// Undoes an intent: marks it, gives its room back, and removes it. In this order, so that a worker can go on after a
     /// crash at any point, and so that no caller is told before it is certain.
     ///
+    /// - Parameter outcome: what it counts as once it is removed.
     /// - Returns: the booking if it was booked or cancelled first; `nil` when it is removed.
     @discardableResult
-    func undo(_ booking: Booking, _ context: CallOrigin) async throws -> Booking? {
+    func undo(
+        _ booking: Booking, _ context: CallOrigin, as outcome: BookingCounts.Outcome = .undone
+    ) async throws -> Booking? {
         guard try await repository.beginUndo(booking.id, deadline: context.deadline) else {
             return try await repository.booking(id: booking.id, deadline: context.deadline)
         }
         try await release(booking, context)
         try await repository.remove(booking, deadline: context.deadline)
-        counts.note(.undone)
+        counts.note(outcome)
         return nil
     }
 
