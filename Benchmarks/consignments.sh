@@ -4,15 +4,21 @@ book_body='{"service":"consignment","method":"ConsignmentService.Create","reques
 
 heading "Consignments end to end, wrk; CPU in us per call"
 printf '%-34s %5s %9s %9s %9s %12s %12s %12s %12s\n' "" conns calls/s p50 p99 "CPU gateway" consignment vessel user
-# Callers that wait for each answer load as much as there is to have, and a refusal would be no booking.
-OVERLOAD_CONTROL=off start_all "sqlite:$work/booked.db"
-# Room for all that is booked here.
-ask "$gateway_port" vessel VesselService.Create '{"name":"Bench","capacity":2147483647,"max_weight":2147483647}' "$token" >/dev/null
-services=("$gateway_pid" "$consignment_pid" "$vessel_pid" "$user_pid")
-TOKEN=$token http "$gateway_port" 64 1 /rpc "$book_body"
-TOKEN=$token measure "ConsignmentService.Create" "$gateway_port" 64 /rpc "$book_body" "${services[@]}"
-TOKEN=$token measure "ConsignmentService.Create" "$gateway_port" 1 /rpc "$book_body" "${services[@]}"
-stop_all_services
+new=$bin
+for bin in $old "$new"; do
+    label=$([ "$bin" = "$new" ] || echo "old: ")
+    # Callers that wait for each answer load as much as there is to have, and a refusal would be no booking.
+    OVERLOAD_CONTROL=off start_all "sqlite:$work/${label:+old-}booked.db"
+    # Room for all that is booked here.
+    ask "$gateway_port" vessel VesselService.Create '{"name":"Bench","capacity":2147483647,"max_weight":2147483647,"available":true}' \
+        "$token" >/dev/null
+    services=("$gateway_pid" "$consignment_pid" "$vessel_pid" "$user_pid")
+    TOKEN=$token http "$gateway_port" 64 1 /rpc "$book_body"
+    TOKEN=$token measure "${label}ConsignmentService.Create" "$gateway_port" 64 /rpc "$book_body" "${services[@]}"
+    TOKEN=$token measure "${label}ConsignmentService.Create" "$gateway_port" 1 /rpc "$book_body" "${services[@]}"
+    stop_all_services
+done
+bin=$new
 
 heading "Pages of 100, from the oldest on and from the middle; CPU in us per call"
 printf '%-34s %5s %9s %9s %9s %12s %12s\n' "" conns calls/s p50 p99 "CPU gateway" consignment

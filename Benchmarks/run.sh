@@ -5,6 +5,9 @@
 # run, name a folder that holds them: PEERS=DIR, with h2floor (a gRPC echo server: h2floor PORT), vessel and gateway
 # (vessel -addr HOST:PORT, gateway -addr HOST:PORT -backend HOST:PORT -mode std). What is not there is left out.
 #
+# To measure another version in the same run, name the folder of its programs: OLD=DIR. It is measured before this one, where
+# it can do what is measured: searches, filling, and bookings end to end.
+#
 # SECONDS_EACH=5 (how long each HTTP load runs), VESSELS_MAX=1000000 and CONSIGNMENTS_MAX=1000000 (the larger of the two
 # stores), PARTS="vessels users consignments observability shedding overload" (what to measure; shedding.sh and overload.sh
 # list their own variables),
@@ -18,6 +21,7 @@ consignments_max=${CONSIGNMENTS_MAX:-1000000}
 observability_rounds=${OBSERVABILITY_ROUNDS:-7}
 observability_seconds=${SECONDS_EACH:-4}
 peers=${PEERS:-}
+old=${OLD:-}
 need wrk wrk
 need h2load nghttp2-client
 need curl curl

@@ -131,10 +131,10 @@ fi
 
 # --- Sizes of the store ---------------------------------------------------------------------------------------------
 
-# Starts the vessel service over the store of $count vessels.
+# Starts the vessel service of $programs over the store of $count vessels.
 start_on_file() {
     port=$(free_port)
-    start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$work/$count.db" "$bin/shippy-vessel-service" \
+    start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$file" "$programs/shippy-vessel-service" \
         --server_address="127.0.0.1:$port" --admin_address=127.0.0.1:0 --log_level=warning
     vessel_pid=$started
     wait_port "$port"
@@ -157,19 +157,23 @@ measure_on_file() {
 heading "FindAvailable in the vessel service alone (our client, 64 in flight), SQLite"
 printf '%-12s %-26s %10s %14s\n' vessels query calls/s "CPU us/call"
 for count in 1000 "$vessels_max"; do
-    start_on_file
-    "$bin/rpc-benchmark" fill "$port" "$count" >"$work/fill.out"
-    # Capacity and weight asked for: an ordinary one, one that only the heaviest can take, and one that none can.
-    measure_on_file ordinary find 40000 5000 50000
-    measure_on_file few-fit find 40000 1 999000
-    measure_on_file none-fits find 40000 1 2000000
-    measure_on_file Reserve reserve 10000
-    [ "$count" = "$vessels_max" ] && sed 's/^/filling: /' "$work/fill.out"
-    printf 'resident with %s vessels: %s MiB\n' "$count" "$(rss_mib "$vessel_pid")"
-    stop_on_file
+    for programs in $old "$bin"; do
+        label=$([ "$programs" = "$bin" ] || echo "old: ")
+        file="$work/$count${label:+-old}.db"
+        start_on_file
+        "$bin/rpc-benchmark" fill "$port" "$count" >"$work/fill.out"
+        # Capacity and weight asked for: an ordinary one, one that only the heaviest can take, and one that none can.
+        measure_on_file "${label}ordinary" find 40000 5000 50000
+        measure_on_file "${label}few-fit" find 40000 1 999000
+        measure_on_file "${label}none-fits" find 40000 1 2000000
+        [ -n "$label" ] || measure_on_file Reserve reserve 10000
+        [ "$count" = "$vessels_max" ] && sed "s/^/${label}filling: /" "$work/fill.out"
+        printf '%sresident with %s vessels: %s MiB\n' "$label" "$count" "$(rss_mib "$vessel_pid")"
+        stop_on_file
+    done
 
     # The same fleet with little room left on each vessel, written to the file while the service does not run.
-    python3 "$root/Benchmarks/fill_room.py" "$work/$count.db"
+    python3 "$root/Benchmarks/fill_room.py" "$file"
     start_on_file
     measure_on_file nearly-full find 40000 5 500
     measure_on_file nearly-full-few-fit find 40000 5 999
