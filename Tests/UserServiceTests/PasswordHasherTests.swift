@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import NIOCore
 import RPC
@@ -123,6 +124,25 @@ struct PasswordHasherTests {
             #expect(refused.allSatisfy { $0.metadata["retry-after"] == "1" && $0.message.contains("1 s") })
             #expect(outcomes.count { $0 == .ok } == 40 - refused.count)
             #expect(outcomes.contains(.ok))
+        }
+    }
+
+    @Test("a hash that is not made in time is RESOURCE_EXHAUSTED before the deadline, with a time to come back")
+    func late() async throws {
+        try await withHasher(threads: 1) { hasher in
+            let isDone = Flag()
+            // A processor that has nothing to spare.
+            async let busy: Void = hasher.pool.run(deadline: .never) { _ in
+                while !isDone.isSet { Thread.sleep(forTimeInterval: 0.001) }
+            }
+            try await eventually("the thread is taken") { hasher.pool.gauges.running == 1 }
+            let deadline = Deadline.after(.seconds(2))
+            let refused = await status { try await hasher.hash("correct horse", deadline: deadline) }
+            #expect(refused.code == .resourceExhausted && refused.metadata["retry-after"] == "1")
+            #expect(!deadline.isExpired)
+            isDone.set()
+            try await busy
+            #expect(hasher.runCount == 0)
         }
     }
 

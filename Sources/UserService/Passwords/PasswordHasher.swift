@@ -22,6 +22,9 @@ final class PasswordHasher: Sendable {
     /// How long they may wait when processors have little to spare, if their callers wait for as long. A hash beside other
     /// work takes a second or two; calls through the gateway end after its 5 s.
     static let waitMax: Duration = .seconds(8)
+    /// A caller is told so long before its deadline that its hash is not made in time: refused, with nothing done, rather
+    /// than left with a call that timed out.
+    private static let noticeTime: Duration = .milliseconds(500)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 
@@ -58,7 +61,8 @@ final class PasswordHasher: Sendable {
     /// The hash to store for a new password.
     ///
     /// - Parameter password: 1 to 72 bytes without NUL.
-    /// - Throws: RESOURCE_EXHAUSTED when too many wait, DEADLINE_EXCEEDED, UNAVAILABLE while stopping.
+    /// - Throws: RESOURCE_EXHAUSTED when too many wait and half a second before the deadline, DEADLINE_EXCEEDED where it has
+    ///   passed already, UNAVAILABLE while stopping.
     func hash(_ password: String, deadline: Deadline) async throws -> String {
         try await run(deadline) { try $0.hash(password).text }
     }
@@ -81,22 +85,37 @@ final class PasswordHasher: Sendable {
         return matches && isWhole ? .matches : .differs
     }
 
+    private static let overloaded = Status(
+        .resourceExhausted, "too many passwords wait to be checked; try again in \(retryAfterSeconds) s",
+        metadata: ["retry-after": "\(retryAfterSeconds)"])
+
     private func run<Value: Sendable>(
         _ deadline: Deadline, _ body: @escaping @Sendable (BcryptWorker) throws -> Value
     ) async throws -> Value {
         do throws(any Error) {
-            return try await pool.run(deadline: deadline) { [self] worker in
-                runs.add(1, ordering: .relaxed)
-                return try body(worker)
+            return try await withThrowingTaskGroup(of: Value.self) { tasks in
+                tasks.addTask {
+                    try await self.pool.run(deadline: deadline) { worker in
+                        self.runs.add(1, ordering: .relaxed)
+                        return try body(worker)
+                    }
+                }
+                if !deadline.isNever, !deadline.isExpired {
+                    // Of a call that has little time anyway, half.
+                    let left = deadline.remaining
+                    tasks.addTask {
+                        try await Task.sleep(for: max(left - Self.noticeTime, left / 2))
+                        throw Self.overloaded
+                    }
+                }
+                defer { tasks.cancelAll() }
+                guard let value = try await tasks.next() else { throw CancellationError() }
+                return value
             }
         } catch {
             // The pool speaks of a store, and this is none.
             switch (error as? StorageError)?.kind {
-            case .overloaded:
-                throw Status(
-                    .resourceExhausted,
-                    "too many passwords wait to be checked; try again in \(Self.retryAfterSeconds) s",
-                    metadata: ["retry-after": "\(Self.retryAfterSeconds)"])
+            case .overloaded: throw Self.overloaded
             case .connectionLost: throw Status(.unavailable, "passwords can't be checked now")
             default: throw error
             }
