@@ -76,11 +76,9 @@ final class Gateway: Sendable {
             logger: logger)
     }
 
-    /// Log-ins, and sign-ups, of one loop that are with the service, and how long further ones wait. Each takes some 50 ms
-    /// of a processor, and many times as much where processors are busy: of more, most would be hashed after the gateway's
-    /// 5 s, in vain.
-    private static let hashesInFlightMax = 3
-    private static let hashesWaitMax = TimeAmount.seconds(2)
+    /// Log-ins, and sign-ups, of one loop that are with the service. Each takes some 50 ms of a processor, and twenty times
+    /// as much beside programs that never rest: of more, some would be hashed after the gateway's 5 s, in vain.
+    private static let hashesInFlightMax = 2
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
 
     private static func queues(_ table: RouteTable) -> [LoadShedder.Method] {
@@ -89,7 +87,7 @@ final class Gateway: Sendable {
             var method = LoadShedder.Method(name: entry.route.fullName) { client.isConnected(on: $0) }
             if hashingMethods.contains("/\(method.name)") {
                 method.bounds.inFlightMax = hashesInFlightMax
-                method.bounds.waitMax = hashesWaitMax
+                method.bounds.inFlightSaturated = nil
             }
             return method
         }

@@ -67,14 +67,20 @@ final class SheddingLog: Sendable {
     }
 
     /// A loop begins to refuse calls.
-    func began(_ method: String, _ reason: SheddingReason, queued: Int) {
+    ///
+    /// - Parameter lateness: of the loop; much of it tells that processors are short, little that the service is slow.
+    func began(_ method: String, _ reason: SheddingReason, queued: Int, lateness: TimeAmount) {
         let isFirst = state.withLockedValue { state in
             state.loopsRefusing += 1
             return state.loopsRefusing == 1
         }
         guard isFirst else { return }
         logger.warning(
-            "load shedding began", metadata: ["method": "\(method)", "reason": "\(reason)", "queued": "\(queued)"])
+            "load shedding began",
+            metadata: [
+                "method": "\(method)", "reason": "\(reason)", "queued": "\(queued)",
+                "loop_late_ms": "\(lateness.nanoseconds / 1_000_000)",
+            ])
     }
 
     /// A loop has refused no call for a while.

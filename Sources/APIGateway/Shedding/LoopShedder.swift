@@ -23,6 +23,8 @@ final class LoopShedder: @unchecked Sendable {
     static let queuedBytesMax = 16 * 1024 * 1024
     /// Between two looks at what waits.
     static let lookInterval = TimeAmount.milliseconds(20)
+    /// An event loop whose looks come so late, on the average of the last ones, has too little of a processor.
+    static let latenessMax = TimeAmount.milliseconds(5)
     /// Shedding is over when no call was refused for so long.
     static let calmInterval = TimeAmount.seconds(2)
 
@@ -33,6 +35,8 @@ final class LoopShedder: @unchecked Sendable {
     let counters: [MethodCounters]
     private(set) var queuedBytes = 0
     private var isLooking = false
+    /// How late looks come, on the average of the last ones, in nanoseconds.
+    private var lateness: Int64 = 0
     /// Whether calls were refused lately, and how many since the last look at that.
     private var isRefusing = false
     private var refusedCount = 0
@@ -95,7 +99,10 @@ final class LoopShedder: @unchecked Sendable {
         request.continuation = continuation
         queuedBytes += request.bytes
         counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
-        if !isLooking { scheduleLook() }
+        if !isLooking {
+            lateness = 0
+            scheduleLook(.now())
+        }
     }
 
     private func goOn(_ request: QueuedRequest, _ method: Int, _ turn: Turn) {
@@ -112,13 +119,20 @@ final class LoopShedder: @unchecked Sendable {
         request.resume(.gone)
     }
 
-    private func scheduleLook() {
+    private func scheduleLook(_ now: NIODeadline) {
         isLooking = true
-        eventLoop.scheduleTask(in: Self.lookInterval) { self.look(.now()) }
+        let due = now + Self.lookInterval
+        eventLoop.scheduleTask(in: Self.lookInterval) { self.look(.now(), due: due) }
     }
 
-    private func look(_ now: NIODeadline) {
+    private func look(_ now: NIODeadline, due: NIODeadline) {
         isLooking = false
+        lateness += ((now - due).nanoseconds - lateness) / 8
+        // Of the two signs neither is enough: a loop is late beside a busy program, and a queue is long before a slow store.
+        let isSaturated = lateness > Self.latenessMax.nanoseconds && states.contains { $0.hasLongQueue }
+        for method in states.indices {
+            for request in states[method].setSaturated(isSaturated, now: now) { goOn(request, method, .start) }
+        }
         for method in states.indices where states[method].needsLook {
             if !methods[method].isReachable(eventLoop) {
                 for request in states[method].startWaiting(now: now) { goOn(request, method, .start) }
@@ -131,8 +145,10 @@ final class LoopShedder: @unchecked Sendable {
             shed.removeAll(keepingCapacity: true)
             counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
             counters[method].isShedding.store(states[method].isShedding, ordering: .relaxed)
-            if states[method].needsLook, !isLooking { scheduleLook() }
+            if states[method].needsLook, !isLooking { scheduleLook(now) }
         }
+        // No look follows that could take it back.
+        if !isLooking { for method in states.indices { _ = states[method].setSaturated(false, now: now) } }
     }
 
     // MARK: The log
@@ -142,7 +158,8 @@ final class LoopShedder: @unchecked Sendable {
         refusedCount += 1
         if !isRefusing {
             isRefusing = true
-            log.began(methods[method].name, reason, queued: states[method].queuedCount)
+            log.began(
+                methods[method].name, reason, queued: states[method].queuedCount, lateness: .nanoseconds(lateness))
             scheduleCalm()
         }
     }

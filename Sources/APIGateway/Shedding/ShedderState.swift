@@ -13,6 +13,9 @@ import NIOCore
 /// service that is slow or pauses for a moment, make calls wait and nothing more. What is long is counted in calls that are
 /// with the service, so that few callers of a slow service, who wait for longer than the target too, are no overload.
 ///
+/// Where processors are short (``isSaturated``), calls of all methods wait for the same thing, and the more of them are with
+/// their services, the longer each one takes. Then fewer are, and a queue that stands is an overload however short it is.
+///
 /// Refused callers retry, so shedding can outlive its cause. Therefore it pauses now and then for a moment, a *probe*, and
 /// ends if the queue does not grow long once the refused callers are back.
 ///
@@ -23,14 +26,18 @@ struct ShedderState<Call: WaitingCall> {
     struct Bounds: Sendable, Equatable {
         /// Calls that are with the service at a time.
         var inFlightMax = 64
+        /// As many while processors are short; `nil` where that makes no difference to this queue.
+        var inFlightSaturated: Int? = 16
         /// Calls that may wait: a bound on memory.
         var queuedMax = 4_096
         /// A call that has waited for so long is shed.
         var waitMax = TimeAmount.seconds(1)
+        /// The same while processors are short: all services are slow then, and a wait is not all of a call's time.
+        var waitMaxSaturated = TimeAmount.milliseconds(160)
         /// In a queue that stands each call has waited for so long; under overload it is shed then.
         var target = TimeAmount.milliseconds(100)
-        /// A queue that stands is judged so often, and twice in a row before calls are shed for it. The overload is over
-        /// when nothing had to be shed for twice as long.
+        /// A queue that stands is judged so often, and twice in a row before calls are shed for it. The overload is over when
+        /// nothing had to be shed for twice as long.
         var interval = TimeAmount.milliseconds(150)
         /// Calls that may wait without being an overload, for each one that may be with the service. By three a call takes
         /// four times as long as the service works on it: of a store that takes 300 ms, a second and a bit.
@@ -62,6 +69,10 @@ struct ShedderState<Call: WaitingCall> {
     private(set) var inFlight = 0
     /// -> true in ``beginShedding(_:)``, -> false in ``endShedding(_:)``.
     private(set) var isShedding = false
+    /// Whether processors are short, so that a queue need not be long to be an overload.
+    private(set) var isSaturated = false
+    /// Whether the queue that calls are shed for was a long one. If not, shedding ends with the shortage of processors.
+    private var isLong = false
     /// Shedding pauses since `probeAt`; from ``Bounds/target`` after it `standing` is the interval in which the queue is watched.
     private var isProbing = false
     /// Oldest first. Calls whose callers left stay until their turn comes.
@@ -84,9 +95,12 @@ struct ShedderState<Call: WaitingCall> {
     /// Whether ``look(now:into:)`` has something to do as time passes.
     var needsLook: Bool { isShedding || !queue.isEmpty }
 
+    /// Whether a long queue stands, or is kept short by shedding.
+    var hasLongQueue: Bool { isShedding ? isLong : standing != nil && isQueueLong(queue.count) }
+
     /// Takes a place for a call, if one is free. Each one taken is followed by one ``finish(now:)``.
     mutating func start() -> Bool {
-        guard inFlight < bounds.inFlightMax else { return false }
+        guard inFlight < inFlightLimit else { return false }
         inFlight += 1
         return true
     }
@@ -112,7 +126,25 @@ struct ShedderState<Call: WaitingCall> {
         inFlight -= 1
         guard !queue.isEmpty else { return nil }
         standing?.ended += 1
-        guard inFlight < bounds.inFlightMax else { return nil }
+        guard inFlight < inFlightLimit else { return nil }
+        return startNext(now)
+    }
+
+    /// Says whether processors are short.
+    ///
+    /// - Returns: the calls that have a place now, and were waiting.
+    mutating func setSaturated(_ isSaturated: Bool, now: NIODeadline) -> [Call] {
+        self.isSaturated = isSaturated && bounds.inFlightSaturated != nil
+        var calls: [Call] = []
+        while inFlight < inFlightLimit, let call = startNext(now) { calls.append(call) }
+        return calls
+    }
+
+    private var inFlightLimit: Int {
+        isSaturated && !isProbing ? bounds.inFlightSaturated ?? bounds.inFlightMax : bounds.inFlightMax
+    }
+
+    private mutating func startNext(_ now: NIODeadline) -> Call? {
         while let entry = isShedding ? queue.popLast() : queue.popFirst() {
             if entry.call.isGone { continue }
             // Of the newest first, none has waited.
@@ -136,17 +168,25 @@ struct ShedderState<Call: WaitingCall> {
     ///
     /// - Parameter shed: gets the calls that are to be refused.
     mutating func look(now: NIODeadline, into shed: inout [Call]) {
+        if isShedding, !isLong {
+            if isQueueLong(queue.count) {
+                isLong = true
+                probeAt = now + probeAfter
+            } else if !isSaturated {
+                endShedding(now)
+            }
+        }
         if !isShedding {
             judge(now)
         } else if isProbing {
             judgeProbe(now)
-        } else if now >= probeAt {
+        } else if isLong, now >= probeAt {
             isProbing = true
             probeAt = now
             standing = nil
         }
         let isEarly = isShedding && !isProbing
-        let patience = isEarly ? bounds.target : bounds.waitMax
+        let patience = isEarly ? bounds.target : isSaturated ? bounds.waitMaxSaturated : bounds.waitMax
         let before = shed.count
         while let oldest = queue.first, oldest.call.isGone || now - oldest.since >= patience {
             queue.removeFirst()
@@ -203,6 +243,7 @@ struct ShedderState<Call: WaitingCall> {
 
     private mutating func beginShedding(_ now: NIODeadline) {
         isShedding = true
+        isLong = isQueueLong(queue.count)
         shedAt = now
         standing = nil
         // An overload that is back so soon had not ended: the probe was wrong, and the next one has to wait for longer.
@@ -228,13 +269,17 @@ struct ShedderState<Call: WaitingCall> {
     ///
     /// - Parameter horizon: how far ahead its growth is extrapolated, in the interval's lengths; 0 for not at all.
     private func isOverloaded(_ standing: Standing, horizon: Int) -> Bool {
-        if standing.shed > 0 { return true }
+        // Of a probe where processors are short it is what patience makes of it, and says nothing.
+        if standing.shed > 0, !(isProbing && isSaturated) { return true }
         let growth = queue.count - standing.queued
         let expected = queue.count + growth * horizon
-        guard expected > bounds.queuedPerInFlight * bounds.inFlightMax else { return false }
+        // A probe finds out whether the queue gets long by itself.
+        guard isQueueLong(expected) || (isSaturated && !isProbing && expected > 0) else { return false }
         // After a pause a queue may be long, and get shorter by what is to spare. A little less is noise.
         return horizon > 0 || growth >= -standing.ended / 12
     }
+
+    private func isQueueLong(_ count: Int) -> Bool { count > bounds.queuedPerInFlight * bounds.inFlightMax }
 }
 
 /// A call as its queue sees it.

@@ -73,6 +73,36 @@ import Testing
         #expect(simulation.percentile(0.99) <= 120, "\(simulation.percentile(0.99)) ms")
     }
 
+    @Test("where processors are short a queue that stands is an overload however short it is, until they are not")
+    func saturated() {
+        // 64 places of 250 ms; 100 callers, of whom 36 always wait.
+        var simulation = Simulation(servers: 64) { _ in 250 }
+        simulation.run(for: 3_000, callers: 100)
+        #expect(simulation.refusals.isEmpty && !simulation.state.isShedding)
+        simulation.isSaturated = { _ in true }
+        simulation.run(for: 5_000, callers: 100)
+        #expect(simulation.state.isShedding && !simulation.state.hasLongQueue)
+        #expect(simulation.state.inFlight <= 16)
+        // Those that are served have waited for the target at most.
+        #expect(simulation.percentile(1, after: 5_300) <= 250 + 100 + 20, "\(simulation.percentile(1, after: 5_300))")
+        simulation.isSaturated = { _ in false }
+        simulation.run(for: 40, callers: 100)
+        #expect(!simulation.state.isShedding && simulation.state.inFlight == 64, "all places at once")
+        let refusals = simulation.refusals.count
+        simulation.run(for: 3_000, callers: 100)
+        #expect(simulation.refusals.count == refusals)
+    }
+
+    @Test("a long queue is probed as ever while processors are short, so that shedding ends with its cause")
+    func saturatedProbe() {
+        var simulation = Simulation(servers: 64) { _ in 300 }
+        simulation.run(for: 3_000, callers: 700)
+        #expect(simulation.state.hasLongQueue)
+        simulation.isSaturated = { $0.hasLongQueue }
+        simulation.run(for: 20_000, callers: 60)
+        #expect(!simulation.state.isShedding && simulation.refusals.last.map { $0.at < 12_000 } ?? false)
+    }
+
     @Test("with a slow store calls are refused only when more wait than are served in a second")
     func slowStoreOverloaded() throws {
         // 64 places of 300 ms are 213 calls a second. 250 come.

@@ -34,6 +34,9 @@ struct Simulation {
     /// Milliseconds of work for a call that the service begins on at that time; `nil` begins none.
     var work: (_ now: Int) -> Int?
 
+    /// Whether processors are short while a long queue stands, this one or another.
+    var isSaturated: (ShedderState<SimulatedCall>) -> Bool = { _ in false }
+
     private(set) var now = 0
     private(set) var answers: [Answer] = []
     private(set) var refusals: [Refusal] = []
@@ -96,6 +99,7 @@ struct Simulation {
             }
         }
         if now % 20 == 0, state.needsLook {
+            atService += state.setSaturated(isSaturated(state), now: instant)
             let was = state.isShedding
             var shed: [SimulatedCall] = []
             state.look(now: instant, into: &shed)
