@@ -26,7 +26,7 @@ struct ShedderState<Call: WaitingCall> {
     struct Bounds: Sendable, Equatable {
         /// Calls that are with the service at a time.
         var inFlightMax = 64
-        /// As many while processors are short; `nil` where that makes no difference to this queue.
+        /// As many while processors are short; `nil` where that makes no difference to this queue, nor its length to others.
         var inFlightSaturated: Int? = 16
         /// Calls that may wait: a bound on memory.
         var queuedMax = 4_096
@@ -95,8 +95,11 @@ struct ShedderState<Call: WaitingCall> {
     /// Whether ``look(now:into:)`` has something to do as time passes.
     var needsLook: Bool { isShedding || !queue.isEmpty }
 
-    /// Whether a long queue stands, or is kept short by shedding.
-    var hasLongQueue: Bool { isShedding ? isLong : standing != nil && isQueueLong(queue.count) }
+    /// Whether a long queue stands, or is kept short by shedding, of calls that want the processors that all want.
+    var hasLongQueue: Bool {
+        guard bounds.inFlightSaturated != nil else { return false }
+        return isShedding ? isLong : standing != nil && isQueueLong(queue.count)
+    }
 
     /// Takes a place for a call, if one is free. Each one taken is followed by one ``finish(now:)``.
     mutating func start() -> Bool {

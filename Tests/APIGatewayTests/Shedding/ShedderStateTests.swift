@@ -103,6 +103,16 @@ import Testing
         #expect(!simulation.state.isShedding && simulation.refusals.last.map { $0.at < 12_000 } ?? false)
     }
 
+    @Test("a queue of calls that yield to all others, as hashes do, says nothing of processors")
+    func yielding() {
+        var simulation = Simulation(servers: 64) { _ in 300 }
+        simulation.state = ShedderState(.init(inFlightSaturated: nil))
+        simulation.isSaturated = { _ in true }
+        simulation.run(for: 3_000, callers: 700)
+        #expect(simulation.state.isShedding && !simulation.state.hasLongQueue && !simulation.state.isSaturated)
+        #expect(simulation.state.inFlight == 64)
+    }
+
     @Test("with a slow store calls are refused only when more wait than are served in a second")
     func slowStoreOverloaded() throws {
         // 64 places of 300 ms are 213 calls a second. 250 come.
