@@ -30,6 +30,9 @@ export class CancelDialog {
     this.#dialog.addEventListener("cancel", (event) => {
       if (this.#isBusy) event.preventDefault();
     });
+    this.#dialog.addEventListener("close", () => {
+      this.#dialog.querySelector("[data-announcer]").textContent = "";
+    });
     session.onChange((current) => {
       if (!current) this.#dialog.close();
     });
