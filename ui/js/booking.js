@@ -1,5 +1,6 @@
 // Booking a consignment.
 
+import { announce } from "./announce.js";
 import { amount, filled } from "./checks.js";
 import { Containers } from "./containers.js";
 import { find, make } from "./dom.js";
@@ -11,6 +12,7 @@ import { Keys } from "./keys.js";
 import { vesselNames } from "./names.js";
 import { PendingWatch } from "./pending.js";
 import { callSignedIn, session } from "./session.js";
+import { isShown } from "./views.js";
 
 /** - `onBooked` runs after each booking. */
 export function startBooking({ onBooked }) {
@@ -95,8 +97,11 @@ export function startBooking({ onBooked }) {
     find("result-vessel-id").textContent = vesselId || "None";
     find("result-title").textContent = titles[status]?.(vesselNames.get(vesselId) || vesselId) ?? "Accepted";
     if (status === "PENDING") {
-      pending.follow(id, (settled) => {
-        if (result.dataset.id === id) showState(settled ?? { id, status: "GONE" });
+      pending.follow(id, async (settled) => {
+        if (result.dataset.id !== id) return;
+        await showState(settled ?? { id, status: "GONE" });
+        // The list of consignments says it itself.
+        if (isShown("book") && !result.hidden && result.dataset.id === id) announce(find("result-title").textContent);
       });
     }
     const name = await vesselNames.find(vesselId);
