@@ -12,7 +12,7 @@ import { Keys } from "./keys.js";
 import { vesselNames } from "./names.js";
 import { PendingWatch } from "./pending.js";
 import { callSignedIn, session } from "./session.js";
-import { isShown } from "./views.js";
+import { isShown, onEnter } from "./views.js";
 
 /** - `onBooked` runs after each booking. */
 export function startBooking({ onBooked }) {
@@ -60,6 +60,7 @@ export function startBooking({ onBooked }) {
   });
   containers.reset();
   weight.input.addEventListener("input", update);
+  onEnter("book", () => fit.refresh());
   form.element.addEventListener("input", () => {
     result.hidden = true;
   });

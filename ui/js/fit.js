@@ -54,6 +54,11 @@ export class Fit {
     this.#timer = setTimeout(() => this.#ask(), restMs);
   }
 
+  /** Asks the same question anew: what is left in the fleet may have changed since the answer. */
+  refresh() {
+    if (this.#asked !== "") this.#ask();
+  }
+
   get #question() {
     return `${this.#containers} ${this.#weight}`;
   }
