@@ -173,6 +173,8 @@ export class Consignments {
       this.#replace(id, cancelled);
       this.#rows.get(id)?.focus();
       announce(`Cancelled: ${cancelled.description || "no description"}.`);
+      // What is being read may be from before.
+      if (this.#table.getAttribute("aria-busy") === "true") this.#load();
     });
   }
 

@@ -20,9 +20,12 @@ export class VesselCard {
   #about = make("span", { class: "visually-hidden" });
   #owner = make("div");
   #details;
+  #onChanged;
   element;
 
-  constructor(vessel) {
+  /** - `onChanged` runs after the switch changed the vessel. */
+  constructor(vessel, { onChanged }) {
+    this.#onChanged = onChanged;
     this.#details = make("details", {},
       make("summary", {}, "Details", this.#about),
       make("dl", { class: "ids" },
@@ -69,6 +72,7 @@ export class VesselCard {
 
   async #turn(isOn) {
     this.update(await setAvailable(this.#vessel.id, isOn));
+    this.#onChanged();
     const name = this.#vessel.name || this.#vessel.id;
     return this.#vessel.isAvailable ? `${name} takes bookings again.` : `${name} takes no more bookings.`;
   }

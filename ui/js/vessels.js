@@ -55,6 +55,11 @@ export class FleetView {
     if (isShown("vessels")) this.load();
   }
 
+  /** What is being read may be from before a change. */
+  #readAgain() {
+    if (this.#asking) this.load();
+  }
+
   async #loadMore() {
     if (!this.#nextToken || this.#asking) return;
     this.#more.setAttribute("aria-disabled", "true");
@@ -112,7 +117,7 @@ export class FleetView {
     for (const vessel of ordered) {
       const card = this.#cards.get(vessel.id);
       card?.update(vessel);
-      cards.set(vessel.id, card ?? new VesselCard(vessel));
+      cards.set(vessel.id, card ?? new VesselCard(vessel, { onChanged: () => this.#readAgain() }));
     }
     this.#cards = cards;
     this.#arrange([...cards.values()].map((card) => card.element));
