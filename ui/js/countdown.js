@@ -35,7 +35,8 @@ export class Countdown {
     if (!(seconds > 0)) return;
     this.#seconds = seconds;
     this.#onEnd = onEnd;
-    this.#endsAt = Date.now() + seconds * 1000;
+    // By a clock that nobody can set: the button would be lost for as long as it was set back.
+    this.#endsAt = performance.now() + seconds * 1000;
     // Not `disabled`: that would drop the keyboard from the button it is on.
     this.#button.setAttribute("aria-disabled", "true");
     this.#button.append(this.#mark);
@@ -50,9 +51,9 @@ export class Countdown {
     this.#button.removeAttribute("aria-disabled");
   }
 
-  /** Never more than at the start, should the clock be set back. */
+  /** Never more than at the start: the clock has fractions, which are rounded. */
   get #left() {
-    return Math.min(this.#seconds, Math.ceil((this.#endsAt - Date.now()) / 1000));
+    return Math.min(this.#seconds, Math.ceil((this.#endsAt - performance.now()) / 1000));
   }
 
   #tick() {
@@ -65,6 +66,6 @@ export class Countdown {
     }
     this.#mark.textContent = `${number(left)} s`;
     // To the next full second.
-    this.#timer = setTimeout(() => this.#tick(), Math.max(50, this.#endsAt - Date.now() - (left - 1) * 1000));
+    this.#timer = setTimeout(() => this.#tick(), Math.max(50, this.#endsAt - performance.now() - (left - 1) * 1000));
   }
 }
