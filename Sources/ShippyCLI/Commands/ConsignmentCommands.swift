@@ -183,6 +183,8 @@ final class VesselNames {
     private let client: GatewayClient
     // text: bounded before it becomes a key.
     private var names: [String: String] = [:]
+    /// False after the vessel service did not answer: each further call may take as long to fail.
+    private var isAnswering = true
 
     init(_ client: GatewayClient) {
         self.client = client
@@ -193,11 +195,21 @@ final class VesselNames {
         guard !id.isEmpty else { return "-" }
         guard id.utf8.count <= Self.idBytesMax else { return id }
         if let name = names[id] { return name }
-        guard names.count < Self.lookupsMax else { return id }
-        // A list without names is still useful, so this failure is not the command's.
-        let vessel = try? client.call(.getVessel, IDRequest(id: id), as: VesselResponse.self).message.vessel
-        let name = vessel?.name.flatMap { $0.isEmpty ? nil : $0 } ?? id
+        guard isAnswering, names.count < Self.lookupsMax else { return id }
+        let name = requestedName(of: id) ?? id
         names[id] = name
         return name
+    }
+
+    /// - Returns: `nil` when there is no name. A list without names is still useful, so a failure is not the command's.
+    private func requestedName(of id: String) -> String? {
+        let response: Response<VesselResponse>
+        do {
+            response = try client.call(.getVessel, IDRequest(id: id), as: VesselResponse.self)
+        } catch {
+            isAnswering = error.status == .notFound
+            return nil
+        }
+        return response.message.vessel?.name.flatMap { $0.isEmpty ? nil : $0 }
     }
 }
