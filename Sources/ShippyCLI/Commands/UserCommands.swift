@@ -23,8 +23,8 @@ extension UserCommand {
 
         func run() throws {
             let session = try gateway.session()
-            // Fails before the sign-up, not after it.
-            _ = try session.tokenFile()
+            // Fails before the sign-up, not after it, where the file can't be used.
+            _ = try session.tokenFile().token(for: session.url)
             let signUp = SignUp(
                 name: name, company: company, email: email, password: try password.password(twice: true))
             let response = try session.client.call(
@@ -54,7 +54,7 @@ extension UserCommand {
 
         func run() throws {
             let session = try gateway.session()
-            _ = try session.tokenFile()
+            _ = try session.tokenFile().token(for: session.url)
             let response = try session.client.logIn(email: email, password: password.password())
             let path = try session.keep(response.message.token)
             try output.show(response) { _ in
