@@ -127,7 +127,7 @@ class System:
         self.user_ids = [user.id for user in self.users]
         # Vessels of others, which a booking may land on when ours are full.
         try:
-            self.vessels = {each["id"]: Vessel(each["id"], each["capacity"], each["max_weight"], False, booked(each))
+            self.vessels = {each["id"]: Vessel(each["id"], each.get("capacity", 0), each.get("max_weight", 0), False, booked(each))
                             for each in vessels(self.client, deadline=deadline)}
             self._unknown_before = {each["id"] for each in consignments(self.client, operator_token, deadline=deadline)} if operator_token else set()
         except ReadError as error:
