@@ -49,7 +49,9 @@ export class ConsignmentRow {
     this.#state.classList.toggle("is-blank", this.#chip.element.hidden);
     this.#action.classList.toggle("is-blank", status === "CANCELLED" || status === "GONE");
     this.#cancel.hidden = status === "CANCELLED" || status === "GONE";
-    if (this.#shown === `${status} ${vesselId}`) return;
+    // A name that could not be had is asked for again.
+    const isNamed = vesselId === "" || vesselNames.get(vesselId) !== undefined;
+    if (isNamed && this.#shown === `${status} ${vesselId}`) return;
     this.#shown = `${status} ${vesselId}`;
     const none = make("span", { class: "muted" }, status === "PENDING" ? "None yet" : "None");
     this.#vessel.replaceChildren(vesselId === "" ? none : nameTag(vesselNames, vesselId));
