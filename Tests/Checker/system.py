@@ -136,13 +136,9 @@ class System:
 
     def read_lists(self, history, deadline):
         """The consignments of each user, and those of nobody in this run, which only an operator sees."""
-        if not self.operator_token:
-            return [consignments(self.client, user.token, deadline=deadline) for user in self.users], []
-        lists, unknown = [[] for _ in self.users], []
-        for item in consignments(self.client, self.operator_token, deadline=deadline):
-            booking = history.booking_of(item.get("description"))
-            if booking is not None:
-                lists[booking.user].append(item)
-            elif item.get("id") not in self._unknown_before:
-                unknown.append(item)
+        lists, unknown = [consignments(self.client, user.token, deadline=deadline) for user in self.users], []
+        if self.operator_token:
+            for item in consignments(self.client, self.operator_token, deadline=deadline):
+                if history.booking_of(item.get("description")) is None and item.get("id") not in self._unknown_before:
+                    unknown.append(item)
         return lists, unknown
