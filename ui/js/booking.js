@@ -14,7 +14,11 @@ import { PendingWatch } from "./pending.js";
 import { callSignedIn, session } from "./session.js";
 import { isShown, onEnter } from "./views.js";
 
-/** - `onBooked` runs after each booking. */
+/**
+ * - `onBooked` runs after each booking.
+ *
+ * Returns what to call with a consignment that was cancelled elsewhere on the page.
+ */
 export function startBooking({ onBooked }) {
   const keys = new Keys();
   const pending = new PendingWatch();
@@ -80,6 +84,12 @@ export function startBooking({ onBooked }) {
     form.clearProblems();
     update();
   });
+
+  return {
+    noteCancelled(consignment) {
+      if (!result.hidden && result.dataset.id === consignment.id) showState(consignment);
+    },
+  };
 
   function showResult(consignment) {
     find("result-description").textContent = consignment.description;

@@ -45,8 +45,11 @@ export class Consignments {
   #hasLater = false;
   #readAt = null;
   #asking = null;
+  #onCancelled;
 
-  constructor() {
+  /** - `onCancelled(consignment)` runs after each Cancel. */
+  constructor({ onCancelled }) {
+    this.#onCancelled = onCancelled;
     this.#refresh.addEventListener("click", () => this.#load());
     this.#previous.addEventListener("click", () => this.#turn(-1));
     this.#next.addEventListener("click", () => this.#turn(1));
@@ -172,6 +175,7 @@ export class Consignments {
     this.#dialog.open(consignment, (cancelled) => {
       this.#replace(id, cancelled);
       this.#rows.get(id)?.focus();
+      this.#onCancelled(cancelled);
       announce(`Cancelled: ${cancelled.description || "no description"}.`);
       // What is being read may be from before.
       if (this.#table.getAttribute("aria-busy") === "true") this.#load();

@@ -14,8 +14,8 @@ import * as views from "./views.js";
 const welcomeBoxes = 19;
 
 startAccount();
-const consignments = new Consignments();
-startBooking({ onBooked: () => consignments.toNewest() });
+const consignments = new Consignments({ onCancelled: (consignment) => booking.noteCancelled(consignment) });
+const booking = startBooking({ onBooked: () => consignments.toNewest() });
 startAddVessel();
 new FleetView();
 drawShip(find("welcome-ship"))(welcomeBoxes);
