@@ -58,6 +58,15 @@ struct ProgramTests {
         #expect(ending.errors.hasPrefix("shippy: \(name)") && ending.errors.split(separator: "\n").count == 1)
     }
 
+    @Test("an address with a password in it is not printed")
+    func passwordInAddress() async throws {
+        let client = try CommandLineClient(gateway: "http://127.0.0.1:1")
+        let ending = try await client.run(
+            ["consignment", "list"], environment: ["SHIPPY_URL": "http://ada:horse@127.0.0.1:1"])
+        #expect(ending.status == 64 && ending.errors.hasPrefix("shippy: SHIPPY_URL"))
+        #expect(!ending.errors.contains("horse"))
+    }
+
     @Test("a token goes to the gateway that it came from, and to no other")
     func ownToken() async throws {
         let user = #"{"user": {"email": "ada@example.com"}, "token": {"token": "a.b.c", "valid": true}}"#

@@ -27,7 +27,9 @@ struct GatewayOptions: ParsableArguments {
         guard let given = url ?? Environment.value("SHIPPY_URL") else { return .standard }
         guard let parsed = GatewayURL(given) else {
             let name = url == nil ? "SHIPPY_URL" : "--url"
-            throw Failure(.usage, "\(name): '\(given)' is not http://HOST:PORT or https://HOST:PORT")
+            // Logs keep what is printed, and what stands before an @ may be a password.
+            let shown = given.utf8.contains(UInt8(ascii: "@")) ? "the value" : "'\(given)'"
+            throw Failure(.usage, "\(name): \(shown) is not http://HOST:PORT or https://HOST:PORT")
         }
         return parsed
     }
