@@ -40,8 +40,11 @@ esac
 # The models only need a processor: they run beside the build, on what it leaves.
 results=$(mktemp -d)
 if [ -z "${FILTER:-}" ]; then
-    (run_plain Models >"$results/models.log" 2>&1 && touch "$results/models.passed") &
-    renice -n 10 $! >/dev/null 2>&1 || true
+    (
+        # Its own number, before it starts anything: children inherit the value.
+        renice -n 10 "$(exec sh -c 'echo $PPID')" >/dev/null 2>&1 || true
+        run_plain Models >"$results/models.log" 2>&1 && touch "$results/models.passed"
+    ) &
 fi
 
 say "building"
