@@ -76,9 +76,11 @@ final class Gateway: Sendable {
             logger: logger)
     }
 
-    /// Log-ins, and sign-ups, of one loop that are with the service. Each takes some 50 ms of a processor, and twenty times
-    /// as much beside programs that never rest: of more, some would be hashed after the gateway's 5 s, in vain.
-    private static let hashesInFlightMax = 2
+    /// Log-ins, and sign-ups, of one loop that are with the service, and how long further ones wait. Each takes some 50 ms
+    /// of a processor, and twenty times as much beside programs that never rest. Its caller would rather wait for a few
+    /// seconds than be refused; half a second before the gateway's 5 s the service refuses what is not hashed by then.
+    private static let hashesInFlightMax = 3
+    private static let hashesWaitMax = TimeAmount.seconds(3)
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
 
     private static func queues(_ table: RouteTable) -> [LoadShedder.Method] {
@@ -88,6 +90,7 @@ final class Gateway: Sendable {
             if hashingMethods.contains("/\(method.name)") {
                 method.bounds.inFlightMax = hashesInFlightMax
                 method.bounds.inFlightSaturated = nil
+                method.bounds.waitMax = hashesWaitMax
             }
             return method
         }

@@ -158,7 +158,8 @@ import Testing
                 }
                 try await tasks.waitForAll()
             }
-            #expect(attempts.count == 3)
+            // The second try may get its row before the other one wakes, and be locked out with it once more.
+            #expect(attempts.count >= 3)
             let texts = [try await Items.text(store, 1), try await Items.text(store, 2)]
             #expect(texts == ["1 by 1", "2 by 1"] || texts == ["1 by 2", "2 by 2"])
         }
