@@ -18,8 +18,10 @@ import Testing
             ])
     }
 
-    private func mend(_ uri: String) async throws {
+    private func mend(_ uri: String, _ vessels: VesselStore) async throws {
         try await control(uri, ["configureFailPoint": "failCommand", "mode": "off"])
+        // Until the connection that was closed is back, calls are refused.
+        #expect(await eventually(within: .seconds(20)) { vessels.store.isReady })
     }
 
     private func control(_ uri: String, _ command: BSONFields) async throws {
@@ -53,7 +55,7 @@ import Testing
                 let id = "c\(number)"
                 try await breakCommand(number, on: uri)
                 if await status(of: { try await repository.reserve(3, 3, for: id) }) != .ok { failures += 1 }
-                try await mend(uri)
+                try await mend(uri, vessels)
                 if number % 2 == 0 {
                     #expect(try await repository.reserve(3, 3, for: id)?.id == "v")
                     #expect(try await booked(vessels) == 3, "step \(number)")
@@ -85,7 +87,7 @@ import Testing
                 let isDone =
                     await status(of: { try await repository.release(id, deadline: .after(.seconds(20))) }) == .ok
                 if !isDone { failures += 1 }
-                try await mend(uri)
+                try await mend(uri, vessels)
                 if number % 2 == 0 {
                     try await repository.release(id, deadline: .after(.seconds(20)))
                     #expect(try await booked(vessels) == 10, "step \(number)")
