@@ -78,7 +78,7 @@ final class Gateway: Sendable {
 
     /// Log-ins, and sign-ups, of one loop that are with the service, and how long further ones wait. Each takes some 50 ms
     /// of a processor, and twenty times as much beside programs that never rest. Its caller would rather wait for a few
-    /// seconds than be refused; half a second before the gateway's 5 s the service refuses what is not hashed by then.
+    /// seconds than be refused; 0.2 s before the gateway's 5 s the service refuses what is not hashed by then.
     private static let hashesInFlightMax = 3
     private static let hashesWaitMax = TimeAmount.seconds(3)
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]

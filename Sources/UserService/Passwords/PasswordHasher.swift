@@ -24,7 +24,7 @@ final class PasswordHasher: Sendable {
     static let waitMax: Duration = .seconds(8)
     /// A caller is told so long before its deadline that its hash is not made in time: refused, with nothing done, rather
     /// than left with a call that timed out.
-    private static let noticeTime: Duration = .milliseconds(500)
+    private static let noticeTime: Duration = .milliseconds(200)
     /// When to come back after the queue was full.
     static let retryAfterSeconds = 1
 
@@ -61,8 +61,8 @@ final class PasswordHasher: Sendable {
     /// The hash to store for a new password.
     ///
     /// - Parameter password: 1 to 72 bytes without NUL.
-    /// - Throws: RESOURCE_EXHAUSTED when too many wait and half a second before the deadline, DEADLINE_EXCEEDED where it has
-    ///   passed already, UNAVAILABLE while stopping.
+    /// - Throws: RESOURCE_EXHAUSTED when too many wait and 0.2 s before the deadline, DEADLINE_EXCEEDED where it has passed
+    ///   already, UNAVAILABLE while stopping.
     func hash(_ password: String, deadline: Deadline) async throws -> String {
         try await run(deadline) { try $0.hash(password).text }
     }
