@@ -35,7 +35,7 @@ export class Countdown {
     if (!(seconds > 0)) return;
     this.#seconds = seconds;
     this.#onEnd = onEnd;
-    // By a clock that nobody can set: the button would be lost for as long as it was set back.
+    // Monotonic: a wall clock that is set back would keep the button disabled for as long.
     this.#endsAt = performance.now() + seconds * 1000;
     // Not `disabled`: that would drop the keyboard from the button it is on.
     this.#button.setAttribute("aria-disabled", "true");

@@ -1,7 +1,7 @@
 import RPC
 
 /// What only some callers may do. Anything else is open to everybody, or to everybody with a valid token where the method
-/// needs one. Ids are those of users; empty for what belongs to nobody.
+/// needs one. Ids are those of users; empty where there is no owner.
 public enum RestrictedAction: Sendable, Equatable {
     /// VesselService.Update.
     case changeVessel(owner: String)
