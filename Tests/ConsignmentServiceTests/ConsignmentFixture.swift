@@ -300,7 +300,7 @@ extension ConsignmentRepository {
         guard begun.state == .pending else { return begun.shown }
         return try #require(
             try await confirm(begun.id, vesselID: consignment.vesselID, deadline: deadline)
-        ).shown
+        ).booking.shown
     }
 
     func page(after: String?, limit: Int, bytesMax: Int, deadline: Deadline) async throws -> ConsignmentPage {

@@ -8,7 +8,7 @@ import Testing
 @testable import ConsignmentService
 @testable import MongoStorage
 
-/// What a create leaves behind that ends half-way, on servers that the tests break.
+/// What a call leaves behind that ends half-way or stands still, on servers that the tests break.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct MongoCrashTests {
     private func control(_ uri: String, _ body: @escaping @Sendable (MongoConnection) throws -> Void) async throws {
         let store = try MongoStore(
@@ -20,40 +20,65 @@ import Testing
         try result.get()
     }
 
-    @Test("a create that ended between its key and its consignment is finished by a repeat", arguments: [false, true])
-    func finishesWhatACrashInterrupted(isAskedFirst: Bool) async throws {
+    private func breakInsert(_ number: Int32, of uri: String, _ fault: BSONFields) async throws {
+        let data: BSONFields = ["failCommands": ["insert"]]
+        let command: BSONFields = [
+            "configureFailPoint": "failCommand", "mode": ["skip": .int32(number), "times": 1],
+            "data": .document(data.fields + fault.fields),
+        ]
+        try await control(uri) { try $0.run(command, database: "admin") }
+    }
+
+    @Test("a key is stored with its intent or not at all", arguments: [0, 1])
+    func keyAndIntent(number: Int32) async throws {
+        let server = try await MongoServer(isStandalone: true)
+        let uri = server.uri(options: "retryWrites=false")
+        try await withConsignments(at: uri) { consignments in
+            let repository = consignments.repository
+            let key = try claim("k", of: consignment())
+            @Sendable func begin() async throws -> Booking {
+                try await repository.begin(
+                    consignment(), userID: "user001", claim: key, deadline: .after(.seconds(20)))
+            }
+            try await breakInsert(number, of: uri, ["closeConnection": true])
+            var answers: [Booking] = []
+            for _ in 0..<3 {
+                if let booking = try? await begin() { answers.append(booking) }
+                #expect(try await repository.booking(of: key, deadline: .after(.seconds(20))) == answers.first)
+            }
+            #expect(answers.count == 2)
+            let first = try #require(answers.first)
+            #expect(answers.last == first)
+            let page = try await repository.page(
+                after: nil, limit: 10, bytesMax: 1 << 20, deadline: .after(.seconds(20)))
+            #expect(page.consignments == [first.shown])
+        }
+        server.kill()
+    }
+
+    @Test("what was undone does not come back by a call that stood still meanwhile", arguments: [0, 1])
+    func standsStill(number: Int32) async throws {
         let server = try await MongoServer(isStandalone: true)
         let uri = server.uri()
         try await withConsignments(at: uri) { consignments in
             let repository = consignments.repository
             let key = try claim("k", of: consignment())
-            @Sendable func create() async throws -> Consignment_Consignment {
-                try await repository.create(
-                    consignment(), userID: "user001", claim: key, deadline: .after(.seconds(20)))
+            try await breakInsert(number, of: uri, ["blockConnection": true, "blockTimeMS": 1_500])
+            let begun = try await withThrowingTaskGroup(of: Booking.self) { tasks in
+                for _ in 0..<2 {
+                    tasks.addTask {
+                        try await repository.begin(
+                            consignment(), userID: "user001", claim: key, deadline: .after(.seconds(20)))
+                    }
+                }
+                let first = try #require(try await tasks.next())
+                _ = try await repository.beginUndo(first.id, deadline: .after(.seconds(20)))
+                _ = try await repository.remove(first, deadline: .after(.seconds(20)))
+                return [first, try #require(try await tasks.next())]
             }
-            @Sendable func stored() async throws -> [Consignment_Consignment] {
-                try await repository.page(after: nil, limit: 10, bytesMax: 1 << 20, deadline: .after(.seconds(20)))
-                    .consignments
-            }
-            try await control(uri) { connection in
-                try connection.run(
-                    [
-                        "configureFailPoint": "failCommand", "mode": ["skip": 1, "times": 1],
-                        "data": ["failCommands": ["insert"], "closeConnection": true],
-                    ], database: "admin")
-            }
-            let lost = await status { try await create() }
-            #expect(lost.code == .unavailable)
-            let before = try await stored()
-            #expect(before.isEmpty)
-            if isAskedFirst {
-                #expect(try await repository.booking(of: key, deadline: .after(.seconds(20))) == nil)
-            }
-            let first = try await create()
-            let again = try await create()
-            #expect(again == first)
-            let after = try await stored()
-            #expect(after == [first])
+            #expect(try await repository.booking(id: begun[0].id, deadline: .after(.seconds(20))) == nil)
+            let left = begun[0].id == begun[1].id ? nil : begun[1]
+            #expect(try await repository.booking(of: key, deadline: .after(.seconds(20))) == left)
         }
         server.kill()
     }

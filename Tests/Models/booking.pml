@@ -118,9 +118,9 @@ inline check(c) {
 
 /* ---- When a step may be taken ---- */
 
-/* To store an intent, or to find the one that has the key, is one step, as in SQLite. In MongoDB it is two, the key and then
- * the intent: a call that stands still between them may store an intent that a repeat has undone meanwhile. Its place is
- * RELEASED then, so it gets no room: its Reserve is refused, and whoever finds it undoes it again. */
+/* To store an intent with its key, or to find the one that has the key, is one step: one transaction in SQLite, one document
+ * in MongoDB. Were it two, the key and then the intent, a call that stands still between them would store an intent that a
+ * repeat has undone meanwhile: as REPEAT_WITH_THE_SAME_ID does. */
 #define MAY_STORE(c) (!calls_ended && (status[c] == NEVER && (c != 2 || KEY_IS_FREE) || MAY_STORE_AGAIN(c)))
 #define KEY_IS_FREE (fault == KEY_NOT_UNIQUE || status[1] != NEVER && !HAS_KEY(1) && fault != REPEAT_WITH_THE_SAME_ID)
 #define MAY_STORE_AGAIN(c) (fault == REPEAT_WITH_THE_SAME_ID && c == 1 && status[c] == GONE)

@@ -44,8 +44,8 @@ struct Booker: Sendable {
             // A worker took it for one that was left behind, and gives its room back.
             throw Status(.unavailable, "the booking took too long and was undone; try again")
         }
-        if confirmed.state == .booked { counts.note(.booked) }
-        return confirmed
+        if confirmed.isOurs { counts.note(.booked) }
+        return confirmed.booking
     }
 
     /// Undoes an intent: marks it, gives its room back, and removes it. In this order, so that a worker can go on after a
@@ -61,8 +61,7 @@ struct Booker: Sendable {
             return try await repository.booking(id: booking.id, deadline: context.deadline)
         }
         try await release(booking, context)
-        try await repository.remove(booking, deadline: context.deadline)
-        counts.note(outcome)
+        if try await repository.remove(booking, deadline: context.deadline) { counts.note(outcome) }
         return nil
     }
 

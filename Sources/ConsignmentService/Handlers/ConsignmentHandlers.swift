@@ -82,8 +82,8 @@ struct ConsignmentHandlers: Sendable {
             guard let cancelled = try await repository.cancel(booking.id, deadline: context.deadline) else {
                 throw ConsignmentError.unknownConsignment
             }
-            booking = cancelled
-            booker.counts.note(.cancelled)
+            booking = cancelled.booking
+            if cancelled.isOurs { booker.counts.note(.cancelled) }
             var origin = CallOrigin(context)
             origin.deadline = min(origin.deadline, .after(Self.releaseTimeout))
             do {

@@ -31,7 +31,7 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
     /// pending → booked.
     ///
     /// - Returns: the booking as it is then, also when another call changed it; `nil` when it was undone.
-    func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> Booking?
+    func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> BookingChange?
 
     /// pending → undoing.
     ///
@@ -39,12 +39,14 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
     func beginUndo(_ id: String, deadline: Deadline) async throws -> Bool
 
     /// Removes one that is being undone, and frees its key.
-    func remove(_ booking: Booking, deadline: Deadline) async throws
+    ///
+    /// - Returns: whether it was still there.
+    func remove(_ booking: Booking, deadline: Deadline) async throws -> Bool
 
     /// → cancelled; its room is to be given back.
     ///
     /// - Returns: the booking as it is then; `nil` for one that is not there, or is being undone.
-    func cancel(_ id: String, deadline: Deadline) async throws -> Booking?
+    func cancel(_ id: String, deadline: Deadline) async throws -> BookingChange?
 
     /// Stores that the room of a cancelled one is given back: nothing is left to do.
     func markReleased(_ id: String, deadline: Deadline) async throws
@@ -69,6 +71,13 @@ extension ConsignmentRepository {
     func deadLetter(_ lease: Lease, error: String, deadline: Deadline) async throws -> Bool {
         try await retry(lease, after: .seconds(3_600), error: error, deadline: deadline)
     }
+}
+
+/// A booking after a call for a change of its state.
+struct BookingChange: Sendable, Equatable {
+    var booking: Booking
+    /// Whether this call changed it, and not another before. Of several calls for one change one is told so, and counts it.
+    var isOurs: Bool
 }
 
 /// How long a worker leaves a booking alone.

@@ -5,16 +5,17 @@ import MongoStorage
 import RPC
 import Storage
 
-/// Consignments in MongoDB: `consignments`, beside it `consignment_keys`.
+/// Consignments in MongoDB, each in one document.
 ///
-/// No transactions, as a standalone server has none: each step is a write to one document. A key is stored first, with all of
-/// the consignment that it stands for, and a repeat finishes what an earlier call began.
+/// No transactions, as a standalone server has none, and none are needed: each step is a write to one document. A document holds
+/// its booking's idempotency key too, which a unique index gives to one alone. So the key is stored with the intent, and freed by
+/// the write that begins to undo it.
 struct MongoConsignmentRepository: ConsignmentRepository {
     static let consignments = "consignments"
-    static let keys = "consignment_keys"
 
     let store: MongoStore
     private let ids: OrderedIdentifiers
+    private let oldKeys = MongoOldKeys()
     /// Rate limit of the search for what was scheduled in the future.
     let steps = Pace(every: ClockStep.interval)
 
@@ -31,8 +32,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
         try connection.ensureIndex(
             consignments, name: "waiting_since_1", keys: ["waiting_since": 1], isSparse: true)
         try connection.ensureIndex(
-            keys, name: "created_at_1", keys: ["created_at": 1],
-            expireAfterSeconds: Int32(clamping: IdempotencyClaim.retentionSeconds))
+            consignments, name: "idempotency_key_1", keys: ["idempotency_key": 1], isSparse: true, isUnique: true)
     }
 
     func begin(
@@ -45,19 +45,15 @@ struct MongoConsignmentRepository: ConsignmentRepository {
             let booking = Booking(
                 consignment: begun, userID: userID, vesselID: "", state: .pending, key: claim?.id ?? [])
             guard let claim else {
-                try Self.insert(booking, connection, deadline)
+                try Self.insert(booking, nil, connection, deadline)
                 return booking
             }
-            return try Self.begin(booking, claim, connection, deadline)
+            return try begin(booking, claim, connection, deadline)
         }
     }
 
     func booking(of claim: IdempotencyClaim, deadline: Deadline) async throws -> Booking? {
-        try await store.run(deadline: deadline) { connection in
-            guard let record = try Self.record(of: claim, connection, deadline) else { return nil }
-            let booking = try Self.booking(record.consignment.id, connection, deadline)
-            return booking?.state == .undoing ? nil : booking
-        }
+        try await store.run(deadline: deadline) { try booking(of: claim, $0, deadline) }
     }
 
     func booking(id: String, deadline: Deadline) async throws -> Booking? {
@@ -65,7 +61,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
         return booking?.state == .undoing ? nil : booking
     }
 
-    func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> Booking? {
+    func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> BookingChange? {
         try await change(
             id, from: [.pending], to: .booked, ["vessel_id": .string(vesselID), "claim": ""], unset: Self.workFields,
             deadline)
@@ -74,34 +70,29 @@ struct MongoConsignmentRepository: ConsignmentRepository {
     func beginUndo(_ id: String, deadline: Deadline) async throws -> Bool {
         try await store.run(deadline: deadline) { connection in
             try connection.collection(Self.consignments).update(
-                Self.filter(id, [.pending]), ["$set": ["state": .int32(Booking.State.undoing.rawValue)]],
+                Self.filter(id, [.pending]),
+                ["$set": ["state": .int32(Booking.State.undoing.rawValue)], "$unset": Self.keyFields],
                 deadline: deadline)
             return try Self.booking(id, connection, deadline)?.state == .undoing
         }
     }
 
-    func remove(_ booking: Booking, deadline: Deadline) async throws {
-        try await store.run(deadline: deadline) { connection in
-            // The key goes first: one that has no consignment is taken for one whose call ended before it stored it.
-            if !booking.key.isEmpty {
-                try connection.collection(Self.keys).delete(
-                    ["_id": .binary(booking.key), "consignment_id": .string(booking.id)], deadline: deadline)
-            }
-            try connection.collection(Self.consignments).delete(
-                Self.filter(booking.id, [.undoing]), deadline: deadline)
+    func remove(_ booking: Booking, deadline: Deadline) async throws -> Bool {
+        try await store.run(deadline: deadline) {
+            try $0.collection(Self.consignments).delete(Self.filter(booking.id, [.undoing]), deadline: deadline)
         }
     }
 
-    func cancel(_ id: String, deadline: Deadline) async throws -> Booking? {
+    func cancel(_ id: String, deadline: Deadline) async throws -> BookingChange? {
         let now = Self.milliseconds
-        let booking = try await change(
+        let change = try await change(
             id, from: [.uncounted, .booked, .pending], to: .cancelled,
             [
                 "due_at": .date(milliseconds: now + BookingTimes.releasePatience.microseconds / 1_000),
                 "scheduled_at": .date(milliseconds: now), "waiting_since": .date(milliseconds: now), "claim": "",
                 "attempts": 0,
             ], unset: [], deadline)
-        return booking?.state == .cancelled ? booking : nil
+        return change?.booking.state == .cancelled ? change : nil
     }
 
     func markReleased(_ id: String, deadline: Deadline) async throws {
@@ -147,7 +138,7 @@ extension MongoConsignmentRepository {
     private static let workFields = ["due_at", "waiting_since"]
 
     private static func insert(
-        _ booking: Booking, _ connection: MongoConnection, _ deadline: Deadline
+        _ booking: Booking, _ claim: IdempotencyClaim?, _ connection: MongoConnection, _ deadline: Deadline
     ) throws(StorageError) {
         let consignment = booking.consignment
         let containers = consignment.containers.map { container -> BSONValue in
@@ -157,16 +148,22 @@ extension MongoConsignmentRepository {
             ]
         }
         let now = milliseconds
-        try connection.collection(consignments).insert(
-            [
-                "_id": .string(consignment.id), "description": .string(consignment.description_p),
-                "weight": .int32(consignment.weight), "containers": .array(containers),
-                "vessel_id": .string(booking.vesselID), "user_id": .string(booking.userID),
-                "state": .int32(booking.state.rawValue), "key": .binary(booking.key),
-                "due_at": .date(milliseconds: now + BookingTimes.patience.microseconds / 1_000),
-                "scheduled_at": .date(milliseconds: now), "waiting_since": .date(milliseconds: now), "attempts": 0,
-                "claim": "", "last_error": "",
-            ], deadline: deadline)
+        var document: BSONFields = [
+            "_id": .string(consignment.id), "description": .string(consignment.description_p),
+            "weight": .int32(consignment.weight), "containers": .array(containers),
+            "vessel_id": .string(booking.vesselID), "user_id": .string(booking.userID),
+            "state": .int32(booking.state.rawValue),
+            "due_at": .date(milliseconds: now + BookingTimes.patience.microseconds / 1_000),
+            "scheduled_at": .date(milliseconds: now), "waiting_since": .date(milliseconds: now), "attempts": 0,
+            "claim": "", "last_error": "",
+        ]
+        if let claim {
+            document.fields += [
+                ("idempotency_key", .binary(claim.id)), ("fingerprint", .binary(claim.fingerprint)),
+                ("keyed_at", .date(milliseconds: now)),
+            ]
+        }
+        try connection.collection(consignments).insert(document, deadline: deadline)
     }
 
     /// Finds a booking in one of these states.
@@ -183,7 +180,7 @@ extension MongoConsignmentRepository {
     private func change(
         _ id: String, from states: [Booking.State], to state: Booking.State, _ fields: BSONFields, unset: [String],
         _ deadline: Deadline
-    ) async throws -> Booking? {
+    ) async throws -> BookingChange? {
         var update: BSONFields = [
             "$set": .document([("state", .int32(state.rawValue))] + fields.fields)
         ]
@@ -191,9 +188,11 @@ extension MongoConsignmentRepository {
         return try await store.run(deadline: deadline) { [update] connection in
             let changed = try connection.collection(Self.consignments).findAndUpdate(
                 Self.filter(id, states), update, deadline: deadline, Self.booking)
-            if let changed { return changed }
-            let booking = try Self.booking(id, connection, deadline)
-            return booking?.state == .undoing ? nil : booking
+            if let changed { return BookingChange(booking: changed, isOurs: true) }
+            guard let booking = try Self.booking(id, connection, deadline), booking.state != .undoing else {
+                return nil
+            }
+            return BookingChange(booking: booking, isOurs: false)
         }
     }
 
@@ -228,84 +227,53 @@ extension MongoConsignmentRepository {
         return Booking(
             consignment: consignment, userID: document.string("user_id"), vesselID: document.string("vessel_id"),
             // What a newer program wrote is shown, and nothing is done to it.
-            state: Booking.State(rawValue: document.int32("state")) ?? .uncounted, key: document.binary("key"))
+            state: Booking.State(rawValue: document.int32("state")) ?? .uncounted,
+            key: document.binary("idempotency_key"))
     }
 }
 
 // MARK: - Keys
 
 extension MongoConsignmentRepository {
-    /// What a key stands for.
-    private struct Record {
-        var consignment: Consignment_Consignment
-        var userID: String
-        var bytes: [UInt8]
-    }
+    /// Fields that a document has only while a key stands for it.
+    private static let keyFields: BSONValue = ["idempotency_key": "", "fingerprint": "", "keyed_at": ""]
 
-    /// Stores a key and the intent that it stands for, or finds what it stands for already.
-    private static func begin(
+    /// Stores an intent with its key, or finds what the key stands for already.
+    private func begin(
         _ booking: Booking, _ claim: IdempotencyClaim, _ connection: MongoConnection, _ deadline: Deadline
     ) throws -> Booking {
-        let keys = connection.collection(keys)
-        let bytes: [UInt8] = try booking.consignment.serializedBytes()
-        do throws(StorageError) {
-            try keys.insert(
-                [
-                    "_id": .binary(claim.id), "fingerprint": .binary(claim.fingerprint), "consignment": .binary(bytes),
-                    "consignment_id": .string(booking.id), "user_id": .string(booking.userID),
-                    "created_at": .date(milliseconds: WallClock.seconds * 1_000),
-                ], deadline: deadline)
-            try insert(booking, connection, deadline)
-            return booking
-        } catch {
-            guard error.kind == .duplicateKey else { throw error }
-        }
-        // It expired or was freed in this moment: the caller may try again.
-        guard let record = try record(of: claim, connection, deadline) else {
-            throw Status(.unavailable, "the key of an earlier call has just expired")
-        }
-        if let first = try Self.booking(record.consignment.id, connection, deadline) {
-            guard first.state == .undoing else { return first }
-            // It is being undone, so the key is for this booking. Of several repeats one gets it.
-            let isOurs = try keys.update(
-                ["_id": .binary(claim.id), "consignment": .binary(record.bytes)],
-                [
-                    "$set": [
-                        "consignment": .binary(bytes), "consignment_id": .string(booking.id),
-                        "created_at": .date(milliseconds: WallClock.seconds * 1_000),
-                    ]
-                ], deadline: deadline)
-            guard isOurs else { throw Status(.unavailable, "another call with this key is being answered; try again") }
-            try insert(booking, connection, deadline)
-            return booking
-        }
-        // The call that stored the key ended right after that.
-        let first = Booking(
-            consignment: record.consignment, userID: record.userID, vesselID: "", state: .pending, key: claim.id)
-        do throws(StorageError) {
-            try insert(first, connection, deadline)
-            return first
-        } catch {
-            // Another repeat was faster; under this id there is nothing else.
-            guard error.kind == .duplicateKey else { throw error }
-            guard let stored = try Self.booking(first.id, connection, deadline), stored.state != .undoing else {
-                throw Status(.unavailable, "another call with this key is being answered; try again")
+        if let first = try oldKeys.booking(of: claim, connection, deadline, Self.booking) { return first }
+        for _ in 0..<3 {
+            do throws(StorageError) {
+                try Self.insert(booking, claim, connection, deadline)
+                return booking
+            } catch {
+                guard error.kind == .duplicateKey else { throw error }
             }
-            return stored
+            // Not there any more when it was freed in this moment.
+            if let first = try self.booking(of: claim, connection, deadline) { return first }
         }
+        throw Status(.unavailable, "other calls with this key are being undone; try again")
     }
 
-    private static func record(
+    private func booking(
         of claim: IdempotencyClaim, _ connection: MongoConnection, _ deadline: Deadline
-    ) throws -> Record? {
-        let found = try connection.collection(keys).first(["_id": .binary(claim.id)], deadline: deadline) {
-            (fingerprint: $0.binary("fingerprint"), bytes: $0.binary("consignment"), userID: $0.string("user_id"))
+    ) throws -> Booking? {
+        let consignments = connection.collection(Self.consignments)
+        let found = try consignments.first(["idempotency_key": .binary(claim.id)], deadline: deadline) {
+            (Self.booking($0), fingerprint: $0.binary("fingerprint"), keyedAt: $0.date("keyed_at"))
         }
-        guard let found else { return nil }
-        try claim.checkRepeat(of: found.fingerprint)
-        return Record(
-            consignment: try Consignment_Consignment(knownFieldsOf: found.bytes), userID: found.userID,
-            bytes: found.bytes)
+        guard let (booking, fingerprint, keyedAt) = found else {
+            return try oldKeys.booking(of: claim, connection, deadline, Self.booking)
+        }
+        guard Self.milliseconds - keyedAt < IdempotencyClaim.retentionSeconds * 1_000 else {
+            try consignments.update(
+                ["_id": .string(booking.id), "keyed_at": .date(milliseconds: keyedAt)], ["$unset": Self.keyFields],
+                deadline: deadline)
+            return nil
+        }
+        try claim.checkRepeat(of: fingerprint)
+        return booking
     }
 }
 

@@ -79,11 +79,11 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
         return booking?.state == .undoing ? nil : booking
     }
 
-    func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> Booking? {
+    func confirm(_ id: String, vesselID: String, deadline: Deadline) async throws -> BookingChange? {
         try await store.write(deadline: deadline) { connection in
-            try connection.statement(Self.confirm).bind(1, id).bind(2, vesselID).run()
-            let booking = try Self.booking(id, connection)
-            return booking?.state == .undoing ? nil : booking
+            let isOurs = try connection.statement(Self.confirm).bind(1, id).bind(2, vesselID).run() > 0
+            guard let booking = try Self.booking(id, connection), booking.state != .undoing else { return nil }
+            return BookingChange(booking: booking, isOurs: isOurs)
         }
     }
 
@@ -94,21 +94,24 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
         }
     }
 
-    func remove(_ booking: Booking, deadline: Deadline) async throws {
+    func remove(_ booking: Booking, deadline: Deadline) async throws -> Bool {
         try await store.write(deadline: deadline) { connection in
             let isRemoved = try connection.statement(Self.remove).bind(1, booking.id).run() > 0
-            guard isRemoved, !booking.key.isEmpty else { return }
-            try Self.keys.forget(booking.key, answer: Array(booking.id.utf8), connection)
+            if isRemoved, !booking.key.isEmpty {
+                try Self.keys.forget(booking.key, answer: Array(booking.id.utf8), connection)
+            }
+            return isRemoved
         }
     }
 
-    func cancel(_ id: String, deadline: Deadline) async throws -> Booking? {
+    func cancel(_ id: String, deadline: Deadline) async throws -> BookingChange? {
         try await store.write(deadline: deadline) { connection in
             let now = WallClock.microseconds
-            try connection.statement(Self.cancel)
-                .bind(1, id).bind(2, now + BookingTimes.releasePatience.microseconds).bind(3, now).run()
-            let booking = try Self.booking(id, connection)
-            return booking?.state == .cancelled ? booking : nil
+            let isOurs =
+                try connection.statement(Self.cancel)
+                .bind(1, id).bind(2, now + BookingTimes.releasePatience.microseconds).bind(3, now).run() > 0
+            guard let booking = try Self.booking(id, connection), booking.state == .cancelled else { return nil }
+            return BookingChange(booking: booking, isOurs: isOurs)
         }
     }
 

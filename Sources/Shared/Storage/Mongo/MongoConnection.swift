@@ -46,12 +46,15 @@ public final class MongoConnection: PooledConnection {
     /// - Parameters:
     ///   - keys: field names with 1 (ascending) or -1.
     ///   - isSparse: leaves documents out that have none of the fields.
+    ///   - isUnique: lets no two documents have the same.
     ///   - expireAfterSeconds: for an index on a date: documents are removed when they are older.
     public func ensureIndex(
-        _ collection: String, name: String, keys: BSONFields, isSparse: Bool = false, expireAfterSeconds: Int32? = nil
+        _ collection: String, name: String, keys: BSONFields, isSparse: Bool = false, isUnique: Bool = false,
+        expireAfterSeconds: Int32? = nil
     ) throws(StorageError) {
         var index: [(String, BSONValue)] = [("key", .document(keys.fields)), ("name", .string(name))]
         if isSparse { index.append(("sparse", true)) }
+        if isUnique { index.append(("unique", true)) }
         if let expireAfterSeconds { index.append(("expireAfterSeconds", .int32(expireAfterSeconds))) }
         try run(
             ["createIndexes": .string(collection), "indexes": .array([.document(index)])], database: database)
