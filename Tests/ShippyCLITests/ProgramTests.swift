@@ -48,6 +48,16 @@ struct ProgramTests {
         #expect(run.output.isEmpty)
     }
 
+    @Test("certificates that can't be read are no such file", arguments: [true, false])
+    func certificates(isFlag: Bool) async throws {
+        let client = try CommandLineClient(gateway: "https://127.0.0.1:1")
+        let path = client.home.file("none.pem")
+        let ending = try await client.run(
+            ["vessel", "list"] + (isFlag ? ["--ca", path] : []), environment: isFlag ? [:] : ["SHIPPY_CA": path])
+        #expect(ending.status == 66)
+        #expect(ending.errors.contains(path) && ending.errors.split(separator: "\n").count == 1, "\(ending.errors)")
+    }
+
     @Test(
         "a variable that can't be used ends it with status 64",
         arguments: [("SHIPPY_URL", "x"), ("SHIPPY_TOKEN", "a b")])

@@ -16,11 +16,19 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: ArgumentHelp("CA certificates (PEM) that verify it (default: SHIPPY_CA).", valueName: "file"))
     var ca: String?
 
-    /// - Throws: ``Failure`` with ``ExitStatus/usage`` for a setting that can't be used.
+    /// - Throws: ``Failure`` with ``ExitStatus/usage`` for a setting that can't be used, with ``ExitStatus/notFound`` for a file
+    ///   of certificates that can't be read.
     func session() throws(Failure) -> Session {
-        let url = try gateway()
-        return Session(
-            client: try GatewayClient(url, authorities: ca ?? Environment.value("SHIPPY_CA")), tokens: tokens)
+        Session(client: try GatewayClient(try gateway(), authorities: try authorities()), tokens: tokens)
+    }
+
+    /// The file is looked at here, since libcurl's error for one that is missing looks like a gateway that can't be trusted.
+    private func authorities() throws(Failure) -> String? {
+        guard let path = ca ?? Environment.value("SHIPPY_CA") else { return nil }
+        guard access(path, R_OK) == 0 else {
+            throw Failure(.notFound, "can't read \(path): \(String(cString: strerror(errno)))")
+        }
+        return path
     }
 
     func gateway() throws(Failure) -> GatewayURL {
