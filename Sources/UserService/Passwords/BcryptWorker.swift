@@ -2,57 +2,45 @@ import CCrypt
 import NIOCore
 import Storage
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
-
 /// libxcrypt's bcrypt with the 32 KiB that it works in. Lives on one thread of ``PasswordHasher``'s pool, and blocks it for
 /// tens of milliseconds a call.
 ///
 /// Source: crypt(3), crypt_gensalt(3), crypt(5) of libxcrypt.
 final class BcryptWorker: PooledConnection {
-    /// Added to the thread's nice value: beside others a hashing thread gets about a tenth of their time. Calls that need
-    /// no hashing then find a processor even while every hashing thread works: with 5, a third, an overloaded system
-    /// answered fewer of them, and no more log-ins. A thread inherits it from the one that starts it, so nothing that
-    /// hashing threads call may start threads, but for ``IdleBcrypt``: they resume handlers, which go on on their event
-    /// loops.
-    private static let niceness: Int32 = 10
-    /// How long a hash may wait for a processor that is otherwise idle, before it is made at this thread's nice value.
-    /// Long compared with the 50 ms that it takes, so that two are seldom made for one; short compared with
-    /// ``PasswordHasher/waitMax``, so that on a busy machine the calls behind it are not refused.
+    /// How long a hash may wait for a processor that is otherwise idle. Long compared with the 50 ms that it takes, so that
+    /// two are seldom made for one; short compared with ``PasswordHasher/waitMax``, so that on a busy machine the calls
+    /// behind it are not refused.
     static let patience = TimeAmount.milliseconds(500)
     /// How long hashes skip that wait after one has waited in vain: processors that are busy mostly stay so.
     private static let busyMemory = TimeAmount.seconds(5)
+    /// The nice value at which hashes are made then. Beside others such a thread gets about a tenth of their time: calls
+    /// that need no hashing find a processor even while every hashing thread works. With 5, a third, an overloaded system
+    /// answered fewer of them, and no more log-ins.
+    private static let niceness: Int32 = 10
+    /// How long a hash may take so, some times what it takes in an overload by callers. Beside several programs that never rest
+    /// a tenth is too little: then it is made at the ordinary priority, rather than refused.
+    private static let nicePatience = TimeAmount.milliseconds(800)
     /// Longer ones are refused by the library; its bound counts the NUL at the end.
     static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
 
     private let data: UnsafeMutablePointer<crypt_data>
     private let patience: TimeAmount
-    private let idle: IdleBcrypt?
+    private let idle: LowPriorityBcrypt?
+    private let nice: LowPriorityBcrypt?
     private var busyUntil = NIODeadline.uptimeNanoseconds(0)
 
-    /// Call it on the thread that will hash: it lowers that thread's priority.
     init(patience: TimeAmount = BcryptWorker.patience) {
         self.patience = patience
         // The library asks for zeros before the first call; it erases what it worked with by itself.
         data = .allocate(capacity: 1)
         data.initialize(to: crypt_data())
-        // With 0 for "the caller", Linux means the thread (setpriority(2), "C library/kernel differences"). Elsewhere it
-        // is the whole process, which would gain nothing.
-        #if canImport(Glibc)
-        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
-        #elseif canImport(Musl)
-        _ = setpriority(PRIO_PROCESS, 0, Self.niceness)
-        #endif
-        idle = IdleBcrypt(name: "passwords-idle")
+        idle = LowPriorityBcrypt(name: "passwords-idle", .idle)
+        nice = LowPriorityBcrypt(name: "passwords-nice", .nice(Self.niceness))
     }
 
     func close() {
         idle?.stop()
+        nice?.stop()
     }
 
     deinit {
@@ -92,6 +80,8 @@ final class BcryptWorker: PooledConnection {
             if let made = idle.crypt(password, setting, patience: patience) { return made }
             busyUntil = .now() + Self.busyMemory
         }
+        // `nil` at once while it is still at one that was given up: so beside busy programs some are made at each priority.
+        if let made = nice?.crypt(password, setting, patience: Self.nicePatience) { return made }
         let output: UnsafeMutablePointer<CChar>? = crypt_r(password, setting, data)
         return output.map { String(cString: $0) } ?? "*0"
     }

@@ -3,12 +3,14 @@ import CPlatform
 import NIOCore
 import Storage
 
-/// bcrypt on a thread that runs only where nothing else wants the processor.
-///
-/// Linux counts a processor that does nothing but SCHED_IDLE work as free: what wakes up elsewhere is put there, and runs
-/// at once (sched(7)). Behind an ordinary thread, however nice, it would wait for the end of that thread's turn, some
-/// milliseconds. A thread can't leave that class without a privilege and has no claim to any time in it: who waits for a
-/// hash waits only for so long, and then hashes it itself.
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// bcrypt on a thread of low priority. A thread can't raise its priority again without a privilege, so who waits for a hash
+/// waits only for so long, and then has it made elsewhere.
 ///
 /// The thread takes no lock that an event loop could wait for, and neither allocates nor frees: it may be held up at any
 /// point.
@@ -16,7 +18,18 @@ import Storage
 /// Why `@unchecked Sendable` holds: `data` and the texts are allocated once and freed when nobody has a reference any more.
 /// The thread works in them while the state is `running`. The texts are written in the state `idle`, and what `data`
 /// holds is read in the state `done`, both under the lock.
-final class IdleBcrypt: @unchecked Sendable {
+final class LowPriorityBcrypt: @unchecked Sendable {
+    enum Priority {
+        /// Runs only where nothing else wants the processor.
+        ///
+        /// Linux counts a processor that does nothing but SCHED_IDLE work as free: what wakes up elsewhere is put there, and
+        /// runs at once (sched(7)). Behind an ordinary thread, however nice, it would wait for the end of that thread's
+        /// turn, some milliseconds.
+        case idle
+        /// This nice value, from 1 to 19.
+        case nice(Int32)
+    }
+
     private enum State {
         /// → `asked` by ``crypt(_:_:patience:)``.
         case idle
@@ -42,6 +55,7 @@ final class IdleBcrypt: @unchecked Sendable {
         static var count: Int { 2 }
     }
 
+    private let priority: Priority
     private let monitor = Monitor(Guarded(), conditions: Condition.count)
     private let data: UnsafeMutablePointer<crypt_data>
     /// What is asked, each with a NUL at the end.
@@ -50,8 +64,9 @@ final class IdleBcrypt: @unchecked Sendable {
 
     /// Starts the thread, which runs until ``stop()``.
     ///
-    /// - Returns: `nil` where there is no such class of threads, or no thread left.
-    init?(name: String) {
+    /// - Returns: `nil` where threads have no priorities of their own, or no thread is left.
+    init?(name: String, _ priority: Priority) {
+        self.priority = priority
         // The library asks for zeros before the first call; it erases what it worked with by itself.
         data = .allocate(capacity: 1)
         data.initialize(to: crypt_data())
@@ -127,8 +142,19 @@ final class IdleBcrypt: @unchecked Sendable {
     }
 
     private func work() {
-        // Where a sandbox forbids it, the thread keeps the niceness of the one that started it.
-        _ = shippy_thread_run_when_idle()
+        // Where a sandbox forbids it, the thread keeps the priority of the one that started it.
+        switch priority {
+        case .idle: _ = shippy_thread_run_when_idle()
+        case .nice(let value):
+            // With 0 for "the caller", Linux means the thread (setpriority(2), "C library/kernel differences").
+            #if canImport(Glibc)
+            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, value)
+            #elseif canImport(Musl)
+            _ = setpriority(PRIO_PROCESS, 0, value)
+            #else
+            break
+            #endif
+        }
         while isToDo() {
             let output: UnsafeMutablePointer<CChar>? = crypt_r(password.baseAddress, setting.baseAddress, data)
             password.update(repeating: 0)
