@@ -78,6 +78,7 @@ struct ConfigurationErrorTests {
         Mistake(flags: ["--server_address=:http"], complaint: "--server_address: ':http'"),
         Mistake(environment: ["MICRO_SERVER_ADDRESS": "nowhere"], complaint: "MICRO_SERVER_ADDRESS: 'nowhere'"),
         Mistake(flags: ["--store_timeout=-1"], complaint: "--store_timeout: '-1'"),
+        Mistake(environment: ["MAX_CONNECTION_AGE": "old"], complaint: "MAX_CONNECTION_AGE: 'old'"),
         Mistake(environment: ["SEED_DATA": "perhaps"], complaint: "SEED_DATA: 'perhaps'"),
         Mistake(environment: ["DB_HOST": "mongo:port"], complaint: "DB_HOST: "),
         Mistake(environment: ["DB_HOST": "sqlite:"], complaint: "DB_HOST: "),

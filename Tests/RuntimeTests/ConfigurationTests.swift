@@ -30,6 +30,7 @@ struct ConfigurationTests {
         #expect(configuration.drainTimeout == .seconds(20))
         #expect(configuration.connectWait == .seconds(2))
         #expect(configuration.storeTimeout == nil)
+        #expect(configuration.connectionAgeMax == .seconds(300))
         #expect(configuration.threads >= 1)
         #expect(configuration.tls == TLSFiles())
     }
@@ -48,6 +49,18 @@ struct ConfigurationTests {
         where !text.isEmpty {
             #expect(complaint(["--memory_limit=\(text)"]).contains("--memory_limit: '\(text)'"), "\(text)")
         }
+    }
+
+    @Test("the maximum age of connections is a time, or 0 for none")
+    func connectionAge() throws {
+        #expect(try service([], ["MAX_CONNECTION_AGE": "10"]).connectionAgeMax == .seconds(10))
+        let both = try service(["--max_connection_age=2m"], ["MAX_CONNECTION_AGE": "10"])
+        #expect(both.connectionAgeMax == .seconds(120))
+        for zero in ["0", "0s", "0.0"] {
+            #expect(try service(["--max_connection_age=\(zero)"]).connectionAgeMax == nil, "\(zero)")
+        }
+        #expect(complaint(["--max_connection_age=-1"]).hasPrefix("--max_connection_age: '-1' is not a time"))
+        #expect(complaint([], ["MAX_CONNECTION_AGE": "old"]).hasPrefix("MAX_CONNECTION_AGE: 'old' is not a time"))
     }
 
     @Test("a variable is read, and a flag wins over it")

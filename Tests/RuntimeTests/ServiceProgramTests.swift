@@ -58,10 +58,12 @@ struct ServiceProgramTests {
         #expect(try await process.status() == 0)
         let flags = [
             "--server_address", "--selector", "--admin_address", "--log_level", "--drain_timeout", "--store_timeout",
-            "--connect_wait", "--threads", "--tls_cert", "--tls_key", "--tls_ca",
+            "--max_connection_age", "--connect_wait", "--threads", "--tls_cert", "--tls_key", "--tls_ca",
         ]
         for flag in flags { #expect(process.output.contains(flag), "\(flag)") }
-        for variable in ["MICRO_SERVER_ADDRESS", "MICRO_SELECTOR", "ADMIN_ADDRESS", "STORE_TIMEOUT"] {
+        for variable in [
+            "MICRO_SERVER_ADDRESS", "MICRO_SELECTOR", "ADMIN_ADDRESS", "STORE_TIMEOUT", "MAX_CONNECTION_AGE",
+        ] {
             #expect(process.output.contains("[\(variable)]"), "\(variable)")
         }
     }

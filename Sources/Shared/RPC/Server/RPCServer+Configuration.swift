@@ -28,6 +28,12 @@ extension RPCServer {
         public var keepaliveInterval: Duration = .seconds(60)
         /// A PING unanswered for so long, or a handshake not finished by then, ends the connection.
         public var keepaliveTimeout: Duration = .seconds(20)
+        /// Age at which a connection gets GOAWAY; it ends with the calls that it has then. A tenth more or less, at random.
+        /// A load balancer of connections leads new ones to new servers; without an age none would ever follow.
+        /// `nil` sets no age.
+        public var connectionAgeMax: Duration?
+        /// How long the calls of a connection may go on beyond its age; then it is closed.
+        public var connectionAgeGrace: Duration = .seconds(60)
 
         /// Calls that run at a time, over all connections; further ones fail with RESOURCE_EXHAUSTED.
         public var callsMax = 4_096

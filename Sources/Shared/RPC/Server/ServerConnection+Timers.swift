@@ -1,23 +1,44 @@
 import NIOCore
 
-/// The two timers of a server's connection: deadlines, and the tick for keepalive and requests that never end.
+/// The timers of a server's connection: deadlines, the tick for keepalive and requests that never end, and its age.
 ///
 /// They own the connection until ``cancel()``, which it calls at its end.
 final class ConnectionTimers {
     /// Longest tick: often enough to act on slow readers when memory gets short.
     private static let tickMax: Duration = .seconds(5)
+    /// Share by which the maximum age varies, so that connections made together do not end together.
+    private static let ageJitter = 0.1
 
     private let deadlines: DeadlineTimer
     private let tick: RepeatedTask
+    /// The maximum age, and the end of the grace time after it; empty where there is none.
+    private let age: [Scheduled<Void>]
 
-    init(_ connection: ServerConnection, _ eventLoop: any EventLoop, tick interval: Duration) {
+    init(_ connection: ServerConnection, _ eventLoop: any EventLoop, _ configuration: RPCServer.Configuration) {
         deadlines = DeadlineTimer(eventLoop)
         deadlines.onFire = { connection.expireCalls(.now()) }
-        let interval = min(interval, Self.tickMax)
+        let interval = min(configuration.keepaliveTimeout, Self.tickMax)
         let amount = TimeAmount(interval)
         tick = eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { _ in
             connection.tick(interval)
         }
+        if let ageMax = configuration.connectionAgeMax {
+            let age = TimeAmount(Self.age(max: ageMax, random: Double.random(in: 0..<1)))
+            let grace = TimeAmount(configuration.connectionAgeGrace)
+            self.age = [
+                eventLoop.scheduleTask(in: age) { connection.reachedMaximumAge() },
+                eventLoop.scheduleTask(in: age + grace) { connection.close() },
+            ]
+        } else {
+            age = []
+        }
+    }
+
+    /// The age at which one connection ends.
+    ///
+    /// - Parameter random: 0 ..< 1.
+    static func age(max: Duration, random: Double) -> Duration {
+        max * (1 - ageJitter + 2 * ageJitter * random)
     }
 
     func arm(_ instant: NIODeadline) {
@@ -27,10 +48,17 @@ final class ConnectionTimers {
     func cancel() {
         deadlines.cancel()
         tick.cancel()
+        for timer in age { timer.cancel() }
     }
 }
 
 extension ServerConnection {
+    /// Starts the graceful shutdown. Its peer makes a new connection, and loses no call.
+    fileprivate func reachedMaximumAge() {
+        shared.logger.debug("connection reached its maximum age", metadata: ["peer": "\(peer)"])
+        transport?.beginDrain()
+    }
+
     fileprivate func tick(_ elapsed: Duration) {
         guard let transport, let session = transport.session, let context = transport.context else { return }
         guard isGreeted || elapsed * (keepalive.ticks + 1) < shared.configuration.keepaliveTimeout else {

@@ -66,7 +66,7 @@ extension ServerConnection: HTTP2TransportOwner {
     func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
         peer = Self.text(context.remoteAddress)
         executor = EventLoopExecutor(context.eventLoop)
-        timers = ConnectionTimers(self, context.eventLoop, tick: shared.configuration.keepaliveTimeout)
+        timers = ConnectionTimers(self, context.eventLoop, shared.configuration)
         switch shared.connections.add(self) {
         case .serving: break
         case .draining: transport?.beginDrain()

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// State of the graceful shutdown of a server's connection (RFC 9113 section 6.8).
+/// State of the graceful shutdown of a server's connection (RFC 9113 section 6.8): because the server stops, or because
+/// the connection has reached its maximum age.
 package enum DrainState {
     /// -> `noticed`
     case serving

@@ -17,6 +17,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var connectWait: Duration
     /// How long to wait for a store that can't be reached; `nil` waits for ever.
     public var storeTimeout: Duration?
+    /// Age at which a caller has to replace its connection; `nil` for none.
+    public var connectionAgeMax: Duration?
     /// Event-loop threads.
     public var threads: Int
     public var tls: TLSFiles
@@ -26,6 +28,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var overloadControl = true
 
     private static let connectWaitStandard: Duration = .seconds(2)
+    private static let connectionAgeStandard: Duration = .seconds(300)
     /// The number of event-loop threads that can be asked for.
     public static let threadsRange = 1...256
 
@@ -38,6 +41,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
         drainTimeout = .seconds(20)
         connectWait = Self.connectWaitStandard
         storeTimeout = nil
+        connectionAgeMax = Self.connectionAgeStandard
         self.threads = threads
         tls = TLSFiles()
     }
@@ -50,6 +54,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
         let address = try settings.address(options.serverAddress, "server_address", "MICRO_SERVER_ADDRESS")
         try self.init(options.common, settings, address: address ?? HostPort(host: "", port: 8080))
         storeTimeout = try settings.duration(options.storeTimeout, "store_timeout", "STORE_TIMEOUT")
+        connectionAgeMax = try settings.durationOrNone(
+            options.maxConnectionAge, "max_connection_age", "MAX_CONNECTION_AGE", default: Self.connectionAgeStandard)
     }
 
     /// Reads the gateway's flags and variables, all but those that ``GatewaySettings`` reads.

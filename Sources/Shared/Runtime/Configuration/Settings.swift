@@ -54,6 +54,18 @@ public struct Settings: Sendable {
         return duration
     }
 
+    /// A time as ``duration(_:_:_:)`` reads it, or 0 for none.
+    ///
+    /// - Parameter standard: what it is when neither flag nor variable is set.
+    /// - Returns: `nil` for 0.
+    func durationOrNone(
+        _ flag: String?, _ name: String, _ variable: String, default standard: Duration
+    ) throws(ConfigurationError) -> Duration? {
+        guard let (text, _) = text(flag, name, variable) else { return standard }
+        if Duration(setting: text) == .zero { return nil }
+        return try duration(flag, name, variable)
+    }
+
     /// A whole number within `range`.
     public func integer(
         _ flag: String?, _ name: String, _ variable: String, in range: ClosedRange<Int>

@@ -91,6 +91,7 @@ public final class ServiceRuntime: Sendable {
         if !self.configuration.overloadControl { serverConfiguration.callsMax = .max }
         serverConfiguration.tracer = tracer
         serverConfiguration.memory = memory
+        serverConfiguration.connectionAgeMax = self.configuration.connectionAgeMax
         configure(&serverConfiguration)
         let rpcMetrics = rpcMetrics
         let server = RPCServer(

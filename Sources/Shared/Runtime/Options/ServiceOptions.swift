@@ -15,6 +15,13 @@ public struct ServiceOptions: ProgramOptions {
             valueName: "seconds"))
     public var storeTimeout: String?
 
+    @Option(
+        name: .customLong("max_connection_age"),
+        help: ArgumentHelp(
+            "Age at which a caller has to replace its connection; 0 for none. [MAX_CONNECTION_AGE] (default: 300)",
+            valueName: "seconds"))
+    public var maxConnectionAge: String?
+
     @OptionGroup public var common: CommonOptions
 
     public init() {}
