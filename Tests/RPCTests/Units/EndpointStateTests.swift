@@ -81,6 +81,36 @@ struct EndpointStateTests {
         #expect(awake == .connect)
     }
 
+    @Test("an address that the name has lost stays while it is connected, and is as before when the name has it again")
+    func retired() {
+        var state = ready()
+        state.retire()
+        state.retire()
+        #expect(state.state == .retired)
+        state.restore()
+        state.restore()
+        #expect(state.state == .ready)
+        let lost = state.ended(lived: .seconds(1), hasAnswered: true, random: 0.5)
+        #expect(lost == .connect)
+        // Not connected any more.
+        state.retire()
+        #expect(state.state == .removed)
+        state.restore()
+        #expect(state.state == .removed)
+    }
+
+    @Test("a connection that ends after its address was lost is not made again")
+    func retiredEnds() {
+        var state = ready()
+        state.retire()
+        let wanted = [state.connectIfIdle(), state.otherLoopConnected(), state.retry(), state.failed(random: 0)]
+        #expect(wanted == [.nothing, .nothing, .nothing, .nothing])
+        #expect(state.state == .retired)
+        let action = state.ended(lived: .seconds(1), hasAnswered: true, random: 0.5)
+        #expect(action == .nothing)
+        #expect(state.state == .removed)
+    }
+
     @Test("what comes at the wrong time changes nothing")
     func wrongTimes() {
         var idle = EndpointState(backoff: Backoff())

@@ -30,6 +30,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     var isIdle: Bool { machine.state == .idle }
     var isConnecting: Bool { machine.state == .connecting }
     var isReady: Bool { machine.state == .ready }
+    var isRetired: Bool { machine.state == .retired }
 
     func connectIfIdle() {
         loop.eventLoop.assertInEventLoop()
@@ -42,7 +43,19 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         perform(machine.otherLoopConnected())
     }
 
-    /// The address is no longer the service's: no new calls, and the end once those in flight are done.
+    /// The name has lost the address. Goes on taking calls while it is connected (``isRetired``), else it is of no more use.
+    func retire() {
+        loop.eventLoop.assertInEventLoop()
+        machine.retire()
+    }
+
+    /// The name has the address, perhaps again.
+    func restore() {
+        loop.eventLoop.assertInEventLoop()
+        machine.restore()
+    }
+
+    /// The address is no longer used: no new calls, and the end once those in flight are done.
     func remove(closingNow: Bool = false) {
         loop.eventLoop.assertInEventLoop()
         machine.remove()
@@ -131,6 +144,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         draining.append(connection)
         self.connection = nil
         perform(ended(connection))
+        loop.releaseRetired()
         loop.resolveAgain()
         loop.failQueuedCallsIfUnreachable()
     }
@@ -141,7 +155,8 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.becameUnready(connection)
         self.connection = nil
         loop.logger.debug("connection closed", metadata: ["address": "\(address)"])
-        perform(machine.state == .ready ? ended(connection) : machine.failed(random: loop.randomShare))
+        perform(machine.state == .connecting ? machine.failed(random: loop.randomShare) : ended(connection))
+        loop.releaseRetired()
         loop.resolveAgain()
         loop.failQueuedCallsIfUnreachable()
     }

@@ -5,10 +5,13 @@ struct EndpointState {
         case idle
         /// -> `ready`, or `waiting` when it fails.
         case connecting
-        /// -> `connecting` at the connection's end, `waiting` when it ended too soon.
+        /// -> `connecting` at the connection's end, `waiting` when it ended too soon, `retired` when the name loses the address.
         case ready
         /// Between attempts. -> `connecting` when the wait is over or another event loop has connected.
         case waiting
+        /// No longer among the name's addresses, but connected: goes on taking calls. -> `ready` when the name has the
+        /// address again, `removed` when the connection ends or another address replaces it.
+        case retired
         /// No longer among the name's addresses. Final.
         case removed
     }
@@ -58,6 +61,7 @@ struct EndpointState {
     /// must not keep us busy: only the first such end is followed by an attempt at once. A connection that `lived` for
     /// ``provenAfter`` or answered a call resets the failures.
     mutating func ended(lived: Duration, hasAnswered: Bool, random: Double) -> Action {
+        if state == .retired { state = .removed }
         guard state == .ready else { return .nothing }
         state = .connecting
         if lived >= Self.provenAfter || hasAnswered {
@@ -82,6 +86,16 @@ struct EndpointState {
         guard state == .waiting else { return .nothing }
         state = .connecting
         return .connect
+    }
+
+    /// The name has lost the address. A connection is kept: DNS may be behind, and what it names may not answer yet.
+    mutating func retire() {
+        state = state == .ready || state == .retired ? .retired : .removed
+    }
+
+    /// The name has the address, perhaps again.
+    mutating func restore() {
+        if state == .retired { state = .ready }
     }
 
     mutating func remove() {

@@ -59,6 +59,7 @@ extension LoopClient {
 
     /// Why there is no connection; `nil` while one is ready or being made.
     private func unavailableReason() -> Status? {
+        if !retired.isEmpty { return nil }
         if endpoints.isEmpty { return resolveFailure }
         return endpoints.contains { $0.isConnecting || $0.isReady } ? nil : noConnection
     }

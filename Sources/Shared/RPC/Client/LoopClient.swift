@@ -17,6 +17,8 @@ final class LoopClient: @unchecked Sendable {
     /// The client's parts on its other loops. Set before the first address is known; emptied by ``shutdown()``.
     var others: [LoopClient] = []
     var endpoints: [Endpoint] = []
+    /// Those whose addresses the name has lost, each connected: they take calls until one of `endpoints` is.
+    private(set) var retired: [Endpoint] = []
     /// Connections that may take calls.
     private(set) var ready: [ClientConnection] = []
     /// The count of `ready`, for readers on any thread.
@@ -159,22 +161,36 @@ final class LoopClient: @unchecked Sendable {
 
     // MARK: Endpoints
 
-    /// The name's addresses now. New ones are connected to at once if the client is in use; missing ones take no new calls.
+    /// The name's addresses now. New ones are connected to at once if the client is in use; missing ones take no new calls
+    /// once another is connected.
     func update(_ addresses: [SocketAddress]) {
         eventLoop.assertInEventLoop()
         guard !isShutDown else { return }
         resolveFailure = nil
-        let inUse = !calls.isEmpty || endpoints.contains { !$0.isIdle }
-        for endpoint in endpoints where !addresses.contains(endpoint.address) { endpoint.remove() }
-        endpoints.removeAll { !addresses.contains($0.address) }
+        let known = endpoints + retired
+        let inUse = !calls.isEmpty || known.contains { !$0.isIdle }
+        endpoints = known.filter { addresses.contains($0.address) }
+        retired = known.filter { !addresses.contains($0.address) }
+        for endpoint in endpoints { endpoint.restore() }
+        for endpoint in retired { endpoint.retire() }
         for address in addresses where !endpoints.contains(where: { $0.address == address }) {
             let endpoint = Endpoint(address, self)
             endpoints.append(endpoint)
             if inUse { endpoint.connectIfIdle() }
         }
+        releaseRetired()
         sendWaiting()
         failQueuedCallsIfUnreachable()
         if endpoints.isEmpty, !waiting.isEmpty { resolveAgain() }
+    }
+
+    /// Lets go of retired addresses that are replaced or no longer connected.
+    func releaseRetired() {
+        guard !retired.isEmpty else { return }
+        let kept = endpoints.contains(where: \.isReady) ? [] : retired.filter(\.isRetired)
+        let released = retired.filter { endpoint in !kept.contains { $0 === endpoint } }
+        retired = kept
+        for endpoint in released { endpoint.remove() }
     }
 
     func resolveFailed(_ status: Status) {
@@ -189,6 +205,7 @@ final class LoopClient: @unchecked Sendable {
     func becameReady(_ connection: ClientConnection, _ address: SocketAddress) {
         ready.append(connection)
         readyCount.store(ready.count, ordering: .relaxed)
+        releaseRetired()
         for other in others { other.eventLoop.execute { other.otherLoopConnected(to: address) } }
         connectionsChanged()
     }
@@ -212,7 +229,8 @@ final class LoopClient: @unchecked Sendable {
         deadlines.cancel()
         waiting.removeAll()
         for call in calls { cancel(call, Status(.unavailable, "the client is shut down")) }
-        for endpoint in endpoints { endpoint.remove(closingNow: true) }
+        for endpoint in endpoints + retired { endpoint.remove(closingNow: true) }
         endpoints = []
+        retired = []
     }
 }

@@ -9,6 +9,8 @@ import Traces
 ///
 /// It keeps, on each event loop, a connection to every address of the service's name; a call goes to the one with
 /// fewer calls in flight of two taken at random. A call made on one of the group's loops stays on that loop.
+/// Names are looked up again and again, and the answers may be stale: an address that the name has lost is used until its
+/// connection ends or one to another address is made.
 /// ``shutdown()`` must be called before the client is let go.
 public final class RPCClient: Sendable {
     let configuration: Configuration
