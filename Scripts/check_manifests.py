@@ -14,6 +14,9 @@ KUBERNETES = "1.36"
 DRAIN_SECONDS = 20
 # What the program itself allows for stopping beyond its drain timeout.
 STOP_GRACE_SECONDS = 10
+# How long a caller that finds pods by DNS may know nothing but the old ones: caches keep an answer for 30 s, 5 s more behind
+# one another (the least that CoreDNS keeps one), and callers look names up every 5 s.
+STALE_NAME_SECONDS = 40
 
 WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 
@@ -126,6 +129,9 @@ def stopping(spec):
          for container in spec["containers"]))
     if seconds == 0:
         yield "callers get no time to notice that a pod goes (preStop)"
+    ports = [port.get("name") for container in spec["containers"] for port in container.get("ports", [])]
+    if "grpc" in ports and seconds < STALE_NAME_SECONDS:
+        yield f"goes before DNS caches forget it: preStop is below {STALE_NAME_SECONDS}"
     is_ours = any("./shippy-" in (container.get("command") or [""])[0] for container in spec["containers"])
     needed = seconds + (DRAIN_SECONDS + STOP_GRACE_SECONDS if is_ours else 0)
     if spec.get("terminationGracePeriodSeconds", 30) < needed:

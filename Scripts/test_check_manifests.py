@@ -90,6 +90,11 @@ BREAKS = [
     ),
     ("no preStop", lambda o: lose(container(o), "lifecycle"), "no time to notice"),
     (
+        "a preStop shorter than DNS caches keep answers",
+        lambda o: put(container(o), 39, "lifecycle", "preStop", "sleep", "seconds"),
+        "before DNS caches forget it",
+    ),
+    (
         "a short grace period",
         lambda o: put(pod(o), 39, "terminationGracePeriodSeconds"),
         "is killed before it has drained",
