@@ -1,5 +1,6 @@
 import Foundation
 import RPC
+import Synchronization
 import TestSupport
 import Testing
 
@@ -58,6 +59,36 @@ struct DrainOrderTests {
         let answer = try await slow
         #expect(answer.status == 200)
         #expect(answer.headers.first(name: "connection") == "close")
+        #expect(try await runs.gateway.status() == 0)
+        #expect(try await runs.vessel.stop() == 0)
+    }
+
+    @Test("callers that send a request each 100 ms over open connections lose none when the gateway stops")
+    func openConnections() async throws {
+        let folder = try TemporaryFolder()
+        let fleet = try await Fleet(store: "sqlite:" + folder.file("vessel.db"))
+        let runs = try await fleet.start()
+        #expect(try await fleet.create(VesselJSON()).status == 200)
+        let answered = Atomic(0)
+        try await withThrowingTaskGroup(of: Void.self) { callers in
+            for _ in 0..<8 {
+                callers.addTask {
+                    let connection = try await WebConnection.open(fleet.gateway.port)
+                    var isLast = false
+                    while !isLast {
+                        let answer = try await connection.rpc(VesselJSON.find(capacity: 1, weight: 1))
+                        #expect(answer.status == 200, "\(answer.body)")
+                        isLast = answer.headers.first(name: "connection") == "close"
+                        answered.add(1, ordering: .relaxed)
+                        try await Task.sleep(for: .milliseconds(100))
+                    }
+                    await connection.close()
+                }
+            }
+            try await eventually("requests of each") { answered.load(ordering: .relaxed) >= 40 }
+            runs.gateway.send(SIGTERM)
+            try await callers.waitForAll()
+        }
         #expect(try await runs.gateway.status() == 0)
         #expect(try await runs.vessel.stop() == 0)
     }

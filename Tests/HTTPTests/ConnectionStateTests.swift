@@ -31,6 +31,7 @@ private final class Machine {
 
     func inputEnded() { state.inputEnded() }
     func drain() { state.drain() }
+    func endIdle() { state.endIdle() }
     func answered() -> Bool { state.answered() }
 
     /// The step in a few words.
@@ -111,11 +112,15 @@ struct ConnectionStateTests {
         #expect(state.step() == "finish")
     }
 
-    @Test("draining closes an idle connection, and lets a queue be answered, the last with a farewell")
+    @Test("draining lets a queue be answered, the last with a farewell, and an idle connection send one request more")
     func drain() {
         let idle = Machine()
         idle.drain()
-        #expect(idle.step() == "close")
+        #expect(idle.step() == "wait")
+        idle.receive("/1")
+        #expect(idle.step() == "answer /1")
+        #expect(!idle.answered())
+        #expect(idle.step() == "finish")
         let busy = Machine()
         busy.receive("/1")
         busy.receive("/2")
@@ -125,6 +130,24 @@ struct ConnectionStateTests {
         #expect(busy.step() == "answer /2")
         #expect(!busy.answered())
         #expect(busy.step() == "finish")
+    }
+
+    @Test("a connection that stays idle while it drains is closed, one with a request is not")
+    func endIdle() {
+        let idle = Machine()
+        idle.drain()
+        idle.endIdle()
+        #expect(idle.step() == "close")
+        let receiving = Machine()
+        receiving.head("/1")
+        receiving.endIdle()
+        #expect(receiving.step() == "wait")
+        receiving.receivedEnd()
+        #expect(receiving.step() == "answer /1")
+        receiving.endIdle()
+        #expect(receiving.step() == "wait")
+        #expect(!receiving.answered())
+        #expect(receiving.step() == "finish")
     }
 
     @Test("draining waits for a request that is being received")

@@ -47,6 +47,8 @@ struct ConnectionState {
     private var turns = CircularBuffer<Turn>(initialCapacity: 2)
     private(set) var isAnswering = false
     private(set) var isDraining = false
+    /// Whether a drained connection no longer waits for its next request.
+    private var endsIdle = false
     private(set) var isFinished = false
     /// Whether the answer being worked on is the last by the peer's wish.
     private var isLastAnswer = false
@@ -183,8 +185,15 @@ struct ConnectionState {
         inputBytes = 0
     }
 
+    /// The next answer is the last. A request may be on its way, so an idle connection waits for it.
     mutating func drain() {
         isDraining = true
+    }
+
+    /// No further request is waited for.
+    mutating func endIdle() {
+        isDraining = true
+        endsIdle = true
     }
 
     // MARK: Output
@@ -207,7 +216,7 @@ struct ConnectionState {
         }
         switch input {
         case .open:
-            guard isDraining else { return .wait }
+            guard endsIdle else { return .wait }
             isFinished = true
             return .close
         case .started:

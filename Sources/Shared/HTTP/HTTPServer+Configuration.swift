@@ -17,6 +17,9 @@ extension HTTPServer {
         public var requestTimeout: Duration = .seconds(10)
         /// How long a connection may stay open between requests.
         public var idleTimeout: Duration = .seconds(75)
+        /// How long a connection may stay open between requests while the server drains, at most half of the drain's
+        /// timeout. A request that is on its way is then answered, with `connection: close`.
+        public var drainIdleTimeout: Duration = .seconds(3)
         /// Time within which a peer must read ``answerBytesMin``. The connection or stream of a slower one is closed.
         public var writeTimeout: Duration = .seconds(30)
         /// Bytes of an answer that a peer must read within ``writeTimeout``, or all that are left: about 1 KiB/s.

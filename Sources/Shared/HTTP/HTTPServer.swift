@@ -77,7 +77,10 @@ public final class HTTPServer: Sendable {
         return address
     }
 
-    /// Stops listening, ends idle connections, waits for requests in progress for at most `timeout`. Idempotent.
+    /// Stops listening, waits for requests in progress for at most `timeout`. Idempotent.
+    ///
+    /// The next request on an open connection is answered, with `connection: close`; one without a request is closed
+    /// after ``Configuration/drainIdleTimeout``. Over HTTP/2 two GOAWAYs do the same.
     public func drain(timeout: Duration) async {
         let channel = lifecycle.withLock { lifecycle -> (any Channel)? in
             defer { lifecycle = .stopped }

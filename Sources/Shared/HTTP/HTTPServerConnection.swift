@@ -71,7 +71,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         }
         use = loop.nextUse()
         if context.channel.isActive { connected(context) }
-        // `drain()` may have been called before there was a channel.
+        // `drain()` and `endIdle()` may have been called before there was a channel.
         if state.isDraining { pump() }
     }
 
@@ -103,9 +103,13 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         loop.remove(self)
     }
 
-    /// No further requests; those in progress finish.
     func drain() {
         state.drain()
+        pump()
+    }
+
+    func endIdle() {
+        state.endIdle()
         pump()
     }
 

@@ -6,8 +6,10 @@ import Synchronization
 
 /// A connection as its loop sees it, whichever version of HTTP it speaks. On the event loop only.
 protocol ServedConnection: AnyObject {
-    /// No further requests; those in progress finish.
+    /// No further requests but what may be on its way; those in progress finish.
     func drain()
+    /// Closes now if nothing is in progress. After ``drain()``.
+    func endIdle()
     /// Closes now, whatever is in progress.
     func abort()
     func checkTimeouts(now: NIODeadline)
@@ -23,6 +25,16 @@ protocol ServedConnection: AnyObject {
 /// object is shared. Each method that others call asserts it, but `drain`, which goes there first; `scheduleTick` is called
 /// by `add` and by its own timer, both there.
 final class LoopContext: @unchecked Sendable {
+    /// What becomes of connections, those that are still to come included.
+    private enum Phase {
+        /// -> `draining`, or `ending` when there is no connection.
+        case serving
+        /// Each is told so with its next answer. -> `ending`
+        case draining
+        /// Those without a request in progress are closed. Final.
+        case ending
+    }
+
     let eventLoop: any EventLoop
     let executor: EventLoopExecutor
     let configuration: HTTPServer.Configuration
@@ -35,6 +47,7 @@ final class LoopContext: @unchecked Sendable {
     private var date = HTTPDate()
     private var spareBuffer = ByteBuffer()
     private var tick: Scheduled<Void>?
+    private var phase = Phase.serving
     private var drained: EventLoopPromise<Void>?
 
     /// A buffer that grew beyond this is not kept.
@@ -80,10 +93,17 @@ final class LoopContext: @unchecked Sendable {
     func add(_ connection: any ServedConnection) {
         eventLoop.assertInEventLoop()
         connections.add(connection)
-        if drained != nil {
+        if tick == nil, phase != .ending { scheduleTick() }
+        tellPhase(connection)
+    }
+
+    private func tellPhase(_ connection: any ServedConnection) {
+        switch phase {
+        case .serving: break
+        case .draining: connection.drain()
+        case .ending:
             connection.drain()
-        } else if tick == nil {
-            scheduleTick()
+            connection.endIdle()
         }
     }
 
@@ -100,7 +120,7 @@ final class LoopContext: @unchecked Sendable {
     func replace(_ detector: VersionDetector, by successor: any ServedConnection) {
         eventLoop.assertInEventLoop()
         connections.replace(detector, by: successor)
-        if drained != nil { successor.drain() }
+        tellPhase(successor)
     }
 
     /// Counts a connection for its address. Above the limit, the connection of that address that has been idle for
@@ -135,25 +155,37 @@ final class LoopContext: @unchecked Sendable {
         return uses
     }
 
-    /// Ends idle connections, lets the others finish their requests until `timeout`, and then closes what is left.
+    /// Lets connections finish their requests, and idle ones send one more for a while; closes at `timeout` what is left.
     func drain(timeout: Duration) async {
         let finished = eventLoop.flatSubmit { () -> EventLoopFuture<Void> in
             if let drained = self.drained { return drained.futureResult }
             let drained = self.eventLoop.makePromise(of: Void.self)
             self.drained = drained
+            self.phase = .draining
             for connection in self.connections.all { connection.drain() }
             if self.connections.isEmpty {
+                self.phase = .ending
                 drained.succeed()
             } else {
+                let idleTime = min(self.configuration.drainIdleTimeout, timeout / 2)
+                let idle = self.eventLoop.scheduleTask(in: TimeAmount(idleTime)) { self.endIdle() }
                 let force = self.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
                     for connection in self.connections.all { connection.abort() }
                 }
-                drained.futureResult.whenComplete { _ in force.cancel() }
+                drained.futureResult.whenComplete { _ in
+                    idle.cancel()
+                    force.cancel()
+                }
             }
             return drained.futureResult
         }
         // Fails only when the loop has been shut down, and then no connection is left.
         try? await finished.get()
+    }
+
+    private func endIdle() {
+        phase = .ending
+        for connection in connections.all { connection.endIdle() }
     }
 
     /// Looks for lapsed timeouts, as long as there are connections.

@@ -121,8 +121,10 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
 
     // MARK: As the loop sees it
 
-    /// Nothing was asked yet, so nothing is cut short.
-    func drain() {
+    /// The first request may be on its way. Whoever answers it is told to drain, too.
+    func drain() {}
+
+    func endIdle() {
         context?.close(promise: nil)
     }
 

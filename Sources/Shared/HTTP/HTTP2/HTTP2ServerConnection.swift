@@ -69,6 +69,9 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         transport?.beginDrain()
     }
 
+    /// A GOAWAY has told the peer to send no further request.
+    func endIdle() {}
+
     func abort() {
         transport?.close()
     }
