@@ -114,13 +114,26 @@ struct StartOrderTests {
         #expect(!(run.errors + run.output).contains("hunter2"))
     }
 
-    @Test("a service whose credentials are refused ends at once with one line that shows no password")
+    @Test("a service whose user is made after it has started becomes ready by itself")
+    func userComesLater() async throws {
+        let server = try await MongoServer.shared.value
+        let name = "user-\(UUID().uuidString.prefix(8))"
+        let plain = server.uri(options: "authSource=admin").dropFirst("mongodb://".count)
+        let vessel = try await Program.vessel(store: "mongodb://\(name):right@\(plain)")
+        let run = try await vessel.start()
+        try await run.waitForOutput("it refuses")
+        _ = try await server.uriOfNewUser(name, password: "right")
+        try await serves(vessel)
+        #expect(try await run.stop() == 0)
+    }
+
+    @Test("a service whose credentials stay refused ends with one line that shows no password")
     func refused() async throws {
         let server = try await MongoServer.shared.value
         let name = "user-\(UUID().uuidString.prefix(8))"
         let uri = try await server.uriOfNewUser(name, password: "right", shown: "hunter2")
-        let run = try await Program.vessel(store: uri).launch()
-        #expect(try await run.status(within: .seconds(5)) == 1)
+        let run = try await Program.vessel(store: uri, ["--store_timeout=2"]).launch()
+        #expect(try await run.status() == 1)
         #expect(run.errors.split(separator: "\n").count == 1)
         #expect(run.errors.contains("the store at MongoDB, 127.0.0.1:\(server.port)/"), "\(run.errors)")
         #expect(run.errors.contains("refuses"), "\(run.errors)")

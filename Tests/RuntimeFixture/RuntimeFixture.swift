@@ -10,7 +10,7 @@ struct RuntimeFixture: ServiceProgram {
     static let serviceName = "fixture"
 
     enum StoreKind: String, ExpressibleByArgument, CaseIterable, Sendable {
-        case well, absent, refusing, hanging
+        case well, absent, denying, unusable, hanging
     }
 
     @OptionGroup var options: ServiceOptions
@@ -40,7 +40,8 @@ private struct FixtureStore: StoreLifecycle {
         switch kind {
         case .well: return
         case .absent: throw Absent()
-        case .refusing: throw StoreRefusal("wrong password")
+        case .denying: throw StoreRefusal("wrong password", isProvisional: true)
+        case .unusable: throw StoreRefusal("not a database")
         case .hanging: try await Task.sleep(for: .seconds(86_400))
         }
     }

@@ -126,12 +126,20 @@ struct ServiceProgramTests {
                 == "runtime-fixture: the store at fixture:1 was not there within 6.0 seconds: nobody listens\n")
     }
 
-    @Test("a store that refuses the credentials ends it at once")
-    func refusingStore() async throws {
+    @Test("a store that can't be used ends it at once")
+    func unusableStore() async throws {
         let refused = try await complain(
-            ["--store=refusing", "--server_address=127.0.0.1:0", "--admin_address=127.0.0.1:0"])
+            ["--store=unusable", "--server_address=127.0.0.1:0", "--admin_address=127.0.0.1:0"])
         #expect(refused.0 == 1)
-        #expect(refused.1 == "runtime-fixture: the store at fixture:1 refuses: wrong password\n")
+        #expect(refused.1 == "runtime-fixture: the store at fixture:1 refuses: not a database\n")
+    }
+
+    @Test("a store that denies access is waited for, with the reason in the log, until the time given")
+    func denyingStore() async throws {
+        let ran = try await start(["--store=denying"], ["STORE_TIMEOUT": "2"])
+        try await ran.process.waitForOutput("waiting for the store at fixture:1: it refuses: wrong password")
+        #expect(try await ran.process.status() == 1)
+        #expect(ran.process.errors == "runtime-fixture: the store at fixture:1 refuses: wrong password\n")
     }
 
     @Test("a signal ends it also while a connection attempt hangs")

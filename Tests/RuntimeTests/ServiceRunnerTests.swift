@@ -127,10 +127,46 @@ struct ServiceRunnerTests {
         }
     }
 
+    @Test("a store that denies access for a while is waited for, one that goes on ends it", .timeLimit(.minutes(1)))
+    func deniedAccess() async throws {
+        try await withRuntime { runtime in
+            let journal = Journal()
+            let isKnown = Atomic(false)
+            let (signals, sender) = AsyncStream<Int32>.makeStream()
+            let store = FakeStore(journal: journal) {
+                isKnown.load(ordering: .relaxed) ? nil : StoreRefusal("wrong password", isProvisional: true)
+            }
+            let front = FakeListener(journal: journal, readiness: runtime.readiness)
+            let run = Task {
+                try await ServiceRunner(runtime: runtime, parts: ServiceParts(front: front, store: store))
+                    .run(signals: signals)
+            }
+            try await eventually("checked") {
+                runtime.readiness.report().checks == [.init(name: "store", reason: "not reached yet")]
+            }
+            isKnown.store(true, ordering: .relaxed)
+            try await eventually("ready") { runtime.readiness.report().isReady }
+            sender.yield(15)
+            try await run.value
+        }
+        try await withRuntime({ $0.refusalPatience = .milliseconds(500) }) { runtime in
+            let journal = Journal()
+            let (signals, _) = AsyncStream<Int32>.makeStream()
+            let front = FakeListener(journal: journal, readiness: runtime.readiness)
+            let store = FakeStore(journal: journal) { StoreRefusal("wrong password", isProvisional: true) }
+            let began = NIODeadline.now()
+            await #expect(throws: ProgramFailure("the store at fake:1 refuses: wrong password")) {
+                try await ServiceRunner(runtime: runtime, parts: ServiceParts(front: front, store: store))
+                    .run(signals: signals)
+            }
+            #expect(NIODeadline.now() - began >= .milliseconds(450))
+        }
+    }
+
     @Test("a store that refuses ends it at once, one that stays away after the time given", .timeLimit(.minutes(1)))
     func failures() async throws {
         let cases: [(any Error & Sendable, String)] = [
-            (StoreRefusal("wrong password"), "the store at fake:1 refuses: wrong password"),
+            (StoreRefusal("not a database"), "the store at fake:1 refuses: not a database"),
             (Unreachable(), "the store at fake:1 was not there within 0.5 seconds: connection refused"),
         ]
         for (error, complaint) in cases {

@@ -283,6 +283,7 @@ import Testing
             ) { try $0.ensureIndex("items", name: "text_1", keys: ["text": 1]) }
             try store.start()
             #expect(await eventually(within: .seconds(20)) { store.refusal != nil }, "\(store.lastError ?? "no error")")
+            #expect(store.refusal?.kind == .accessDenied)
             #expect(store.refusal?.message.contains("hunter22") == false)
             await store.shutdown()
         }

@@ -172,7 +172,7 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
     @Test("a store that will not have us refuses calls at once, and is forgiven when it takes us")
     func refusal() {
         var state = running(connected: 0)
-        state.connectFailed(0, StorageError(.refused, "wrong password"), now: epoch, jitter: 0)
+        state.connectFailed(0, StorageError(.accessDenied, "wrong password"), now: epoch, jitter: 0)
         #expect(state.refusal?.message == "wrong password")
         #expect(isRefused(state.submit(TestJob(number: 1)) { epoch }, .connectionLost))
         state.connected(0)

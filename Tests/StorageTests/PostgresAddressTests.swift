@@ -78,8 +78,9 @@ import Testing
         arguments: [
             ("23505", StorageError.Kind.duplicateKey), ("40001", .busy), ("40P01", .busy), ("55P03", .busy),
             ("57014", .timeout), ("53100", .full), ("53300", .connectionLost), ("57P03", .connectionLost),
-            ("57P01", .connectionLost), ("57P02", .connectionLost), ("08006", .connectionLost), ("28P01", .refused),
-            ("28000", .refused), ("3D000", .refused), ("42501", .refused), ("XX001", .corrupt),
+            ("57P01", .connectionLost), ("57P02", .connectionLost), ("08006", .connectionLost),
+            ("28P01", .accessDenied),
+            ("28000", .accessDenied), ("3D000", .accessDenied), ("42501", .accessDenied), ("XX001", .corrupt),
             ("25006", .connectionLost),
             ("23503", .other), ("42601", .other), ("22001", .other), ("", .other),
         ])
@@ -94,15 +95,15 @@ import Testing
             postgresConnecting: prefix
                 + "FATAL:  28P01: password authentication failed for user \"captain\"\nLOCATION:  auth_failed, auth.c:335",
             needsPassword: false)
-        #expect(wrong.kind == .refused)
+        #expect(wrong.kind == .accessDenied)
         #expect(wrong.message == "the server refuses user, password or address (SQLSTATE 28P01)")
         let missing = StorageError(
             postgresConnecting: prefix + "FATAL:  3D000: database \"d\" does not exist", needsPassword: false)
-        #expect(missing.kind == .refused)
+        #expect(missing.kind == .accessDenied)
         #expect(missing.message.contains("database \"d\" does not exist"))
         for text in ["FATAL:  53300: sorry, too many clients already", "FATAL:  57P03: starting up", "refused"] {
             #expect(StorageError(postgresConnecting: prefix + text, needsPassword: false).kind == .connectionLost)
         }
-        #expect(StorageError(postgresConnecting: "no password supplied", needsPassword: true).kind == .refused)
+        #expect(StorageError(postgresConnecting: "no password supplied", needsPassword: true).kind == .accessDenied)
     }
 }

@@ -32,6 +32,7 @@ import Testing
             let store = try store(uri)
             try store.start()
             #expect(await eventually(within: .seconds(20)) { store.refusal != nil }, "\(store.lastError ?? "no error")")
+            #expect(store.refusal?.kind == .accessDenied)
             let message = store.refusal?.message ?? ""
             for secret in ["hunter22", "captain", "stowaway", PostgresServer.password] {
                 #expect(!message.contains(secret), "\(message)")

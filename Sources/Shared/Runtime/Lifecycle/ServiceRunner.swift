@@ -60,8 +60,8 @@ public struct ServiceRunner: Sendable {
         var opened: Gate?
         if let store = parts.store {
             let service = StoreService(
-                store, timeout: configuration.storeTimeout, logger: logger, readiness: runtime.readiness,
-                prepare: parts.prepare)
+                store, timeout: configuration.storeTimeout, refusalPatience: configuration.refusalPatience,
+                logger: logger, readiness: runtime.readiness, prepare: parts.prepare)
             runtime.readiness.add(service.check)
             opened = service.opened
             services.append(service)

@@ -7,7 +7,7 @@ public protocol StoreLifecycle: Sendable {
     /// time, and not again once it has returned.
     ///
     /// Must not block a thread of Swift's pool, and must return soon after its task is cancelled.
-    /// - Throws: ``StoreRefusal`` when trying again is pointless; anything else is tried again, and its description is
+    /// - Throws: ``StoreRefusal`` when the store will not have us; anything else is tried again, and its description is
     ///   logged, so it must hold no secret.
     func open() async throws
 
@@ -19,12 +19,16 @@ public protocol StoreLifecycle: Sendable {
     func close() async
 }
 
-/// A store that is there and says no, for example to the credentials: the program ends at once.
+/// A store that is there and says no: the program ends.
 public struct StoreRefusal: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
+    /// Whether it may change without us, as for credentials: in a new cluster a database answers before its users are made.
+    /// Such a refusal ends the program only when it lasts for ``ServiceConfiguration/refusalPatience``.
+    public let isProvisional: Bool
 
     /// - Parameter description: one line without secrets.
-    public init(_ description: String) {
+    public init(_ description: String, isProvisional: Bool = false) {
         self.description = description
+        self.isProvisional = isProvisional
     }
 }

@@ -8,6 +8,7 @@ final class StoreService: Service {
     private let store: any StoreLifecycle
     private let prepare: @Sendable () async throws -> Void
     private let timeout: Duration?
+    private let refusalPatience: Duration
     private let logger: Logger
     private let readiness: Readiness
     let opened = Gate()
@@ -19,14 +20,16 @@ final class StoreService: Service {
 
     /// - Parameters:
     ///   - timeout: how long to wait for the store; `nil` for ever.
+    ///   - refusalPatience: how long a provisional ``StoreRefusal`` may last.
     ///   - prepare: runs after the store opened and before it counts as open; tried again when it fails.
     init(
-        _ store: any StoreLifecycle, timeout: Duration?, logger: Logger, readiness: Readiness,
-        prepare: @escaping @Sendable () async throws -> Void
+        _ store: any StoreLifecycle, timeout: Duration?, refusalPatience: Duration, logger: Logger,
+        readiness: Readiness, prepare: @escaping @Sendable () async throws -> Void
     ) {
         self.store = store
         self.prepare = prepare
         self.timeout = timeout
+        self.refusalPatience = refusalPatience
         self.logger = logger
         self.readiness = readiness
     }
@@ -82,7 +85,6 @@ final class StoreService: Service {
 
     private enum Event: Sendable {
         case opened
-        case refused(StoreRefusal)
         case wait(StoreWait.Event)
     }
 
@@ -99,8 +101,8 @@ final class StoreService: Service {
                 events.continuation.yield(.opened)
                 return
             } catch let refusal as StoreRefusal {
-                events.continuation.yield(.refused(refusal))
-                return
+                events.continuation.yield(.wait(.refused(refusal)))
+                if !refusal.isProvisional { return }
             } catch {
                 events.continuation.yield(.wait(.failed(reason: "\(error)")))
             }
@@ -110,7 +112,8 @@ final class StoreService: Service {
     }
 
     private func waitUntilOpen() async throws {
-        var wait = StoreWait(address: store.storeAddress, timeout: timeout, start: .now())
+        var wait = StoreWait(
+            address: store.storeAddress, timeout: timeout, refusalPatience: refusalPatience, start: .now())
         let ticks = Task { [continuation = events.continuation] in
             while !Task.isCancelled {
                 try await Task.sleep(for: Self.tickInterval)
@@ -122,8 +125,6 @@ final class StoreService: Service {
             switch event {
             case .opened:
                 return
-            case .refused(let refusal):
-                throw ProgramFailure("the store at \(store.storeAddress) refuses: \(refusal)")
             case .wait(let event):
                 switch wait.handle(event, at: .now()) {
                 case .nothing: break

@@ -10,6 +10,7 @@ struct StoreWait {
 
     enum Event {
         case failed(reason: String)
+        case refused(StoreRefusal)
         /// Comes several times a second, so that a try that hangs is noticed too.
         case tick
     }
@@ -23,13 +24,19 @@ struct StoreWait {
     private let address: String
     private let giveUpAt: NIODeadline
     private let timeout: Duration?
+    private let refusalPatience: TimeAmount
+    /// A provisional refusal that no other failure has followed yet, and when it began.
+    private var refusal: (text: String, since: NIODeadline)?
     private var lastLog: NIODeadline
     private var reason = "no answer yet"
     private var hasFailed = false
 
-    /// - Parameter timeout: `nil` waits for ever.
-    init(address: String, timeout: Duration?, start: NIODeadline) {
+    /// - Parameters:
+    ///   - timeout: `nil` waits for ever.
+    ///   - refusalPatience: how long a provisional refusal may last.
+    init(address: String, timeout: Duration?, refusalPatience: Duration, start: NIODeadline) {
         self.address = address
+        self.refusalPatience = TimeAmount(refusalPatience)
         self.timeout = timeout
         giveUpAt = timeout.map { start + TimeAmount($0) } ?? .distantFuture
         lastLog = start
@@ -37,17 +44,34 @@ struct StoreWait {
 
     mutating func handle(_ event: Event, at now: NIODeadline) -> Action {
         var isFirstFailure = false
-        if case .failed(let reason) = event {
-            self.reason = reason
-            isFirstFailure = !hasFailed
-            hasFailed = true
+        switch event {
+        case .failed(let reason):
+            isFirstFailure = noteFailure(reason)
+            refusal = nil
+        case .refused(let refused):
+            guard refused.isProvisional else { return giveUp(refused.description) }
+            isFirstFailure = noteFailure("it refuses: \(refused)")
+            refusal = (text: refused.description, since: refusal?.since ?? now)
+        case .tick: break
         }
+        if let refusal, now - refusal.since >= refusalPatience || now >= giveUpAt { return giveUp(refusal.text) }
         if now >= giveUpAt, let timeout {
             return .giveUp("the store at \(address) was not there within \(timeout): \(reason)")
         }
         guard isFirstFailure || now - lastLog >= Self.logInterval else { return .nothing }
         lastLog = now
         return .log("waiting for the store at \(address): \(reason)")
+    }
+
+    /// - Returns: whether it is the first.
+    private mutating func noteFailure(_ reason: String) -> Bool {
+        self.reason = reason
+        defer { hasFailed = true }
+        return !hasFailed
+    }
+
+    private func giveUp(_ refusal: String) -> Action {
+        .giveUp("the store at \(address) refuses: \(refusal)")
     }
 
     /// How long to wait after the `attempt`-th failure, counted from 0.

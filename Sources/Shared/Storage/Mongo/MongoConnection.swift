@@ -11,7 +11,8 @@ public final class MongoConnection: PooledConnection {
 
     /// Connects, and shows the credentials. Blocks.
     ///
-    /// - Throws: ``StorageError`` of kind `.refused` when the server will not have us, `.connectionLost` when there is none.
+    /// - Throws: ``StorageError`` of kind `.accessDenied` or `.refused` when the server will not have us, `.connectionLost`
+    ///   when there is none.
     init(_ pool: MongoClientPool, database: String) throws(StorageError) {
         guard let client = pool.take() else {
             throw StorageError(.connectionLost, "libmongoc has no client left")

@@ -6,7 +6,7 @@ extension StorageError {
     /// Source: MongoDB specifications, "Server Discovery and Monitoring", state change errors.
     private static let primaryLostCodes: Set<UInt32> = [91, 189, 10058, 10107, 11600, 11602, 13435, 13436]
     /// Unauthorized, AuthenticationFailed.
-    private static let refusedCodes: Set<UInt32> = [13, 18, 8000]
+    private static let accessDeniedCodes: Set<UInt32> = [13, 18, 8000]
     private static let duplicateKeyCodes: Set<UInt32> = [11000, 11001, 12582]
     /// MaxTimeMSExpired, ExceededTimeLimit, WriteConcern timeout.
     private static let timeoutCodes: Set<UInt32> = [50, 64, 262]
@@ -24,15 +24,15 @@ extension StorageError {
         let labels = ["RetryableWriteError", "TransientTransactionError"]
         switch mongoc_error_domain_t(error.domain) {
         case MONGOC_ERROR_STREAM, MONGOC_ERROR_SERVER_SELECTION, MONGOC_ERROR_POOL: return .connectionLost
-        case MONGOC_ERROR_SCRAM, MONGOC_ERROR_SASL: return .refused
-        case MONGOC_ERROR_CLIENT where error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE.rawValue: return .refused
+        case MONGOC_ERROR_SCRAM, MONGOC_ERROR_SASL: return .accessDenied
+        case MONGOC_ERROR_CLIENT where error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE.rawValue: return .accessDenied
         case MONGOC_ERROR_PROTOCOL where error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION.rawValue: return .refused
         case MONGOC_ERROR_PROTOCOL: return .connectionLost
         case MONGOC_ERROR_SERVER, MONGOC_ERROR_WRITE_CONCERN, MONGOC_ERROR_COMMAND, MONGOC_ERROR_QUERY,
             MONGOC_ERROR_COLLECTION:
             if duplicateKeyCodes.contains(error.code) { return .duplicateKey }
             if primaryLostCodes.contains(error.code) { return .connectionLost }
-            if refusedCodes.contains(error.code) { return .refused }
+            if accessDeniedCodes.contains(error.code) { return .accessDenied }
             if timeoutCodes.contains(error.code) { return .timeout }
             if fullCodes.contains(error.code) { return .full }
         default: break

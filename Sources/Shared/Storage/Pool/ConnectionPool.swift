@@ -48,7 +48,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     let monitor: Monitor<Guarded>
 
     /// - Parameter connect: makes a connection; called on the pool's threads, and may block. It throws
-    ///   ``StorageError`` of kind `.refused` where trying again is vain.
+    ///   ``StorageError`` of kind `.refused` or `.accessDenied` where the store will not have us.
     public init(
         _ configuration: PoolConfiguration, logger: Logger, connect: @escaping @Sendable () throws -> Connection
     ) {

@@ -191,7 +191,7 @@ struct PoolState<Job: PoolQueueable> {
         let attempt = failedAttempts[index]
         failedAttempts[index] = attempt + 1
         lastError = error
-        if error.kind == .refused { refusal = error }
+        if error.isRefusal { refusal = error }
         let delay = Self.backoff(attempt: attempt, configuration, jitter: jitter)
         workers[index] = .backoff(attempt: attempt, until: now + delay)
     }

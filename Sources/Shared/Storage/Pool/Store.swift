@@ -14,7 +14,8 @@ public protocol Store: Sendable {
     /// Why the store is not ready, without secrets; `nil` when nothing failed yet.
     var lastError: String? { get }
 
-    /// Set when the store will not have us (credentials, not a database), where waiting is vain.
+    /// Set when the store answers and will not have us: of kind `.accessDenied` where that may change without us, such as
+    /// wrong credentials, else `.refused`.
     var refusal: StorageError? { get }
 
     /// The gauges of each pool.

@@ -10,7 +10,7 @@ extension StorageError {
         case "57014": return .timeout  // query canceled, by statement_timeout or by a person
         case "53100": return .full
         case "XX001", "XX002": return .corrupt
-        case "42501", "3D000": return .refused  // no permission, no such database
+        case "42501", "3D000": return .accessDenied  // no permission, no such database
         // A standby, as after a failover: the primary is elsewhere now. A statement that a pooler made us lose.
         case "25006", "26000": return .connectionLost
         // Too many connections, starting up, shutting down, sat idle in a transaction for too long.
@@ -19,7 +19,7 @@ extension StorageError {
         }
         switch sqlState.prefix(2) {
         case "08": return .connectionLost
-        case "28": return .refused
+        case "28": return .accessDenied
         default: return .other
         }
     }
@@ -53,14 +53,14 @@ extension StorageError {
         switch sqlState {
         case let state? where state.hasPrefix("28"):
             // The server's text names the user, which is half of the credentials.
-            self.init(.refused, "the server refuses user, password or address (SQLSTATE \(state))")
+            self.init(.accessDenied, "the server refuses user, password or address (SQLSTATE \(state))")
         case let state?:
             self.init(Self.kind(sqlState: state), text)
         case nil:
-            self.init(needsPassword ? .refused : .connectionLost, text.isEmpty ? "no connection" : text)
+            self.init(needsPassword ? .accessDenied : .connectionLost, text.isEmpty ? "no connection" : text)
         }
         // Whatever else it is, there is no connection, and trying again may help.
-        if kind != .refused { kind = .connectionLost }
+        if !isRefusal { kind = .connectionLost }
     }
 
     /// The SQLSTATE in `SEVERITY:  SQLSTATE: text`.

@@ -49,8 +49,8 @@ struct PostgresMigrator: Sendable {
 
     /// Runs what this database has not seen. Blocks.
     ///
-    /// - Throws: ``StorageError`` of kind `.refused` where trying again is vain, `.connectionLost` where it is not, also
-    ///   while another process is at it.
+    /// - Throws: ``StorageError`` of kind `.refused` where trying again is vain, `.accessDenied` where a permission is
+    ///   missing, `.connectionLost` where trying again may help, also while another process is at it.
     func run(on connection: PostgresConnection) throws {
         do {
             try connection.call(until: .after(Self.timeMax)) { connection in
@@ -60,7 +60,7 @@ struct PostgresMigrator: Sendable {
             }
         } catch let error as StorageError {
             switch error.kind {
-            case .connectionLost, .refused, .full: throw error
+            case .connectionLost, .refused, .accessDenied, .full: throw error
             case .busy, .timeout: throw StorageError(.connectionLost, error.message)
             default: throw StorageError(.refused, "the schema of '\(store)' could not be made: \(error.message)")
             }
