@@ -95,6 +95,7 @@ struct ConfigurationErrorTests {
     static let gatewayMistakes: [Mistake] = [
         Mistake(flags: ["--address=nowhere"], complaint: "--address: 'nowhere'"),
         Mistake(environment: ["MICRO_API_ADDRESS": "nowhere"], complaint: "MICRO_API_ADDRESS: 'nowhere'"),
+        Mistake(environment: ["PORT": "http"], complaint: "PORT: 'http'"),
         Mistake(flags: ["--namespace=two words"], complaint: "--namespace: 'two words'"),
         Mistake(flags: ["--timeout=soon"], complaint: "--timeout: 'soon'"),
         Mistake(environment: ["VESSEL_ADDRESS": "nowhere"], complaint: "VESSEL_ADDRESS: 'nowhere'"),
@@ -142,6 +143,7 @@ struct ConfigurationErrorTests {
                 "--server_address": "MICRO_SERVER_ADDRESS", "--address": "MICRO_API_ADDRESS", "--services": "SERVICES",
             ]
             return mistake.flags.contains { $0.hasPrefix(name + "=") }
+                || (name == "--address" && mistake.environment["PORT"] != nil)
                 || mistake.environment[variable[String(name)] ?? ""] != nil
                 || (name == "--admin_address" && mistake.environment["ADMIN_ADDRESS"] != nil)
         }

@@ -134,6 +134,25 @@ struct ConfigurationTests {
         #expect(try GatewaySettings(silent, environment: [:]) == GatewaySettings())
     }
 
+    @Test("PORT is the gateway's port where nothing says an address, and no service's")
+    func port() throws {
+        let silent = try GatewayOptions.parse([])
+        let port = ["PORT": "5000"]
+        let address = HostPort(host: "", port: 5_000)
+        #expect(try ServiceConfiguration(silent, environment: port).address == address)
+        let variable = port.merging(["MICRO_API_ADDRESS": ":81"]) { $1 }
+        #expect(try ServiceConfiguration(silent, environment: variable).address.port == 81)
+        let flag = try GatewayOptions.parse(["--address=:80"])
+        #expect(try ServiceConfiguration(flag, environment: port).address.port == 80)
+        #expect(try ServiceConfiguration(flag, environment: ["PORT": "http"]).address.port == 80)
+        for bad in ["http", "0", "65536", ":5000"] {
+            #expect(throws: ConfigurationError("PORT: '\(bad)' is not a whole number from 1 to 65535")) {
+                try ServiceConfiguration(silent, environment: ["PORT": bad])
+            }
+        }
+        #expect(try service([], port).address.port == 8080)
+    }
+
     @Test("a service is found by its variable, else by the static rule")
     func serviceAddress() throws {
         let variable = ["VESSEL_ADDRESS": "127.0.0.1:50051"]

@@ -5,7 +5,8 @@ public struct GatewayOptions: ProgramOptions {
     @Option(
         name: .customLong("address"),
         help: ArgumentHelp(
-            "Where the gateway takes requests. [MICRO_API_ADDRESS] (default: :8080)", valueName: "host:port"))
+            "Where the gateway takes requests. [MICRO_API_ADDRESS, or PORT for the port alone] (default: :8080)",
+            valueName: "host:port"))
     public var address: String?
 
     @Option(
