@@ -1,6 +1,6 @@
 import Foundation
+import NIOConcurrencyHelpers
 import RPC
-import Synchronization
 import TestSupport
 import Testing
 
@@ -69,7 +69,7 @@ struct DrainOrderTests {
         let fleet = try await Fleet(store: "sqlite:" + folder.file("vessel.db"))
         let runs = try await fleet.start()
         #expect(try await fleet.create(VesselJSON()).status == 200)
-        let answered = Atomic(0)
+        let answered = NIOLockedValueBox(0)
         try await withThrowingTaskGroup(of: Void.self) { callers in
             for _ in 0..<8 {
                 callers.addTask {
@@ -79,13 +79,13 @@ struct DrainOrderTests {
                         let answer = try await connection.rpc(VesselJSON.find(capacity: 1, weight: 1))
                         #expect(answer.status == 200, "\(answer.body)")
                         isLast = answer.headers.first(name: "connection") == "close"
-                        answered.add(1, ordering: .relaxed)
+                        answered.withLockedValue { $0 += 1 }
                         try await Task.sleep(for: .milliseconds(100))
                     }
                     await connection.close()
                 }
             }
-            try await eventually("requests of each") { answered.load(ordering: .relaxed) >= 40 }
+            try await eventually("requests of each") { answered.withLockedValue { $0 } >= 40 }
             runs.gateway.send(SIGTERM)
             try await callers.waitForAll()
         }
