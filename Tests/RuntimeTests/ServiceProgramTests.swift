@@ -90,6 +90,36 @@ struct ServiceProgramTests {
         #expect(ran.process.errors.isEmpty)
     }
 
+    /// Runs the program to ask the one at `address`, and returns status and complaint.
+    private func askHealth(_ address: String) async throws -> (status: Int32, complaint: String) {
+        let process = try ProcessRun(
+            ProcessRun.product("RuntimeFixture"), ["--healthcheck"], environment: ["ADMIN_ADDRESS": address])
+        let status = try await process.status()
+        #expect(process.output.isEmpty)
+        return (status, process.errors)
+    }
+
+    @Test("--healthcheck ends with 0 if the running program is ready, else with 1 and the reason")
+    func healthCheck() async throws {
+        let ready = try await start()
+        try await ready.process.waitForOutput("\"message\":\"ready\"")
+        for address in ["127.0.0.1:\(ready.adminPort)", ":\(ready.adminPort)", "localhost:\(ready.adminPort)"] {
+            let answer = try await askHealth(address)
+            #expect(answer.status == 0, "\(address)")
+            #expect(answer.complaint.isEmpty)
+        }
+
+        let waiting = try await start(["--store=absent"])
+        let unready = try await askHealth("127.0.0.1:\(waiting.adminPort)")
+        #expect(unready.status == 1)
+        #expect(unready.complaint.contains("\"status\":\"not ready\""), "\(unready.complaint)")
+
+        let nobody = try await askHealth("127.0.0.1:\(try Ports.free())")
+        #expect(nobody.status == 1)
+        #expect(nobody.complaint.hasSuffix(": connection refused\n"), "\(nobody.complaint)")
+        #expect(try await complain(["--healthcheck", "--admin_address=nowhere"]).0 == 64)
+    }
+
     @Test("Python's grpcio gets health answers: serving, not serving before the store is there, and not found")
     func grpcHealth() async throws {
         let script = """

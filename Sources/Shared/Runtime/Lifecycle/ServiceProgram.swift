@@ -46,7 +46,8 @@ extension ServiceProgram {
     public static var serverProtocols: [String] { ["h2"] }
 
     /// Runs the program to its end and exits: 0 after a drain, 64 for flags or variables that can't be used, 1 when a
-    /// part failed. What went wrong is one line on standard error.
+    /// part failed. With `--healthcheck` it asks the one that runs: 0 when that is ready, else 1. What went wrong is one
+    /// line on standard error.
     public static func main() async {
         ProcessLimits.ignoreBrokenPipes()
         ProcessLimits.raiseOpenFiles()
@@ -58,7 +59,12 @@ extension ServiceProgram {
             endParsing(error)
         }
         do {
-            try await program.runToEnd(environment: Settings.ofProcess().environment)
+            let environment = Settings.ofProcess().environment
+            if program.options.common.asksHealth {
+                try HealthProbe.check(program.options.configuration(environment: environment).adminAddress)
+            } else {
+                try await program.runToEnd(environment: environment)
+            }
         } catch let error as ConfigurationError {
             end(64, error.description)
         } catch {

@@ -79,5 +79,10 @@ public struct CommonOptions: ParsableArguments, Sendable {
             valueName: "switch"))
     public var overloadControl: String?
 
+    @Flag(
+        name: .customLong("healthcheck"),
+        help: "Ask the program that runs here with the same settings whether it is ready: ends with status 0 or 1.")
+    public var asksHealth = false
+
     public init() {}
 }
