@@ -97,6 +97,8 @@ struct ConfigurationErrorTests {
         Mistake(environment: ["MICRO_API_ADDRESS": "nowhere"], complaint: "MICRO_API_ADDRESS: 'nowhere'"),
         Mistake(environment: ["PORT": "http"], complaint: "PORT: 'http'"),
         Mistake(flags: ["--namespace=two words"], complaint: "--namespace: 'two words'"),
+        Mistake(flags: ["--handler=web"], complaint: "--handler: 'web'"),
+        Mistake(environment: ["MICRO_API_HANDLER": "api"], complaint: "MICRO_API_HANDLER: 'api'"),
         Mistake(flags: ["--timeout=soon"], complaint: "--timeout: 'soon'"),
         Mistake(environment: ["VESSEL_ADDRESS": "nowhere"], complaint: "VESSEL_ADDRESS: 'nowhere'"),
         Mistake(flags: ["--static=/dev/null/folder"], complaint: "/dev/null/folder"),

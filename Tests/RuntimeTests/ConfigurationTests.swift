@@ -153,6 +153,17 @@ struct ConfigurationTests {
         #expect(try service([], port).address.port == 8080)
     }
 
+    @Test("micro's handler is accepted where it is the one that the gateway has")
+    func handler() throws {
+        let options = try GatewayOptions.parse(["--handler=rpc", "--namespace=shippy"])
+        #expect(try GatewaySettings(options, environment: ["MICRO_API_HANDLER": "web"]) == GatewaySettings())
+        let silent = try GatewayOptions.parse([])
+        #expect(try GatewaySettings(silent, environment: ["MICRO_API_HANDLER": "rpc"]) == GatewaySettings())
+        #expect(throws: ConfigurationError("--handler: 'web' is not a handler; the only one is rpc (POST /rpc)")) {
+            try GatewaySettings(GatewayOptions.parse(["--handler=web"]), environment: [:])
+        }
+    }
+
     @Test("a service is found by its variable, else by the static rule")
     func serviceAddress() throws {
         let variable = ["VESSEL_ADDRESS": "127.0.0.1:50051"]

@@ -10,7 +10,7 @@ public struct GatewaySettings: Sendable, Equatable {
         self.upstreamTimeout = upstreamTimeout
     }
 
-    /// Reads `--namespace` and `--timeout`, or their variables.
+    /// Reads `--namespace`, `--handler` and `--timeout`, or their variables.
     ///
     /// - Throws: what can't be used, in one line that names the flag or variable.
     public init(_ options: GatewayOptions, environment: [String: String]) throws(ConfigurationError) {
@@ -25,6 +25,9 @@ public struct GatewaySettings: Sendable, Equatable {
                     "\(source): '\(text)' is not a namespace; write letters and digits, such as shippy")
             }
             namespace = text
+        }
+        if let (text, source) = settings.text(options.handler, "handler", "MICRO_API_HANDLER"), text != "rpc" {
+            throw ConfigurationError("\(source): '\(text)' is not a handler; the only one is rpc (POST /rpc)")
         }
         upstreamTimeout = try settings.duration(options.timeout, "timeout", "UPSTREAM_TIMEOUT") ?? upstreamTimeout
     }

@@ -16,6 +16,12 @@ public struct GatewayOptions: ProgramOptions {
     public var namespace: String?
 
     @Option(
+        name: .customLong("handler"),
+        help: ArgumentHelp(
+            "How micro would take requests; only rpc, as here. [MICRO_API_HANDLER] (default: rpc)", valueName: "name"))
+    public var handler: String?
+
+    @Option(
         name: .customLong("timeout"),
         help: ArgumentHelp(
             "How long a service may take to answer. [UPSTREAM_TIMEOUT] (default: 5)", valueName: "seconds"))
