@@ -1,13 +1,14 @@
-# All images of Shippy, one target each: vessel-service, user-service, consignment-service, email-service,
-# api-gateway, ui.
+# All images of Shippy, one target each: vessel-service, user-service, consignment-service, email-service, api-gateway,
+# ui; and shippy, which holds all programs.
 #
 #   docker build --target vessel-service --tag shippy/vessel-service:0.1.0 .
 #
-# The programs are compiled once, in the stage `build`, whichever target is asked for first.
+# The programs are compiled once, in the stage `build`, whichever target is asked for first. Their images hold a program,
+# the libraries that it needs, certificates of authorities, and what writes a crash's backtrace: no shell, no packages.
 
 ARG SWIFT_IMAGE=swift:6.2-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
-# Where the programs come from: the stage below, or an image that has them in /programs already.
+# Where the programs come from: the stage below, or an image that has /programs, /symbols and /about already.
 ARG PROGRAMS=build
 
 FROM ${SWIFT_IMAGE} AS build
@@ -26,24 +27,48 @@ RUN Scripts/empty_targets.sh && Scripts/release.sh shippy-user-service shippy-em
 RUN rm -rf Sources Tests Benchmarks
 COPY Package.swift ./
 COPY Sources Sources
-COPY Scripts/empty_targets.sh Scripts/
+COPY Scripts/empty_targets.sh Scripts/split.sh Scripts/
 RUN Scripts/empty_targets.sh --missing && \
     Scripts/release.sh shippy-vessel-service shippy-user-service shippy-consignment-service shippy-email-service \
         shippy-api-gateway && \
-    mkdir /programs && cp .build/release/shippy-*-service .build/release/shippy-api-gateway /programs && \
-    strip /programs/*
+    Scripts/split.sh /programs /symbols .build/release/shippy-*-service .build/release/shippy-api-gateway \
+        "$(find /usr/libexec/swift -name swift-backtrace-static -print -quit)" && \
+    mkdir /about && cp Package.resolved /about && swift --version 2>/dev/null | head -n 1 >/about/swift-version
 
 FROM ${PROGRAMS} AS programs
 
-# What every program needs: HTTP/2, TLS, authorities, and SQLite, which the modules of the stores are linked with.
-FROM ${DEBIAN_IMAGE} AS runtime
+# What debuggers need to know about the programs, by build id. Kept beside the images: Scripts/images.sh symbols.
+FROM scratch AS symbols
+COPY --from=programs /symbols /
+
+# What each image holds beside its program: /roots/common, and what the others need beyond that. `api` is micro's name for
+# the gateway, by which the series' manifest starts it.
+FROM ${DEBIAN_IMAGE} AS roots
 RUN apt-get update -q && \
-    apt-get install -y -q --no-install-recommends ca-certificates libnghttp2-14 libssl3 libsqlite3-0 libstdc++6 && \
-    rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
-# The series' manifests start ./shippy-NAME-service from here.
+    apt-get install -y -q --no-install-recommends ca-certificates libcrypt1 libcurl4 libmongoc-1.0-0 libnghttp2-14 \
+        libpq5 libsqlite3-0 libssl3 libstdc++6
+COPY Scripts/rootfs.sh /
+COPY --from=programs /programs /programs
+RUN /rootfs.sh /roots/common /programs/shippy-api-gateway /programs/swift-backtrace-static && \
+    /rootfs.sh /roots/mongo --on /roots/common /programs/shippy-vessel-service /programs/shippy-consignment-service && \
+    /rootfs.sh /roots/email --on /roots/common --on /roots/mongo /programs/shippy-email-service && \
+    /rootfs.sh /roots/user --on /roots/common /programs/shippy-user-service && \
+    mkdir -p /roots/common/usr/libexec/swift /roots/gateway/app && \
+    cp /programs/swift-backtrace-static /roots/common/usr/libexec/swift/ && \
+    ln -s shippy-api-gateway /roots/gateway/app/api
+COPY --from=programs /about /roots/common/usr/share/shippy
+
+FROM scratch AS runtime
+COPY --from=roots /roots/common /
+# The series' manifests start ./shippy-NAME-service from here; `kubectl create deployment` and others by the name alone.
 WORKDIR /app
+ENV PATH=/app:/usr/bin:/bin
 # libmongoc's counters are shared memory, which a read-only root filesystem has no room for.
 ENV MONGOC_DISABLE_SHM=1
+# A crash ends with a backtrace on standard error, short enough for a pod's termination message: of the thread that
+# crashed, without registers, as memory that they point to may hold a secret. Addresses become functions and lines by
+# Scripts/symbolicate.py. The path is needed because Swift's libraries are linked in and don't know where they came from.
+ENV SWIFT_BACKTRACE=enable=yes,swift-backtrace=/usr/libexec/swift/swift-backtrace-static,output-to=stderr,color=no,interactive=no,threads=crashed,registers=none,images=mentioned,limit=16,top=4,cache=no
 # A number, so that Kubernetes can tell that it is not root without looking into the image.
 USER 10001:10001
 STOPSIGNAL SIGTERM
@@ -57,11 +82,7 @@ LABEL org.opencontainers.image.vendor="Shippy" \
     org.opencontainers.image.revision="${REVISION}"
 
 FROM runtime AS runtime-mongo
-USER root
-RUN apt-get update -q && \
-    apt-get install -y -q --no-install-recommends libmongoc-1.0-0 && \
-    rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
-USER 10001:10001
+COPY --from=roots /roots/mongo /
 
 FROM runtime-mongo AS vessel-service
 COPY --from=programs /programs/shippy-vessel-service ./
@@ -75,43 +96,49 @@ LABEL org.opencontainers.image.title="consignment-service" \
 CMD ["./shippy-consignment-service"]
 
 FROM runtime-mongo AS email-service
-USER root
-RUN apt-get update -q && \
-    apt-get install -y -q --no-install-recommends libcurl4 && \
-    rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
-USER 10001:10001
+COPY --from=roots /roots/email /
 COPY --from=programs /programs/shippy-email-service ./
 LABEL org.opencontainers.image.title="email-service" org.opencontainers.image.description="Shippy's mails, over gRPC"
 CMD ["./shippy-email-service"]
 
 FROM runtime AS user-service
-USER root
-RUN apt-get update -q && \
-    apt-get install -y -q --no-install-recommends libcrypt1 libpq5 && \
-    rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
-USER 10001:10001
+COPY --from=roots /roots/user /
 COPY --from=programs /programs/shippy-user-service ./
 LABEL org.opencontainers.image.title="user-service" \
     org.opencontainers.image.description="Shippy's people and tokens, over gRPC"
 CMD ["./shippy-user-service"]
 
 FROM runtime AS api-gateway
+COPY --from=roots /roots/gateway /
 COPY --from=programs /programs/shippy-api-gateway ./
 COPY ui ui
 ENV STATIC_DIR=/app/ui
 LABEL org.opencontainers.image.title="api-gateway" org.opencontainers.image.description="Shippy's HTTP gateway and page"
 CMD ["./shippy-api-gateway"]
 
+# Every program, for those who want one image: the command says which one starts.
+FROM runtime-mongo AS shippy
+COPY --from=roots /roots/email /
+COPY --from=roots /roots/user /
+COPY --from=roots /roots/gateway /
+COPY --from=programs /programs/shippy-vessel-service /programs/shippy-user-service \
+    /programs/shippy-consignment-service /programs/shippy-email-service /programs/shippy-api-gateway ./
+COPY ui ui
+ENV STATIC_DIR=/app/ui
+LABEL org.opencontainers.image.title="shippy" \
+    org.opencontainers.image.description="Shippy's programs, each started by its name"
+
 FROM ${DEBIAN_IMAGE} AS ui
 RUN apt-get update -q && \
     apt-get install -y -q --no-install-recommends nginx-light && \
     rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
 COPY deployments/nginx.conf /etc/nginx/nginx.conf
+COPY deployments/ui.sh /usr/local/bin/shippy-ui
 COPY ui /app
 USER 10001:10001
 # nginx ends the requests that it has, on this one.
 STOPSIGNAL SIGQUIT
-EXPOSE 8080
+EXPOSE 80 8080
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.vendor="Shippy" \
@@ -119,4 +146,9 @@ LABEL org.opencontainers.image.vendor="Shippy" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \
     org.opencontainers.image.title="ui" org.opencontainers.image.description="Shippy's page behind nginx"
-CMD ["nginx", "-e", "stderr"]
+CMD ["shippy-ui"]
+
+# The last stage is what a build without --target would make. No image is the one that is meant, so it fails.
+FROM ${DEBIAN_IMAGE} AS no-target
+RUN printf '%s\n' "Say which image: docker build --target vessel-service --tag shippy/vessel-service ." \
+    "Targets: vessel-service user-service consignment-service email-service api-gateway ui shippy symbols" >&2; exit 1

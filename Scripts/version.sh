@@ -1,6 +1,6 @@
 # Sourced by the scripts about images: their names, and what they are called. POSIX sh.
 
-images="vessel-service user-service consignment-service email-service api-gateway ui"
+images="vessel-service user-service consignment-service email-service api-gateway ui shippy"
 
 REGISTRY=${REGISTRY:-shippy}
 # A name of its own for every state of the sources, so that a tag never changes what it means.

@@ -96,11 +96,19 @@ flags="--isolation chroot --network host --build-arg DEBIAN_IMAGE=$base --format
 if [ -n "${PREBUILT:-}" ]; then
     say "taking the programs from $PREBUILT"
     rm -rf "$here/programs"
-    mkdir -p "$here/programs"
+    mkdir -p "$here/programs/about"
+    set --
     for program in vessel-service user-service consignment-service email-service api-gateway; do
-        strip -o "$here/programs/shippy-$program" "$PREBUILT/shippy-$program" || fail "$PREBUILT/shippy-$program is missing"
+        [ -x "$PREBUILT/shippy-$program" ] || fail "$PREBUILT/shippy-$program is missing"
+        set -- "$@" "$PREBUILT/shippy-$program"
     done
-    printf 'FROM scratch\nCOPY . /programs\n' |
+    toolchain=$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")
+    # As the stage `build` of the Dockerfile leaves it.
+    Scripts/split.sh "$here/programs/programs" "$here/programs/symbols" "$@" \
+        "$(find "$toolchain/libexec/swift" -name swift-backtrace-static -print -quit)"
+    cp Package.resolved "$here/programs/about/"
+    swift --version 2>/dev/null | head -n 1 >"$here/programs/about/swift-version"
+    printf 'FROM scratch\nCOPY . /\n' |
         podman build --quiet --tag localhost/programs --file - "$here/programs" >/dev/null
     flags="$flags --build-arg PROGRAMS=localhost/programs"
 else
@@ -126,10 +134,11 @@ else
         { tail -n 30 "$here/compile.log" >&2; fail "the programs could not be compiled; all of it is in $here/compile.log"; }
     flags="$flags --build-arg PROGRAMS=localhost/programs"
 fi
-BUILDER=podman BUILD_FLAGS="$flags" Scripts/images.sh build >"$here/build.log" 2>&1 ||
+export BUILDER=podman BUILD_FLAGS="$flags" DEBIAN_IMAGE="$base"
+Scripts/images.sh build >"$here/build.log" 2>&1 ||
     { tail -n 30 "$here/build.log" >&2; fail "the images could not be built; all of it is in $here/build.log"; }
 say "the images:"
-podman images --filter "reference=localhost/shippy/*" --format '  {{.Repository}}:{{.Tag}} {{.Size}}'
+Scripts/images.sh sizes
 
 say "making stand-ins for the databases"
 rm -rf "$here/standins"
