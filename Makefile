@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push deploy manifests try-containers try-rollout
+.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy manifests try-containers try-rollout
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -35,11 +35,17 @@ proto: ## Generates the messages from Protos/
 	@Scripts/install.sh test
 	@Scripts/proto.sh
 
-images: ## Builds the images (REGISTRY=shippy TAG=…)
+images: ## Builds the images and prints their sizes (REGISTRY=shippy TAG=… PLATFORMS=linux/amd64,linux/arm64)
 	@Scripts/images.sh build
 
-push: ## Pushes them to REGISTRY
+push: ## Pushes them to REGISTRY; their names by digest go to .build/images/digests
 	@Scripts/images.sh push
+
+sbom: ## Lists what is in the images, in CycloneDX's form, in .build/images/sbom
+	@Scripts/images.sh sbom
+
+symbols: ## Copies what turns the images' backtraces into functions and lines to .build/symbols
+	@Scripts/images.sh symbols
 
 manifests: ## Renders every overlay of deployments/ to .build/manifests; checks it, the alerts and the dashboard
 	@Scripts/manifests.sh

@@ -6,7 +6,7 @@ name=lint
 . Scripts/lib.sh
 
 say "shell scripts"
-for script in Scripts/*.sh Scripts/*/*.sh .ci/run Benchmarks/*.sh; do
+for script in Scripts/*.sh Scripts/*/*.sh .ci/run Benchmarks/*.sh deployments/*.sh; do
     [ -e "$script" ] || continue
     case "$script $(head -n 1 "$script")" in
         Benchmarks/* | *bash*) bash -n "$script" ;;
@@ -19,6 +19,9 @@ swift format lint --strict --parallel --recursive Sources Tests Benchmarks Packa
     fail "the format is not ours; run: make format"
 
 Scripts/install.sh test
+
+say "scripts about images"
+"${PYTHON:-python3}" -B Scripts/test_images.py || fail "Scripts/sbom.py, symbolicate.py or the images' names are wrong"
 
 say "build without warnings"
 SHIPPY_STRICT=1 swift build --build-tests || fail "the build has errors or warnings"
