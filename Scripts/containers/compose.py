@@ -2,7 +2,8 @@
 systemd that podman's own health checks need.
 
 compose.py up | down | logs SERVICE        The variables of .env come from the environment.
-compose.py series                           deployments/series as well, beside the same databases, the gateway at port 8082
+compose.py series                           deployments/series as well, beside the same databases, the gateways at ports 8082
+                                            and 8084, the page at 8085
 """
 
 import glob
@@ -17,6 +18,8 @@ import yaml
 PROJECT = "shippy-try"
 # What all said, kept when they are gone.
 LOGS = ".build/containers/logs"
+# Of deployments/series: what leads to which port in the container.
+SERIES_PORTS = {"api": "8082:8080", "micro": "8084:80", "ui": "8085:80"}
 UNDERSTOOD = {
     "image", "build", "command", "environment", "healthcheck", "depends_on", "read_only", "cap_drop", "security_opt",
     "restart", "stop_grace_period", "ports", "volumes", "tmpfs", "sysctls",
@@ -141,18 +144,24 @@ def series(services):
         name = deployment["metadata"]["name"]
         container = deployment["spec"]["template"]["spec"]["containers"][0]
         image = container["image"].rpartition(":")[0] + ":" + os.environ["TAG"]
-        arguments = ["--detach", "--name", f"{network}-{name}", "--network", network, "--network-alias", name]
+        arguments = ["--detach", "--name", f"{network}-{name}", "--network", network]
+        # As Docker and containerd do it by themselves: port 80 is everybody's.
+        arguments += ["--sysctl", "net.ipv4.ip_unprivileged_port_start=0"]
+        # Service `api` would lead from port 80 to 8080, which a network of podman's can't: so the page finds `micro`.
+        if name != "api":
+            arguments += ["--network-alias", name]
         for variable in container.get("env", []):
             # What would come from a Secret comes from the environment.
             value = variable.get("value") or os.environ[variable["valueFrom"]["secretKeyRef"]["key"]]
             arguments += ["--env", f"{variable['name']}={value}"]
-        if name == "api":
-            arguments += ["--publish", "127.0.0.1:8082:8080"]
-        podman("run", *arguments, f"localhost/{image}", *container["command"])
+        if name in SERIES_PORTS:
+            arguments += ["--publish", f"127.0.0.1:{SERIES_PORTS[name]}"]
+        # A command stands in the place of the image's own, arguments in that of its CMD: no image of ours has an ENTRYPOINT.
+        podman("run", *arguments, f"localhost/{image}", *container.get("command", []), *container.get("args", []))
         started.append(name)
     # The gateway came first, by the alphabet: the order does not matter.
     for name in started:
-        wait_healthy(f"series-{name}", services[name])
+        wait_healthy(f"series-{name}", services[{"micro": "api"}.get(name, name)])
 
 
 def stopped_badly(name):
