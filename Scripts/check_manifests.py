@@ -116,6 +116,8 @@ def container_rules(container, is_server):
         yield "it keeps capabilities (drop: [ALL])"
     if is_server:
         yield from (f"no {probe}" for probe in ("readinessProbe", "livenessProbe") if not container.get(probe))
+    if container.get("terminationMessagePolicy") != "FallbackToLogsOnError":
+        yield "its pod does not say why it ended (terminationMessagePolicy)"
     image = container.get("image", "")
     tag = image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[2]
     if "@sha256:" not in image and tag in ("", "latest"):

@@ -55,6 +55,7 @@ BREAKS = [
     ),
     ("no readiness probe", lambda o: lose(container(o), "readinessProbe"), "no readinessProbe"),
     ("no liveness probe", lambda o: lose(container(o, "StatefulSet", "mongo"), "livenessProbe"), "no livenessProbe"),
+    ("no last words", lambda o: lose(container(o), "terminationMessagePolicy"), "does not say why it ended"),
     ("no memory limit", lambda o: lose(container(o), "resources", "limits", "memory"), "no limits of memory"),
     (
         "no processor request",
