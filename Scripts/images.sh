@@ -1,5 +1,6 @@
 #!/bin/sh
-# Everything about the images: images.sh COMMAND. REGISTRY and TAG say what they are called, BUILDER what builds them.
+# Everything about the images: images.sh COMMAND. REGISTRY and TAG say what they are called, VERSION what they say of
+# themselves (TAG by default), BUILDER what builds them.
 #
 #   build     builds all. PLATFORMS=linux/amd64,linux/arm64 builds for several kinds of machine, where the builder can run
 #             programs of all of them (binfmt); docker then keeps the result in its cache until `push`
@@ -14,6 +15,8 @@ name=images
 . Scripts/lib.sh
 . Scripts/version.sh
 
+# What programs say of themselves: the tag, where it holds nothing else.
+version=${VERSION:-$TAG}
 out=.build/images
 symbols=${SYMBOLS:-.build/symbols}
 is_docker() { [ "$(basename "$builder")" = docker ]; }
@@ -28,7 +31,7 @@ trap 'exit 143' TERM HUP
 build_image() { # target, tag, flags…
     target=$1 tag=$2
     shift 2
-    set -- "$@" --target "$target" --build-arg VERSION="$TAG" \
+    set -- "$@" --target "$target" --build-arg VERSION="$version" \
         --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" ${BUILD_FLAGS:-}
     if [ -z "${PLATFORMS:-}" ]; then
         "$builder" build --tag "$tag" "$@" .
@@ -45,12 +48,12 @@ build_image() { # target, tag, flags…
 # programs with a store above it is Foundation, which SQLite's wrapper links in: 39 MB of each are its tables of languages.
 size_limit_mb() {
     case $1 in
-        api-gateway) echo 52 ;;
-        user-service) echo 120 ;;
-        vessel-service | consignment-service) echo 142 ;;
-        email-service) echo 152 ;;
+        api-gateway) echo 53 ;;
+        user-service) echo 124 ;;
+        vessel-service | consignment-service) echo 146 ;;
+        email-service) echo 157 ;;
         ui) echo 35 ;;
-        shippy) echo 440 ;;
+        shippy) echo 456 ;;
     esac
 }
 
@@ -138,7 +141,7 @@ sbom() {
     for image in $images; do
         make_container "$(image_name "$image")"
         "$builder" export "$container" >"$out/files.tar"
-        python3 Scripts/sbom.py "$image" "$TAG" <"$out/files.tar" >"$out/sbom/$image.json" ||
+        python3 Scripts/sbom.py "$image" "$version" <"$out/files.tar" >"$out/sbom/$image.json" ||
             fail "no list of what is in $image"
         rm -f "$out/files.tar"
     done

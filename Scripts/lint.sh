@@ -20,8 +20,10 @@ swift format lint --strict --parallel --recursive Sources Tests Benchmarks Packa
 
 Scripts/install.sh test
 
-say "scripts about images"
-"${PYTHON:-python3}" -B Scripts/test_images.py || fail "Scripts/sbom.py, symbolicate.py or the images' names are wrong"
+say "scripts about images and delivery"
+for tests in Scripts/test_images.py Scripts/test_deliver.py; do
+    python3 -B "$tests" || fail "$tests fails; see above"
+done
 
 say "build without warnings"
 SHIPPY_STRICT=1 swift build --build-tests || fail "the build has errors or warnings"
