@@ -24,8 +24,8 @@ done
 "$python" Scripts/test_check_manifests.py "$out" || fail "a check does not see what it should"
 # shellcheck disable=SC2086 # one word for each overlay
 "$python" Scripts/check_manifests.py $rendered || fail "the manifests break rules; see above"
-"$python" Scripts/check_manifests.py --schema-only $(printf 'series=%s ' deployments/series/*.yaml) ||
-    fail "the series' manifests are not valid"
+"$python" Scripts/check_manifests.py --schema-only $(printf 'series=%s ' deployments/series/*.yaml) \
+    registry=deployments/registry.yaml || fail "the series' manifests, or the registry's, are not valid"
 "$python" Scripts/test_check_monitoring.py || fail "a check does not see what it should"
 "$python" Scripts/check_monitoring.py || fail "alerts, dashboard and docs/operations.md do not fit; see above"
 kubectl kustomize deployments/monitoring >"$out/monitoring.yaml" || fail "deployments/monitoring does not render"
