@@ -3,6 +3,8 @@
 check_manifests.py [--schema-only] NAME=FILE...   prints a line for each finding and ends with status 1 if there is one.
 """
 
+import functools
+import json
 import sys
 
 import kubernetes_validate
@@ -24,7 +26,8 @@ WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 OPERATOR_KINDS = {
     ("postgresql.cnpg.io/v1", "Cluster"): {
         "needed": {"instances", "storage"},
-        "known": {"instances", "imageName", "minSyncReplicas", "maxSyncReplicas", "storage", "bootstrap", "resources"},
+        "known": {"instances", "imageName", "minSyncReplicas", "maxSyncReplicas", "storage", "bootstrap", "resources",
+                  "priorityClassName"},
     },
     ("mongodbcommunity.mongodb.com/v1", "MongoDBCommunity"): {
         "needed": {"type", "members", "version", "security", "users"},
@@ -41,7 +44,7 @@ def check(objects):
         findings += [f"{title(thing)}: {text}" for text in texts]
     for service in of_kind(objects, "Service"):
         findings += [f"{title(service)}: {text}" for text in service_rules(service, objects)]
-    findings += [*unknown_references(objects), *one_sided_permissions(objects)]
+    findings += [*unknown_references(objects), *one_sided_permissions(objects), *priorities(objects)]
     return findings
 
 
@@ -63,12 +66,21 @@ def schema(thing):
         yield from (f"spec.{name} is missing" for name in sorted(rules["needed"] - fields))
         yield from (f"spec.{name} is unknown" for name in sorted(fields - rules["known"]))
         return
+    if finding := against_kubernetes(json.dumps(thing, default=str)):
+        yield finding
+
+
+# The tests look at the same objects again and again, and this is what takes the time.
+@functools.cache
+def against_kubernetes(text):
+    thing = json.loads(text)
     try:
         kubernetes_validate.validate(thing, KUBERNETES, strict=True)
     except kubernetes_validate.ValidationError as error:
-        yield f"{'.'.join(str(part) for part in error.path)}: {error.message}"
+        return f"{'.'.join(str(part) for part in error.path)}: {error.message}"
     except kubernetes_validate.SchemaNotFoundError:
-        yield f"Kubernetes {KUBERNETES} has no {thing.get('apiVersion')} {thing.get('kind')}"
+        return f"Kubernetes {KUBERNETES} has no {thing.get('apiVersion')} {thing.get('kind')}"
+    return None
 
 
 def pod_spec(workload):
@@ -182,11 +194,14 @@ def service_rules(service, objects):
             yield f"no NetworkPolicy of its pods admits callers to port {number}"
 
 
+def stands_beside_others(objects):
+    """A canary: the overlay that it stands beside has what it refers to."""
+    return not of_kind(objects, "Service")
+
+
 def unknown_references(objects):
     """ConfigMaps and ServiceAccounts that a pod needs and nobody made. Secrets are in no file on purpose."""
     names = {(one["kind"], one["metadata"]["name"]) for one in objects}
-    # A canary stands beside an overlay that has these already.
-    is_canary = not of_kind(objects, "Service")
     for workload in of_kind(objects, *WORKLOADS):
         spec = pod_spec(workload)
         wanted = {("ConfigMap", volume["configMap"]["name"])
@@ -194,10 +209,43 @@ def unknown_references(objects):
         for container in spec["containers"]:
             wanted |= {("ConfigMap", one["configMapRef"]["name"])
                        for one in container.get("envFrom", []) if "configMapRef" in one}
-        if not is_canary:
+        if not stands_beside_others(objects):
             wanted.add(("ServiceAccount", spec.get("serviceAccountName")))
         for kind, name in sorted(wanted - names, key=str):
             yield f"{title(workload)}: there is no {kind} {name}"
+
+
+def priority_class(thing):
+    """The class that a workload's pods have, and that an operator gives its own."""
+    if thing["kind"] in WORKLOADS:
+        return pod_spec(thing).get("priorityClassName")
+    spec = thing["spec"]
+    if thing["kind"] == "MongoDBCommunity":
+        spec = spec.get("statefulSet", {}).get("spec", {}).get("template", {}).get("spec", {})
+    return spec.get("priorityClassName")
+
+
+def rank(thing):
+    """Whose place may be taken by whom: databases stand above programs, and these above canaries."""
+    if thing["kind"] == "Deployment":
+        return 1 if pod_labels(thing).get("track") == "canary" else 2
+    return 3
+
+
+def priorities(objects):
+    values = {one["metadata"]["name"]: one["value"] for one in of_kind(objects, "PriorityClass")}
+    ranked = [(rank(one), values.get(priority_class(one)), one)
+              for one in of_kind(objects, "Deployment", "StatefulSet", "Cluster", "MongoDBCommunity")]
+    for _, value, one in ranked:
+        name = priority_class(one)
+        if not name:
+            yield f"{title(one)}: has no priorityClassName"
+        elif value is None and not stands_beside_others(objects):
+            yield f"{title(one)}: there is no PriorityClass {name}"
+    for upper, upper_value, above in ranked:
+        for lower, lower_value, below in ranked:
+            if upper > lower and None not in (upper_value, lower_value) and upper_value <= lower_value:
+                yield f"{title(above)}: does not go before {title(below)} where a node is full (priorityClassName)"
 
 
 def one_sided_permissions(objects):

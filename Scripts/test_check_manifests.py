@@ -138,6 +138,22 @@ BREAKS = [
         lambda o: put(find(o, "Service", "api"), "https", "spec", "ports", 0, "targetPort"),
         "have no port https",
     ),
+    ("no priority", lambda o: lose(pod(o), "priorityClassName"), "no priorityClassName"),
+    (
+        "a priority that nobody made",
+        lambda o: remove(o, "PriorityClass", "shippy-database"),
+        "StatefulSet postgres: there is no PriorityClass shippy-database",
+    ),
+    (
+        "a program that takes a database's place",
+        lambda o: put(find(o, "PriorityClass", "shippy-program"), 3000, "value"),
+        "StatefulSet mongo: does not go before Deployment api",
+    ),
+    (
+        "a canary that takes a program's place",
+        lambda o: put(find(o, "Deployment", "vessel"), "canary", "spec", "template", "metadata", "labels", "track"),
+        "Deployment api: does not go before Deployment vessel",
+    ),
     ("settings that nobody made", lambda o: remove(o, "ConfigMap", "mongo-init"), "there is no ConfigMap mongo-init"),
 ]
 
@@ -146,6 +162,16 @@ OPERATOR_BREAKS = [
         "a Cluster without instances",
         lambda o: lose(find(o, "Cluster", "postgres"), "spec", "instances"),
         "spec.instances is missing",
+    ),
+    (
+        "a Cluster without priority",
+        lambda o: lose(find(o, "Cluster", "postgres"), "spec", "priorityClassName"),
+        "Cluster postgres: has no priorityClassName",
+    ),
+    (
+        "a MongoDBCommunity without priority",
+        lambda o: lose(find(o, "MongoDBCommunity", "mongo"), "spec", "statefulSet", "spec", "template"),
+        "MongoDBCommunity mongo: has no priorityClassName",
     ),
     (
         "a MongoDBCommunity with a slip",
