@@ -5,7 +5,9 @@ check_manifests.py [--schema-only] NAME=FILE...   prints a line for each finding
 
 import functools
 import json
+import math
 import sys
+from typing import NamedTuple
 
 import kubernetes_validate
 import yaml
@@ -34,6 +36,27 @@ OPERATOR_KINDS = {
         "known": {"type", "members", "version", "security", "users", "statefulSet"},
     },
 }
+
+
+class Room(NamedTuple):
+    """What the nodes that an overlay is for have left for Shippy: of each, in millicores and MiB."""
+
+    nodes: int
+    cpu: int
+    memory: int
+
+
+# Of an e2-standard-2, 1,930m and 6,000 MiB can be asked for. Google's own pods ask for up to 680m and 1,900 MiB of it,
+# with one of three nodes away.
+GOOGLE = Room(nodes=3, cpu=1250, memory=4096)
+ROOM = {
+    # A kind cluster on 2 processors and 4 GiB: its control plane asks for 950m and about 300 MiB. 250m are for others.
+    "local": Room(nodes=1, cpu=800, memory=3072),
+    "gke": GOOGLE,
+    "operators": GOOGLE,
+}
+DOCUMENT = "docs/kubernetes.md"
+MIB = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024}
 
 
 def check(objects):
@@ -248,6 +271,80 @@ def priorities(objects):
                 yield f"{title(above)}: does not go before {title(below)} where a node is full (priorityClassName)"
 
 
+class Demand(NamedTuple):
+    """What one object's pods ask the scheduler for: how many always run, how many more at times, and each for what."""
+
+    count: int
+    extra: int
+    cpu: int
+    memory: int
+
+
+def demands(objects):
+    for thing in objects:
+        kind, spec = thing["kind"], thing.get("spec", {})
+        if kind in WORKLOADS:
+            yield Demand(*counts(thing, objects), *largest_moment(pod_spec(thing)))
+        elif kind == "Cluster":
+            yield Demand(spec.get("instances", 0), 0, *requests([spec]))
+        elif kind == "MongoDBCommunity":
+            pod = spec.get("statefulSet", {}).get("spec", {}).get("template", {}).get("spec", {})
+            yield Demand(spec.get("members", 0), 0, *requests(pod.get("containers", [])))
+
+
+def counts(workload, objects):
+    if workload["kind"] not in ("Deployment", "StatefulSet"):
+        return 0, 1
+    scalers = [int(one["spec"]["minReplicas"]) for one in of_kind(objects, "HorizontalPodAutoscaler")
+               if one["spec"]["scaleTargetRef"]["name"] == workload["metadata"]["name"]]
+    count = workload["spec"].get("replicas", scalers[0] if scalers else 1)
+    if workload["kind"] == "StatefulSet":
+        return count, 0
+    surge = workload["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxSurge", "25%")
+    return count, surge if isinstance(surge, int) else math.ceil(count * int(surge.rstrip("%")) / 100)
+
+
+def largest_moment(pod):
+    """Init containers run one after the other and before the others, so the scheduler takes the larger of the two."""
+    moments = [requests(pod["containers"]), *(requests([one]) for one in pod.get("initContainers", []))]
+    return tuple(max(one) for one in zip(*moments))
+
+
+def requests(containers):
+    asked = [one.get("resources", {}).get("requests", {}) for one in containers]
+    return sum(millicores(one.get("cpu", 0)) for one in asked), sum(mebibytes(one.get("memory", "0Mi")) for one in asked)
+
+
+def millicores(amount):
+    text = str(amount)
+    return int(text[:-1]) if text.endswith("m") else round(float(text) * 1000)
+
+
+def mebibytes(amount):
+    return math.ceil(float(amount[:-2]) * MIB[amount[-2:]])
+
+
+def sizes(objects, overlay, document):
+    """Whether it all fits the nodes, and whether the document says by how much."""
+    room = ROOM.get(overlay)
+    if room is None:
+        return
+    found = list(demands(objects))
+    pods = sum(one.count for one in found)
+    cpu, memory = (sum(one.count * getattr(one, what) for one in found) for what in ("cpu", "memory"))
+    all_cpu, all_memory = (sum((one.count + one.extra) * getattr(one, what) for one in found) for what in ("cpu", "memory"))
+    if all_cpu > room.nodes * room.cpu or all_memory > room.nodes * room.memory:
+        yield (f"asks for {all_cpu}m and {all_memory} MiB while all is rolled and all jobs run;"
+               f" its nodes have {room.nodes * room.cpu}m and {room.nodes * room.memory} MiB")
+    left = max(room.nodes - 1, 1)
+    if cpu > left * room.cpu or memory > left * room.memory:
+        yield f"asks for {cpu}m and {memory} MiB; with one node away there are {left * room.cpu}m and {left * room.memory} MiB"
+    row = (f"| `{overlay}` | {pods} | {cpu:,}m, {memory:,} MiB | {all_cpu:,}m, {all_memory:,} MiB"
+           f" | {room.nodes} × {room.cpu:,}m, {room.memory:,} MiB |")
+    if row not in document.splitlines():
+        yield f"{DOCUMENT} lacks the row  {row}"
+
+
 def one_sided_permissions(objects):
     """Who may call must be admitted, and who is admitted must be allowed to call."""
     calls, admissions, open_to_all = set(), set(), set()
@@ -278,15 +375,22 @@ def label(selector):
 
 def main(arguments):
     status = 0
-    rules = check
+    with open(DOCUMENT, encoding="utf-8") as file:
+        document = file.read()
+    is_schema_only = False
     if arguments[:1] == ["--schema-only"]:
         arguments = arguments[1:]
-        rules = schema_only
+        is_schema_only = True
     for argument in arguments:
         name, _, path = argument.partition("=")
         with open(path, encoding="utf-8") as file:
             objects = [thing for thing in yaml.safe_load_all(file) if thing]
-        findings = rules(objects) if objects else ["renders nothing"]
+        if is_schema_only:
+            findings = schema_only(objects)
+        else:
+            findings = [*check(objects), *sizes(objects, name, document)]
+        if not objects:
+            findings = ["renders nothing"]
         for text in findings:
             print(f"{name}: {text}", file=sys.stderr)
         status = status or bool(findings)

@@ -9,7 +9,7 @@ import sys
 
 import yaml
 
-from check_manifests import check
+from check_manifests import DOCUMENT, check, sizes
 
 
 def find(objects, kind, name):
@@ -154,6 +154,26 @@ BREAKS = [
         lambda o: put(find(o, "Deployment", "vessel"), "canary", "spec", "template", "metadata", "labels", "track"),
         "Deployment api: does not go before Deployment vessel",
     ),
+    (
+        "more than the nodes have while all is rolled",
+        lambda o: put(find(o, "Deployment", "api"), 40, "spec", "strategy", "rollingUpdate", "maxSurge"),
+        "while all is rolled and all jobs run",
+    ),
+    (
+        "more than the nodes have with one away",
+        lambda o: put(container(o, "StatefulSet", "mongo"), "400m", "resources", "requests", "cpu"),
+        "with one node away",
+    ),
+    (
+        "more memory than the nodes have",
+        lambda o: put(container(o, "StatefulSet", "mongo"), "4Gi", "resources", "requests", "memory"),
+        "with one node away",
+    ),
+    (
+        "more pods than the document says",
+        lambda o: put(find(o, "HorizontalPodAutoscaler", "api"), 4, "spec", "minReplicas"),
+        f"{DOCUMENT} lacks the row  | `gke` | 18 | ",
+    ),
     ("settings that nobody made", lambda o: remove(o, "ConfigMap", "mongo-init"), "there is no ConfigMap mongo-init"),
 ]
 
@@ -162,6 +182,16 @@ OPERATOR_BREAKS = [
         "a Cluster without instances",
         lambda o: lose(find(o, "Cluster", "postgres"), "spec", "instances"),
         "spec.instances is missing",
+    ),
+    (
+        "more instances of a Cluster than the nodes hold",
+        lambda o: put(find(o, "Cluster", "postgres"), 5, "spec", "instances"),
+        "with one node away",
+    ),
+    (
+        "more members of a MongoDBCommunity than the nodes hold",
+        lambda o: put(find(o, "MongoDBCommunity", "mongo"), 5, "spec", "members"),
+        "with one node away",
     ),
     (
         "a Cluster without priority",
@@ -181,16 +211,22 @@ OPERATOR_BREAKS = [
 ]
 
 
+def findings(objects, overlay, document):
+    return {*check(objects), *sizes(objects, overlay, document)}
+
+
 def main(folder):
     failures = []
+    with open(DOCUMENT, encoding="utf-8") as file:
+        document = file.read()
     for overlay, breaks in (("gke", BREAKS), ("operators", OPERATOR_BREAKS)):
         with open(f"{folder}/{overlay}.yaml", encoding="utf-8") as file:
             good = list(yaml.safe_load_all(file))
-        before = set(check(good))
+        before = findings(good, overlay, document)
         for name, destroy, expected in breaks:
             objects = copy.deepcopy(good)
             destroy(objects)
-            new = set(check(objects)) - before
+            new = findings(objects, overlay, document) - before
             if not any(expected in text for text in new):
                 failures.append(f"{name}: expected '{expected}', got {sorted(new) or 'nothing'}")
     for text in failures:
