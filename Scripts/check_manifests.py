@@ -63,7 +63,7 @@ def check(objects):
     """All findings about objects that are applied together, as texts."""
     findings = []
     for thing in objects:
-        texts = [*schema(thing), *pod_rules(thing), *autoscaling(thing, objects)]
+        texts = [*schema(thing), *pod_rules(thing), *autoscaling(thing, objects), *entrances(thing)]
         findings += [f"{title(thing)}: {text}" for text in texts]
     for service in of_kind(objects, "Service"):
         findings += [f"{title(service)}: {text}" for text in service_rules(service, objects)]
@@ -188,6 +188,15 @@ def autoscaling(thing, objects):
     labels = pod_labels(found[0])
     if not any(selects(budget["spec"].get("selector"), labels) for budget in of_kind(objects, "PodDisruptionBudget")):
         yield "no PodDisruptionBudget keeps its pods while nodes are drained"
+
+
+def entrances(thing):
+    """Where calls from outside the cluster come in."""
+    if "kubernetes.io/ingress.class" in thing["metadata"].get("annotations", {}):
+        yield "kubernetes.io/ingress.class is deprecated: ingressClassName says it, or nothing does at Google"
+    spec = thing.get("spec", {})
+    if thing["kind"] == "Service" and spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") != "Local":
+        yield "hides the caller's address, by which calls are limited (externalTrafficPolicy: Local)"
 
 
 def selects(selector, labels):

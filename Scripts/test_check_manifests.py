@@ -174,6 +174,16 @@ BREAKS = [
         lambda o: put(find(o, "HorizontalPodAutoscaler", "api"), 4, "spec", "minReplicas"),
         f"{DOCUMENT} lacks the row  | `gke` | 18 | ",
     ),
+    (
+        "a deprecated annotation",
+        lambda o: put(find(o, "Ingress", "shippy"), "gce", "metadata", "annotations", "kubernetes.io/ingress.class"),
+        "ingress.class is deprecated",
+    ),
+    (
+        "a load balancer that hides the caller",
+        lambda o: lose(find(o, "Service", "ui"), "spec", "externalTrafficPolicy"),
+        "Service ui: hides the caller's address",
+    ),
     ("settings that nobody made", lambda o: remove(o, "ConfigMap", "mongo-init"), "there is no ConfigMap mongo-init"),
 ]
 
