@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy manifests try-containers try-rollout
+.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy undo manifests try-containers try-rollout
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -47,11 +47,14 @@ sbom: ## Lists what is in the images, in CycloneDX's form, in .build/images/sbom
 symbols: ## Copies what turns the images' backtraces into functions and lines to .build/symbols
 	@Scripts/images.sh symbols
 
-manifests: ## Renders every overlay of deployments/ to .build/manifests; checks it, the alerts and the dashboard
+manifests: ## Renders and checks every overlay of deployments/, the alerts, the dashboard and the scripts for clusters
 	@Scripts/manifests.sh
 
-deploy: ## Applies an overlay and waits for the rollout (OVERLAY=local TAG=… REGISTRY=…)
+deploy: ## Applies an overlay, waits for the rollout, says what it waits for (OVERLAY=local TAG=… REGISTRY=…)
 	@Scripts/deploy.sh
+
+undo: ## Takes the last deploy of an overlay back, all that it changed (OVERLAY=local)
+	@Scripts/undo.sh
 
 try-containers: ## Builds the images with podman, runs docker-compose.yml and the README's tour, removes it all (as root)
 	@Scripts/try_containers.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Applies an overlay with images of one tag and waits until the rollout is through: OVERLAY=gke TAG=… REGISTRY=…
-# deploy.sh. With DRY_RUN=1 it only prints what it would apply.
+# deploy.sh. With DRY_RUN=1 it only prints what it would apply. ROLLOUT_TIMEOUT=10m says how long it waits.
 set -eu
 cd "$(dirname "$0")/.."
 name=deploy
@@ -25,23 +25,33 @@ mkdir -p "$out"
         printf '  - {name: shippy/%s, newName: %s, newTag: "%s"}\n' "$image" "$REGISTRY/$image" "$TAG"
     done
 } >"$out/kustomization.yaml"
+kubectl kustomize "$out" >"$out/manifests.yaml" || fail "the overlay $OVERLAY does not render"
 
 if [ -n "${DRY_RUN:-}" ]; then
-    kubectl kustomize "$out"
+    cat "$out/manifests.yaml"
     exit 0
 fi
 
+command -v python3 >/dev/null || fail "python3 is missing"
 kubectl --namespace shippy get secret shippy >/dev/null 2>&1 ||
     fail "the Secrets are missing; make them once: Scripts/secrets.sh"
-kubectl apply -k "$out"
 
 # Only what the overlay holds: a canary is one Deployment.
-deployments=$(kubectl kustomize "$out" |
-    awk '/^kind: / { kind = $2 } /^  name: / && kind == "Deployment" { print $2 }')
-for deployment in $deployments; do
-    kubectl --namespace shippy rollout status --timeout="${ROLLOUT_TIMEOUT:-10m}" "deployment/$deployment" || {
-        say "$deployment did not get through. What is wrong: kubectl -n shippy describe deployment $deployment" >&2
-        fail "back to what ran before: kubectl -n shippy rollout undo deployment/$deployment"
-    }
-done
-say "$OVERLAY runs $TAG. Back, one by one: kubectl -n shippy rollout undo deployment/NAME"
+named() { # kind
+    awk -v wanted="$1" '/^kind: / { kind = $2 } /^  name: / && kind == wanted { print tolower(kind) "/" $2 }' \
+        "$out/manifests.yaml"
+}
+# What others need comes first, in what is said too.
+workloads="$(named StatefulSet) $(named Deployment)"
+rollout() { # command, and what it takes
+    # shellcheck disable=SC2086 # one word for each
+    SCRIPT=$name python3 Scripts/rollout.py "$1" "$OVERLAY" $workloads
+}
+undo="back to what ran before, all of it: make undo OVERLAY=$OVERLAY"
+
+rollout record
+# A Job's pods can't be changed once it is there, and an apply that can't change one stops half-way. Ours may run again.
+for job in $(named Job); do kubectl --namespace shippy delete "$job" --ignore-not-found; done
+kubectl apply --filename="$out/manifests.yaml" || fail "not all could be applied; $undo"
+rollout wait || fail "$undo"
+say "$OVERLAY runs $TAG; $undo"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Renders every overlay to .build/manifests and checks what comes out, and the alerts and the dashboard; breaks them on
-# purpose first, to see that the checks see it. Needs kubectl, but no cluster.
+# purpose first, to see that the checks see it. Tests the scripts that talk to a cluster. Needs kubectl, but no cluster.
 set -eu
 cd "$(dirname "$0")/.."
 name=manifests
@@ -31,4 +31,5 @@ done
 kubectl kustomize deployments/monitoring >"$out/monitoring.yaml" || fail "deployments/monitoring does not render"
 "$python" Scripts/check_manifests.py --schema-only monitoring="$out/monitoring.yaml" ||
     fail "deployments/monitoring is not valid"
+"$python" Scripts/test_cluster.py --quiet || fail "a script does not do with a cluster what it should"
 say "all overlays are in $out"
