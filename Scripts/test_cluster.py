@@ -128,5 +128,31 @@ class DeployTests(ClusterTest):
         self.assertEqual(sorted(self.runs()), ["statefulset/mongo", "statefulset/postgres"])
 
 
+class UndeployTests(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        self.put(disks={"pvc-1": "data-mongo-0"})
+
+    def test_without_an_answer_nothing_is_done(self):
+        said = self.script("undeploy.sh", status=1, text="\n")
+        self.assertIn("pvc-1 data-mongo-0", said)
+        self.assertIn("nothing was done", said)
+        self.assertEqual(self.state()["done"], [])
+
+    def test_disks_are_made_to_stay_before_their_claims_go(self):
+        said = self.script("undeploy.sh", text="shippy\n")
+        done = self.state()["done"]
+        self.assertIn("Retain", done[0])
+        self.assertIn("persistentvolume pvc-1", done[0])
+        self.assertEqual(done[1], "delete namespace shippy --ignore-not-found")
+        self.assertTrue(any(one.startswith("delete priorityclass,storageclass --selector") for one in done))
+        self.assertIn("nothing is left but these disks", said)
+
+    def test_the_canary_alone(self):
+        self.script("undeploy.sh", OVERLAY="canary")
+        self.assertEqual(self.state()["done"],
+                         ["delete deployment,configmap --selector track=canary --ignore-not-found"])
+
+
 if __name__ == "__main__":
     unittest.main()
