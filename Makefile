@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy undo undeploy manifests try-containers try-rollout
+.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy undo undeploy backup restore rehearse manifests try-containers try-rollout
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -55,6 +55,15 @@ deploy: ## Applies an overlay, waits for the rollout, says what it waits for (OV
 
 undo: ## Takes the last deploy of an overlay back, all that it changed (OVERLAY=local)
 	@Scripts/undo.sh
+
+backup: ## Takes a backup of the databases in the cluster to a folder here (FOLDER=…; FETCH=1 takes the newest nightly one)
+	@Scripts/backup.sh
+
+restore: ## Stops the programs in the cluster, restores a backup, starts them again (FOLDER=…)
+	@Scripts/restore.sh
+
+rehearse: ## Restores the newest nightly backup into servers of its own and counts
+	@Scripts/rehearse.sh
 
 undeploy: ## Takes everything away but the disks, and asks first (OVERLAY=canary: only the canary)
 	@Scripts/undeploy.sh

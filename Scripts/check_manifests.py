@@ -22,7 +22,9 @@ STOP_GRACE_SECONDS = 10
 # one another (the least that CoreDNS keeps one), and callers look names up every 5 s.
 STALE_NAME_SECONDS = 40
 
-WORKLOADS = {"Deployment", "StatefulSet", "Job"}
+WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
+# They end by themselves, so nothing has to probe them.
+JOBS = {"Job", "CronJob"}
 
 # The operators' kinds: their schemas are not Kubernetes', so only what we use of them is known here.
 OPERATOR_KINDS = {
@@ -106,12 +108,17 @@ def against_kubernetes(text):
     return None
 
 
+def pod_template(workload):
+    spec = workload["spec"]
+    return (spec["jobTemplate"]["spec"] if workload["kind"] == "CronJob" else spec)["template"]
+
+
 def pod_spec(workload):
-    return workload["spec"]["template"]["spec"]
+    return pod_template(workload)["spec"]
 
 
 def pod_labels(workload):
-    return workload["spec"]["template"]["metadata"].get("labels", {})
+    return pod_template(workload)["metadata"].get("labels", {})
 
 
 def pod_rules(thing):
@@ -128,7 +135,7 @@ def pod_rules(thing):
     if not spec.get("serviceAccountName"):
         yield "has no ServiceAccount of its own"
     for container in spec.get("initContainers", []) + spec["containers"]:
-        for text in container_rules(container, is_server=thing["kind"] != "Job"):
+        for text in container_rules(container, is_server=thing["kind"] not in JOBS):
             yield f"container {container['name']}: {text}"
     if thing["kind"] == "Deployment":
         yield from stopping(spec)
@@ -232,13 +239,15 @@ def stands_beside_others(objects):
 
 
 def unknown_references(objects):
-    """ConfigMaps and ServiceAccounts that a pod needs and nobody made. Secrets are in no file on purpose."""
+    """ConfigMaps, ServiceAccounts and claims that a pod needs and nobody made. Secrets are in no file on purpose."""
     names = {(one["kind"], one["metadata"]["name"]) for one in objects}
     for workload in of_kind(objects, *WORKLOADS):
         spec = pod_spec(workload)
-        wanted = {("ConfigMap", volume["configMap"]["name"])
+        wanted = {("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+                  for volume in spec.get("volumes", []) if "persistentVolumeClaim" in volume}
+        wanted |= {("ConfigMap", volume["configMap"]["name"])
                   for volume in spec.get("volumes", []) if "configMap" in volume}
-        for container in spec["containers"]:
+        for container in spec.get("initContainers", []) + spec["containers"]:
             wanted |= {("ConfigMap", one["configMapRef"]["name"])
                        for one in container.get("envFrom", []) if "configMapRef" in one}
         if not stands_beside_others(objects):
@@ -258,16 +267,16 @@ def priority_class(thing):
 
 
 def rank(thing):
-    """Whose place may be taken by whom: databases stand above programs, and these above canaries."""
+    """Whose place may be taken by whom: databases stand above programs, and these above canaries. A Job stands nowhere."""
     if thing["kind"] == "Deployment":
         return 1 if pod_labels(thing).get("track") == "canary" else 2
-    return 3
+    return None if thing["kind"] in JOBS else 3
 
 
 def priorities(objects):
     values = {one["metadata"]["name"]: one["value"] for one in of_kind(objects, "PriorityClass")}
     ranked = [(rank(one), values.get(priority_class(one)), one)
-              for one in of_kind(objects, "Deployment", "StatefulSet", "Cluster", "MongoDBCommunity")]
+              for one in of_kind(objects, *WORKLOADS, "Cluster", "MongoDBCommunity")]
     for _, value, one in ranked:
         name = priority_class(one)
         if not name:
@@ -276,7 +285,9 @@ def priorities(objects):
             yield f"{title(one)}: there is no PriorityClass {name}"
     for upper, upper_value, above in ranked:
         for lower, lower_value, below in ranked:
-            if upper > lower and None not in (upper_value, lower_value) and upper_value <= lower_value:
+            if None in (upper, lower, upper_value, lower_value):
+                continue
+            if upper > lower and upper_value <= lower_value:
                 yield f"{title(above)}: does not go before {title(below)} where a node is full (priorityClassName)"
 
 

@@ -106,7 +106,9 @@ def get(state, arguments):
         state["done"].append(f"look: {left} pods are left")
         return "pod/x\n" * left
     if kinds == ["cronjob"]:
-        return "false"
+        return "".join(state["cronjob"].values()) if "annotations" in output else ""
+    if kinds == ["job"]:
+        return state["job"]
     return None
 
 
@@ -147,7 +149,8 @@ def answer(state, arguments):
         state["workloads"][rest[0]]["replicas"] = int(value(rest, "replicas"))
     elif verb == "annotate":
         name, _, text = rest[1].partition("=")
-        kept = state["workloads"][rest[0]].setdefault("annotations", {})
+        is_job = rest[0].startswith("cronjob/")
+        kept = state["cronjob"] if is_job else state["workloads"][rest[0]].setdefault("annotations", {})
         if name.endswith("-"):
             kept.pop(name[:-1], None)
         else:

@@ -6,7 +6,7 @@ name=lint
 . Scripts/lib.sh
 
 say "shell scripts"
-for script in Scripts/*.sh Scripts/*/*.sh .ci/run Benchmarks/*.sh deployments/*.sh; do
+for script in Scripts/*.sh Scripts/*/*.sh deployments/*.sh deployments/*/*/*.sh .ci/run Benchmarks/*.sh; do
     [ -e "$script" ] || continue
     case "$script $(head -n 1 "$script")" in
         Benchmarks/* | *bash*) bash -n "$script" ;;

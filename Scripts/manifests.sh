@@ -28,6 +28,8 @@ done
     registry=deployments/registry.yaml || fail "the series' manifests, or the registry's, are not valid"
 "$python" Scripts/test_check_monitoring.py || fail "a check does not see what it should"
 "$python" Scripts/check_monitoring.py || fail "alerts, dashboard and docs/operations.md do not fit; see above"
+"$python" Scripts/check_manifests.py --schema-only backup=deployments/databases/backup/fetch.yaml ||
+    fail "deployments/databases/backup/fetch.yaml is not valid"
 kubectl kustomize deployments/monitoring >"$out/monitoring.yaml" || fail "deployments/monitoring does not render"
 "$python" Scripts/check_manifests.py --schema-only monitoring="$out/monitoring.yaml" ||
     fail "deployments/monitoring is not valid"

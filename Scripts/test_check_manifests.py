@@ -9,7 +9,7 @@ import sys
 
 import yaml
 
-from check_manifests import DOCUMENT, check, sizes
+from check_manifests import DOCUMENT, check, pod_spec, sizes
 
 
 def find(objects, kind, name):
@@ -17,7 +17,7 @@ def find(objects, kind, name):
 
 
 def pod(objects, kind="Deployment", name="vessel"):
-    return find(objects, kind, name)["spec"]["template"]["spec"]
+    return pod_spec(find(objects, kind, name))
 
 
 def container(objects, kind="Deployment", name="vessel"):
@@ -183,6 +183,27 @@ BREAKS = [
         "a load balancer that hides the caller",
         lambda o: lose(find(o, "Service", "ui"), "spec", "externalTrafficPolicy"),
         "Service ui: hides the caller's address",
+    ),
+    ("a Job without priority", lambda o: lose(pod(o, "Job", "mongo-init"), "priorityClassName"), "has no priorityClassName"),
+    (
+        "a CronJob with a token of the API",
+        lambda o: lose(pod(o, "CronJob", "backup"), "automountServiceAccountToken"),
+        "CronJob backup: gets a token",
+    ),
+    (
+        "an init container that writes to its root filesystem",
+        lambda o: lose(pod(o, "CronJob", "backup"), "initContainers", 0, "securityContext", "readOnlyRootFilesystem"),
+        "CronJob backup: container postgres: its root filesystem can be written",
+    ),
+    (
+        "a backup that PostgreSQL does not admit",
+        lambda o: lose(find(o, "NetworkPolicy", "postgres"), "spec", "ingress", 0, "from", 1),
+        "backup may call postgres:5432",
+    ),
+    (
+        "a claim that nobody made",
+        lambda o: remove(o, "PersistentVolumeClaim", "backup"),
+        "CronJob restore-rehearsal: there is no PersistentVolumeClaim backup",
     ),
     ("settings that nobody made", lambda o: remove(o, "ConfigMap", "mongo-init"), "there is no ConfigMap mongo-init"),
 ]

@@ -37,7 +37,8 @@ class ClusterTest(unittest.TestCase):
             "statefulset/mongo": running("mongo", 3), "statefulset/postgres": running("postgres", 1)})
 
     def put(self, **changes):
-        state = {"workloads": {}, "configmaps": {}, "next": {}, "done": [], "says": {}, "leaving": [], "disks": {}}
+        state = {"workloads": {}, "configmaps": {}, "next": {}, "done": [], "says": {}, "leaving": [], "disks": {}, "cronjob": {},
+                 "job": ""}
         if os.path.exists(f"{self.folder}/state"):
             state = self.state()
         with open(f"{self.folder}/state", "w", encoding="utf-8") as file:
@@ -152,6 +153,173 @@ class UndeployTests(ClusterTest):
         self.script("undeploy.sh", OVERLAY="canary")
         self.assertEqual(self.state()["done"],
                          ["delete deployment,configmap --selector track=canary --ignore-not-found"])
+
+
+class BackupTests(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        self.backup = f"{self.folder}/taken"
+        self.put(says={"pg_dump": "the dump", "mongodump": "the archive", "cat": "fetched", "stat": "7",
+                       "sh": "2026-01-01T031700Z\n2026-01-02T031700Z\nnew\n"})
+
+    def read(self, name):
+        with open(f"{self.backup}/{name}", encoding="utf-8") as file:
+            return file.read()
+
+    def test_a_backup_is_both_databases_postgresql_first(self):
+        self.script("backup.sh", self.backup)
+        self.assertEqual((self.read("shippy.pgdump"), self.read("shippy.mongodump")), ("the dump", "the archive"))
+        self.assertEqual(os.stat(self.backup).st_mode & 0o77, 0, "others may read it")
+        first, second = self.state()["done"]
+        self.assertIn("pg_dump", first)
+        self.assertIn("mongodump", second)
+        self.assertIn("--oplog", second)
+        self.assertNotIn("password of root", second.partition("<")[0], "the password is an argument")
+        self.assertIn("there already", self.script("backup.sh", self.backup, status=1))
+
+    def test_a_dump_that_fails_leaves_no_backup(self):
+        self.put(exec_fails=["mongodump"])
+        self.script("backup.sh", self.backup, status=1)
+        self.assertFalse(os.path.exists(self.backup))
+
+    def test_the_newest_backup_is_fetched_from_the_disk(self):
+        self.script("backup.sh", self.backup, FETCH="1")
+        self.assertEqual(self.read("shippy.pgdump"), "fetched")
+        done = self.state()["done"]
+        self.assertTrue(any("/backup/2026-01-02T031700Z/shippy.pgdump" in one for one in done))
+        self.assertIn("delete pod/backup-fetch", done[-1])
+
+    def test_a_file_that_comes_short_is_no_backup(self):
+        self.put(says=self.state()["says"] | {"stat": "8"})
+        self.assertIn("is not whole", self.script("backup.sh", self.backup, status=1, FETCH="1"))
+        self.assertFalse(os.path.exists(self.backup))
+        self.assertIn("delete pod/backup-fetch", self.state()["done"][-1])
+
+
+class NightlyBackupTests(unittest.TestCase):
+    """What the CronJob's containers run, with a stand-in for mongodump."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.disk = f"{self.folder}/disk"
+        os.makedirs(f"{self.disk}/new")
+        for day in range(1, 4):
+            os.mkdir(f"{self.disk}/2026-01-0{day}T031700Z")
+
+    def dump(self, program):
+        with open(f"{self.folder}/mongodump", "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\ncat >{self.folder}/config\n{program}\n")
+        os.chmod(f"{self.folder}/mongodump", 0o755)
+        environment = os.environ | {"PATH": f"{self.folder}:{os.environ['PATH']}", "FOLDER": self.disk, "KEPT": "2",
+                                    "MONGO_ROOT_PASSWORD": "secret"}
+        return subprocess.run(["sh", f"{HERE}/../deployments/databases/backup/mongo.sh"], env=environment,
+                              stdout=subprocess.DEVNULL).returncode
+
+    def test_a_backup_gets_its_name_when_it_is_whole_and_the_oldest_go(self):
+        self.assertEqual(self.dump('echo "$@" | grep -q -e --oplog'), 0)
+        kept = sorted(os.listdir(self.disk))
+        self.assertEqual(len(kept), 2)
+        self.assertEqual(kept[0], "2026-01-03T031700Z")
+        with open(f"{self.folder}/config", encoding="utf-8") as file:
+            self.assertEqual(file.read(), "password: secret\n")
+
+    def test_a_dump_that_fails_is_no_backup_and_deletes_none(self):
+        self.assertNotEqual(self.dump("exit 1"), 0)
+        self.assertEqual(sorted(os.listdir(self.disk)), [*(f"2026-01-0{day}T031700Z" for day in range(1, 4)), "new"])
+
+
+class RestoreTests(ClusterTest):
+    def setUp(self):
+        super().setUp()
+        self.backup = f"{self.folder}/taken"
+        os.mkdir(self.backup)
+        for name in ("shippy.pgdump", "shippy.mongodump"):
+            with open(f"{self.backup}/{name}", "w", encoding="utf-8") as file:
+                file.write(f"content of {name}")
+        workloads = self.state()["workloads"]
+        workloads["deployment/api"]["replicas"] = 3
+        workloads["deployment/email"]["replicas"] = 0
+        self.put(workloads=workloads, leaving=[0, 1, 4])
+
+    def replicas(self):
+        return {name.partition("/")[2]: one["replicas"] for name, one in self.state()["workloads"].items()
+                if name.startswith("deployment/")}
+
+    def where(self, part, after=0):
+        """The number of the first thing that was done that holds this part."""
+        done = self.state()["done"]
+        found = [number for number, one in enumerate(done) if number >= after and part in one]
+        self.assertTrue(found, f"{part} is not among {done[after:]}")
+        return found[0]
+
+    def test_it_restores_only_once_all_pods_are_gone_and_brings_back_as_many(self):
+        before = self.replicas()
+        said = self.script("restore.sh", self.backup)
+        order = [
+            # Both can be read, before anything is stopped.
+            self.where("pg_restore --list"), self.where("--dryRun"),
+            self.where('"suspend": true'), self.where("scale deployment/api --replicas=0"),
+            self.where("look: 4 pods"), self.where("look: 1 pods"), self.where("look: 0 pods"),
+            self.where("pg_restore --username=shippy --dbname=shippy_restored"),
+            self.where("ALTER DATABASE shippy RENAME"),
+            self.where("--oplogReplay --drop"),
+            self.where("DROP DATABASE shippy_replaced"),
+            self.where("scale deployment/api --replicas=3"), self.where('"suspend": false'),
+            self.where("rollout status deployment/api"),
+        ]
+        self.assertEqual(order, sorted(order))
+        self.assertEqual(self.replicas(), before)
+        self.assertIn("< content of shippy.pgdump", self.state()["done"][order[7]])
+        self.assertIn("< content of shippy.mongodump", self.state()["done"][order[9]])
+        self.assertFalse(any("password of root" in one.partition("<")[0] for one in self.state()["done"]))
+        self.assertIn("rm -f /tmp/restore.yaml", self.state()["done"][-1])
+        self.assertIn("restored from", said)
+
+    def test_pods_that_stay_keep_it_from_restoring(self):
+        self.put(leaving=[2] * 50)
+        said = self.script("restore.sh", self.backup, status=1, STOP_SECONDS="6")
+        self.assertIn("nothing was restored", said)
+        self.assertIn("make restore RESUME=1", said)
+        self.assertFalse(any("--exit-on-error" in one or "--drop" in one for one in self.state()["done"]))
+
+    def test_a_backup_that_cannot_be_read_stops_nothing(self):
+        for program in ("pg_restore", "--dryRun"):
+            self.put(exec_fails=[program])
+            self.assertIn("nothing was done", self.script("restore.sh", self.backup, status=1))
+            self.assertFalse(any("scale" in one for one in self.state()["done"]))
+
+    def test_after_a_failure_the_programs_stay_stopped_and_their_numbers_are_known(self):
+        before = self.replicas()
+        self.put(exec_fails=["--exit-on-error"])
+        self.assertIn("not done. Again", self.script("restore.sh", self.backup, status=1))
+        self.assertEqual(set(self.replicas().values()), {0})
+        self.assertFalse(any("RENAME" in one for one in self.state()["done"]))
+        self.put(exec_fails=[], leaving=[])
+        self.script("restore.sh", self.backup)
+        self.assertEqual(self.replicas(), before)
+
+    def test_the_programs_can_be_started_as_it_is(self):
+        before = self.replicas()
+        self.put(exec_fails=["--oplogReplay --drop"])
+        self.script("restore.sh", self.backup, status=1)
+        self.script("restore.sh", RESUME="1")
+        self.assertEqual(self.replicas(), before)
+        self.assertEqual(self.state()["cronjob"], {})
+
+    def test_half_a_backup_is_none(self):
+        os.remove(f"{self.backup}/shippy.mongodump")
+        self.assertIn("there is no", self.script("restore.sh", self.backup, status=1))
+        self.assertEqual(self.state()["done"], [])
+
+
+class RehearsalTests(ClusterTest):
+    def test_it_ends_as_the_job_does(self):
+        self.put(job="SuccessCriteriaMet Complete")
+        self.assertIn("can be restored", self.script("rehearse.sh"))
+        self.put(job="FailureTarget Failed")
+        self.assertIn("it can't be restored", self.script("rehearse.sh", status=1))
+        self.assertIn("create job restore-rehearsal-by-hand --from=cronjob/restore-rehearsal", self.state()["done"])
 
 
 if __name__ == "__main__":
