@@ -4,11 +4,14 @@ check_manifests.py [--schema-only] NAME=FILE...   prints a line for each finding
 """
 
 import functools
+import glob
 import json
 import math
+import os
 import sys
 from typing import NamedTuple
 
+import jsonschema
 import kubernetes_validate
 import yaml
 
@@ -26,16 +29,38 @@ WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
 # They end by themselves, so nothing has to probe them.
 JOBS = {"Job", "CronJob"}
 
-# The operators' kinds: their schemas are not Kubernetes', so only what we use of them is known here.
-OPERATOR_KINDS = {
+# The kinds of operators and of the Gateway API: their schemas are not Kubernetes', so only what we use of them is known here:
+# each field with its type, its values, or the fields within it. An exclamation mark is on those that must be there.
+# CRDS=FOLDER checks them against their real schemas as well.
+REFERENCE = {"group": str, "kind": str, "name!": str}
+PARENT = {"name!": str, "sectionName": str}
+OTHER_KINDS = {
     ("postgresql.cnpg.io/v1", "Cluster"): {
-        "needed": {"instances", "storage"},
-        "known": {"instances", "imageName", "minSyncReplicas", "maxSyncReplicas", "storage", "bootstrap", "resources",
-                  "priorityClassName"},
+        "instances!": int, "imageName": str, "minSyncReplicas": int, "maxSyncReplicas": int, "storage!": {"size!": str},
+        "bootstrap": {"initdb": {"database!": str, "owner!": str, "secret": {"name!": str}}}, "resources": dict,
+        "priorityClassName": str,
     },
     ("mongodbcommunity.mongodb.com/v1", "MongoDBCommunity"): {
-        "needed": {"type", "members", "version", "security", "users"},
-        "known": {"type", "members", "version", "security", "users", "statefulSet"},
+        "type!": {"ReplicaSet"}, "members!": int, "version!": str, "security!": {"authentication!": {"modes!": [{"SCRAM"}]}},
+        "users!": [{
+            "name!": str, "db!": str, "passwordSecretRef!": {"name!": str, "key": str},
+            "roles!": [{"name!": str, "db!": str}], "scramCredentialsSecretName!": str, "connectionStringSecretName": str}],
+        "statefulSet": {"spec!": dict},
+    },
+    ("gateway.networking.k8s.io/v1", "Gateway"): {
+        "gatewayClassName!": str,
+        "listeners!": [{
+            "name!": str, "port!": int, "protocol!": {"HTTP", "HTTPS"}, "hostname": str,
+            "tls": {"mode": {"Terminate"}, "certificateRefs!": [REFERENCE]},
+            "allowedRoutes": {"namespaces": {"from": {"Same"}}}}],
+    },
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): {
+        "parentRefs!": [PARENT], "hostnames!": [str],
+        "rules!": [{"backendRefs!": [{"name!": str, "port!": int, "weight": int}]}],
+    },
+    ("networking.gke.io/v1", "HealthCheckPolicy"): {
+        "targetRef!": REFERENCE,
+        "default!": {"config!": {"type!": {"HTTP"}, "httpHealthCheck!": {"requestPath!": str}}},
     },
 }
 
@@ -55,6 +80,7 @@ ROOM = {
     # A kind cluster on 2 processors and 4 GiB: its control plane asks for 950m and about 300 MiB. 250m are for others.
     "local": Room(nodes=1, cpu=800, memory=3072),
     "gke": GOOGLE,
+    "gateway-api": GOOGLE,
     "operators": GOOGLE,
 }
 DOCUMENT = "docs/kubernetes.md"
@@ -69,7 +95,7 @@ def check(objects):
         findings += [f"{title(thing)}: {text}" for text in texts]
     for service in of_kind(objects, "Service"):
         findings += [f"{title(service)}: {text}" for text in service_rules(service, objects)]
-    findings += [*unknown_references(objects), *one_sided_permissions(objects), *priorities(objects)]
+    findings += [*unknown_references(objects), *unknown_backends(objects), *one_sided_permissions(objects), *priorities(objects)]
     return findings
 
 
@@ -86,13 +112,78 @@ def of_kind(objects, *kinds):
 
 
 def schema(thing):
-    if rules := OPERATOR_KINDS.get((thing.get("apiVersion"), thing.get("kind"))):
-        fields = set(thing.get("spec", {}))
-        yield from (f"spec.{name} is missing" for name in sorted(rules["needed"] - fields))
-        yield from (f"spec.{name} is unknown" for name in sorted(fields - rules["known"]))
+    kind = thing.get("apiVersion"), thing.get("kind")
+    if kind in OTHER_KINDS:
+        yield from misshapen(thing.get("spec"), OTHER_KINDS[kind], "spec")
+        if kind in crds():
+            yield from against_crd(thing, crds()[kind])
         return
     if finding := against_kubernetes(json.dumps(thing, default=str)):
         yield finding
+
+
+def misshapen(value, shape, path):
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            yield f"{path} is no object"
+            return
+        shapes = {name.rstrip("!"): one for name, one in shape.items()}
+        yield from (f"{path}.{name[:-1]} is missing" for name in shape if name.endswith("!") and name[:-1] not in value)
+        for name, one in value.items():
+            if name in shapes:
+                yield from misshapen(one, shapes[name], f"{path}.{name}")
+            else:
+                yield f"{path}.{name} is unknown"
+    elif isinstance(shape, list):
+        if not isinstance(value, list) or not value:
+            yield f"{path} is no list of something"
+            return
+        for number, one in enumerate(value):
+            yield from misshapen(one, shape[0], f"{path}.{number}")
+    elif isinstance(shape, set):
+        if value not in shape:
+            yield f"{path} is none of {', '.join(sorted(shape))}"
+    elif not isinstance(value, shape) or isinstance(value, bool):
+        yield f"{path} is no {shape.__name__}"
+
+
+@functools.cache
+def crds():
+    """The schemas of the CustomResourceDefinitions in the folder that CRDS names, if it does."""
+    found = {}
+    for path in sorted(glob.glob(f"{os.environ['CRDS']}/**/*.yaml", recursive=True)) if os.environ.get("CRDS") else []:
+        with open(path, encoding="utf-8") as file:
+            for thing in yaml.safe_load_all(file):
+                if thing and thing.get("kind") == "CustomResourceDefinition":
+                    found |= definitions(thing)
+    return found
+
+
+def definitions(crd):
+    spec = crd["spec"]
+    return {(f"{spec['group']}/{version['name']}", spec["names"]["kind"]): strict(version["schema"]["openAPIV3Schema"])
+            for version in spec["versions"] if "schema" in version}
+
+
+def strict(schema):
+    """A schema that knows no further fields, as the API server prunes them and kubectl refuses them."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: strict(one) for name, one in schema.items()}
+    if isinstance(schema.get("properties"), dict) and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        made.setdefault("additionalProperties", False)
+    if schema.get("x-kubernetes-int-or-string"):
+        made.pop("type", None)
+    return made
+
+
+def against_crd(thing, schema):
+    # The API server knows these of every kind.
+    own = {name: one for name, one in thing.items() if name not in ("apiVersion", "kind", "metadata")}
+    for error in jsonschema.Draft202012Validator({**schema, "required": []}).iter_errors(own):
+        yield f"{'.'.join(str(part) for part in error.path)}: {error.message}"
 
 
 # The tests look at the same objects again and again, and this is what takes the time.
@@ -214,6 +305,9 @@ def selects(selector, labels):
 def service_rules(service, objects):
     """It has pods, they have its port, and a NetworkPolicy of theirs admits callers to it."""
     selector = service["spec"].get("selector", {})
+    if selector.get("track") == "canary":
+        # Its pods come and go. They are like the stable ones.
+        selector = selector | {"track": "stable"}
     workloads = [one for one in of_kind(objects, *WORKLOADS) if selector.items() <= pod_labels(one).items()]
     if not workloads:
         yield "it selects no pods"
@@ -254,6 +348,42 @@ def unknown_references(objects):
             wanted.add(("ServiceAccount", spec.get("serviceAccountName")))
         for kind, name in sorted(wanted - names, key=str):
             yield f"{title(workload)}: there is no {kind} {name}"
+
+
+def unknown_backends(objects):
+    """Where an Ingress, a route or a health check leads to: Services that nobody made, or ports that they lack."""
+    ports = {one["metadata"]["name"]: [{port["port"], port.get("name")} for port in one["spec"]["ports"]]
+             for one in of_kind(objects, "Service")}
+    for thing, name, port in backends(objects):
+        if name not in ports:
+            yield f"{title(thing)}: there is no Service {name}"
+        elif port is not None and not any(port in known for known in ports[name]):
+            yield f"{title(thing)}: the Service {name} has no port {port}"
+    listeners = {(one["metadata"]["name"], listener["name"])
+                 for one in of_kind(objects, "Gateway") for listener in one["spec"]["listeners"]}
+    for route in of_kind(objects, "HTTPRoute"):
+        for parent in route["spec"]["parentRefs"]:
+            if (parent["name"], parent.get("sectionName")) not in listeners:
+                yield f"{title(route)}: there is no listener {parent.get('sectionName')} of a Gateway {parent['name']}"
+        for rule in route["spec"]["rules"]:
+            if all(one.get("weight", 1) == 0 for one in rule["backendRefs"]):
+                yield f"{title(route)}: all weights are 0, so that no call goes anywhere"
+
+
+def backends(objects):
+    for thing in objects:
+        spec = thing.get("spec", {})
+        if thing["kind"] == "Ingress":
+            for rule in spec["rules"]:
+                for path in rule["http"]["paths"]:
+                    service = path["backend"]["service"]
+                    yield thing, service["name"], service["port"].get("number", service["port"].get("name"))
+        elif thing["kind"] == "HTTPRoute":
+            for rule in spec["rules"]:
+                for one in rule["backendRefs"]:
+                    yield thing, one["name"], one["port"]
+        elif thing["kind"] == "HealthCheckPolicy":
+            yield thing, spec["targetRef"]["name"], None
 
 
 def priority_class(thing):

@@ -1,7 +1,7 @@
 """Proves that check_manifests.py sees each break that it is there for: takes a good overlay, breaks one thing, and looks
 for the finding.
 
-test_check_manifests.py FOLDER   FOLDER has gke.yaml and operators.yaml as rendered.
+test_check_manifests.py FOLDER   FOLDER has gke.yaml, operators.yaml and gateway-api.yaml as rendered.
 """
 
 import copy
@@ -9,7 +9,7 @@ import sys
 
 import yaml
 
-from check_manifests import DOCUMENT, check, pod_spec, sizes
+from check_manifests import DOCUMENT, against_crd, check, definitions, pod_spec, sizes
 
 
 def find(objects, kind, name):
@@ -205,6 +205,16 @@ BREAKS = [
         lambda o: remove(o, "PersistentVolumeClaim", "backup"),
         "CronJob restore-rehearsal: there is no PersistentVolumeClaim backup",
     ),
+    (
+        "an Ingress to a Service that nobody made",
+        lambda o: remove(o, "Service", "ui"),
+        "Ingress shippy: there is no Service ui",
+    ),
+    (
+        "an Ingress to a port that a Service lacks",
+        lambda o: put(find(o, "Service", "ui"), "web", "spec", "ports", 0, "name"),
+        "Ingress shippy: the Service ui has no port http",
+    ),
     ("settings that nobody made", lambda o: remove(o, "ConfigMap", "mongo-init"), "there is no ConfigMap mongo-init"),
 ]
 
@@ -242,15 +252,98 @@ OPERATOR_BREAKS = [
 ]
 
 
+GATEWAY_BREAKS = [
+    (
+        "a route with a slip",
+        lambda o: put(find(o, "HTTPRoute", "ui"), "x", "spec", "parentRefs", 0, "sectionNam"),
+        "HTTPRoute ui: spec.parentRefs.0.sectionNam is unknown",
+    ),
+    (
+        "a weight that is no number",
+        lambda o: put(find(o, "HTTPRoute", "api"), "10", "spec", "rules", 0, "backendRefs", 1, "weight"),
+        "spec.rules.0.backendRefs.1.weight is no int",
+    ),
+    (
+        "a Gateway without a class",
+        lambda o: lose(find(o, "Gateway", "shippy"), "spec", "gatewayClassName"),
+        "spec.gatewayClassName is missing",
+    ),
+    (
+        "a listener of an unknown protocol",
+        lambda o: put(find(o, "Gateway", "shippy"), "TLSS", "spec", "listeners", 0, "protocol"),
+        "protocol is none of HTTP, HTTPS",
+    ),
+    (
+        "a route without hosts",
+        lambda o: put(find(o, "HTTPRoute", "ui"), [], "spec", "hostnames"),
+        "spec.hostnames is no list of something",
+    ),
+    (
+        "a route to a Service that nobody made",
+        lambda o: remove(o, "Service", "api-canary"),
+        "HTTPRoute api: there is no Service api-canary",
+    ),
+    (
+        "a route to a port that a Service lacks",
+        lambda o: put(find(o, "HTTPRoute", "ui"), 8080, "spec", "rules", 0, "backendRefs", 0, "port"),
+        "HTTPRoute ui: the Service ui has no port 8080",
+    ),
+    (
+        "a route of no listener",
+        lambda o: put(find(o, "Gateway", "shippy"), "web", "spec", "listeners", 0, "name"),
+        "HTTPRoute ui: there is no listener https",
+    ),
+    (
+        "a route that leads nowhere",
+        lambda o: put(find(o, "HTTPRoute", "api"), 0, "spec", "rules", 0, "backendRefs", 0, "weight"),
+        "all weights are 0",
+    ),
+    (
+        "a canary's Service whose pods nobody would make",
+        lambda o: put(find(o, "Service", "api-canary"), {"app": "gateway", "track": "canary"}, "spec", "selector"),
+        "Service api-canary: it selects no pods",
+    ),
+    (
+        "a health check of a Service that nobody made",
+        lambda o: put(find(o, "HealthCheckPolicy", "ui"), "page", "spec", "targetRef", "name"),
+        "HealthCheckPolicy ui: there is no Service page",
+    ),
+    (
+        "a health check without a path",
+        lambda o: lose(find(o, "HealthCheckPolicy", "ui"), "spec", "default", "config", "httpHealthCheck", "requestPath"),
+        "requestPath is missing",
+    ),
+]
+
+# What CRDS=FOLDER reads, and what it must make of two objects.
+DEFINITION = {"spec": {"group": "example.com", "names": {"kind": "Thing"}, "versions": [{"name": "v1", "schema": {
+    "openAPIV3Schema": {"properties": {"spec": {"properties": {
+        "count": {"type": "integer"}, "port": {"x-kubernetes-int-or-string": True, "type": "string"}}}}}}}]}}
+THINGS = [
+    ({"count": 3, "port": 80}, None),
+    ({"count": "3"}, "spec.count: '3' is not of type 'integer'"),
+    ({"cound": 3}, "spec: Additional properties are not allowed"),
+]
+
+
+def misread_definitions():
+    schema = definitions(DEFINITION)["example.com/v1", "Thing"]
+    for spec, expected in THINGS:
+        found = list(against_crd({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {}, "spec": spec}, schema))
+        if bool(found) != bool(expected) or expected and not found[0].startswith(expected):
+            yield f"a CustomResourceDefinition, {spec}: expected {expected}, got {found}"
+
+
 def findings(objects, overlay, document):
     return {*check(objects), *sizes(objects, overlay, document)}
 
 
 def main(folder):
-    failures = []
+    failures = list(misread_definitions())
+    parts = {"gke": BREAKS, "operators": OPERATOR_BREAKS, "gateway-api": GATEWAY_BREAKS}
     with open(DOCUMENT, encoding="utf-8") as file:
         document = file.read()
-    for overlay, breaks in (("gke", BREAKS), ("operators", OPERATOR_BREAKS)):
+    for overlay, breaks in parts.items():
         with open(f"{folder}/{overlay}.yaml", encoding="utf-8") as file:
             good = list(yaml.safe_load_all(file))
         before = findings(good, overlay, document)
@@ -262,7 +355,7 @@ def main(folder):
                 failures.append(f"{name}: expected '{expected}', got {sorted(new) or 'nothing'}")
     for text in failures:
         print(text, file=sys.stderr)
-    count = len(BREAKS) + len(OPERATOR_BREAKS)
+    count = len(THINGS) + sum(len(breaks) for breaks in parts.values())
     print(f"checks: {count - len(failures)} of {count} breaks seen")
     return int(bool(failures))
 
