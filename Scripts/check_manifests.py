@@ -451,7 +451,10 @@ def counts(workload, objects):
     if workload["kind"] == "StatefulSet":
         return count, 0
     surge = workload["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxSurge", "25%")
-    return count, surge if isinstance(surge, int) else math.ceil(count * int(surge.rstrip("%")) / 100)
+    surge = surge if isinstance(surge, int) else math.ceil(count * int(surge.rstrip("%")) / 100)
+    # The next pod is replaced without waiting for the end of the last, which goes on for preStop and for its calls. So all
+    # old ones may still be there beside all new ones.
+    return count, max(surge, count)
 
 
 def largest_moment(pod):

@@ -36,7 +36,7 @@ stop() {
     done <<END
 $found
 END
-    # scale returns at once; a program takes up to 45 s to end its calls.
+    # scale returns at once; a program takes up to 80 s to end its calls.
     waited=0
     while true; do
         left=$(in_shippy get pods --selector="app in ($apps)" \

@@ -160,6 +160,11 @@ BREAKS = [
         "while all is rolled and all jobs run",
     ),
     (
+        "more than the nodes have beside pods that are still ending",
+        lambda o: put(find(o, "HorizontalPodAutoscaler", "api"), 5, "spec", "minReplicas"),
+        "while all is rolled and all jobs run",
+    ),
+    (
         "more than the nodes have with one away",
         lambda o: put(container(o, "StatefulSet", "mongo"), "400m", "resources", "requests", "cpu"),
         "with one node away",
