@@ -42,6 +42,7 @@ END
         left=$(in_shippy get pods --selector="app in ($apps)" \
             --field-selector='status.phase!=Failed,status.phase!=Succeeded' --output=name) || fail "the pods can't be listed"
         [ -n "$left" ] || break
+        # shellcheck disable=SC2086 # one line of them
         [ "$waited" -lt "$seconds_max" ] || fail "nothing was restored, as these are still there:" $left
         sleep "${POLL_SECONDS:-2}"
         waited=$((waited + 2))

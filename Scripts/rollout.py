@@ -287,19 +287,20 @@ def roll_back(name, before):
 
 
 def main(arguments):
-    match arguments:
-        case ["record", overlay, *names]:
-            record(overlay, names)
-        case ["wait", overlay, *names]:
-            if not wait(names):
-                different = sorted(changed(overlay))
-                say(f"changed by this deploy: {', '.join(different) or 'nothing'}")
-                return 1
-            write_record(overlay, read_record(overlay) | {"through": "true"})
-        case ["undo", overlay]:
-            undo(overlay)
-        case _:
-            sys.exit(__doc__)
+    if len(arguments) < 2:
+        sys.exit(__doc__)
+    command, overlay, *names = arguments
+    if command == "record":
+        record(overlay, names)
+    elif command == "undo":
+        undo(overlay)
+    elif command == "wait":
+        if not wait(names):
+            say(f"changed by this deploy: {', '.join(sorted(changed(overlay))) or 'nothing'}")
+            return 1
+        write_record(overlay, read_record(overlay) | {"through": "true"})
+    else:
+        sys.exit(__doc__)
     return 0
 
 
