@@ -1,6 +1,7 @@
 #!/bin/sh
 # Applies an overlay with images of one tag and waits until the rollout is through: OVERLAY=gke TAG=… REGISTRY=…
-# deploy.sh. With DRY_RUN=1 it only prints what it would apply. ROLLOUT_TIMEOUT=10m says how long it waits.
+# deploy.sh. With DRY_RUN=1 it only prints what it would apply. ROLLOUT_TIMEOUT=10m says how long it waits. It ends with
+# status 3 when it failed after it had changed something.
 set -eu
 cd "$(dirname "$0")/.."
 name=deploy
@@ -48,10 +49,14 @@ rollout() { # command, and what it takes
     SCRIPT=$name python3 Scripts/rollout.py "$1" "$OVERLAY" $workloads
 }
 undo="back to what ran before, all of it: make undo OVERLAY=$OVERLAY"
+fail_half_way() { # why
+    say "$1" >&2
+    exit 3
+}
 
 rollout record
 # A Job's pods can't be changed once it is there, and an apply that can't change one stops half-way. Ours may run again.
 for job in $(named Job); do kubectl --namespace shippy delete "$job" --ignore-not-found; done
-kubectl apply --filename="$out/manifests.yaml" || fail "not all could be applied; $undo"
-rollout wait || fail "$undo"
+kubectl apply --filename="$out/manifests.yaml" || fail_half_way "not all could be applied; $undo"
+rollout wait || fail_half_way "$undo"
 say "$OVERLAY runs $TAG; $undo"

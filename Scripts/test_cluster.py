@@ -77,7 +77,7 @@ class DeployTests(ClusterTest):
     def test_a_missing_tag_names_all_that_changed_and_one_command_takes_all_back(self):
         before = self.runs()
         self.put(next=rolled(DEPLOYMENTS, "image"))
-        said = self.script("deploy.sh", OVERLAY="gke", status=1)
+        said = self.script("deploy.sh", OVERLAY="gke", status=3)
         self.assertIn("pod vessel-new vessel: ImagePullBackOff: no such tag", said)
         self.assertIn("changed by this deploy: " + ", ".join(DEPLOYMENTS), said)
         self.assertIn("make undo OVERLAY=gke", said)
@@ -86,7 +86,7 @@ class DeployTests(ClusterTest):
 
     def test_a_database_without_a_node_is_what_is_named(self):
         self.put(next=rolled(["statefulset/postgres"], "pending"))
-        said = self.script("deploy.sh", OVERLAY="gke", status=1)
+        said = self.script("deploy.sh", OVERLAY="gke", status=3)
         self.assertIn("pod postgres-new has no node: 0/3 nodes are available: 3 Insufficient cpu.", said)
         self.assertNotIn("deployment/", said)
         self.assertLess(said.index("First: earlier"), said.index("Second: later"), "events stand in the order of time")
@@ -97,14 +97,14 @@ class DeployTests(ClusterTest):
     def test_a_program_that_ends_shows_its_status(self):
         self.put(next=rolled(["deployment/user"], "crash"))
         self.assertIn("user: CrashLoopBackOff (restart 4; ended with status 64, Error)",
-                      self.script("deploy.sh", OVERLAY="gke", status=1))
+                      self.script("deploy.sh", OVERLAY="gke", status=3))
 
     def test_the_second_deploy_that_fails_goes_back_to_what_last_ran_whole(self):
         before = self.runs()
         self.put(next=rolled(DEPLOYMENTS, "image"))
-        self.script("deploy.sh", OVERLAY="gke", status=1)
+        self.script("deploy.sh", OVERLAY="gke", status=3)
         self.put(next={"deployment/user": {"runs": "user-newer", "health": "crash"}})
-        self.script("deploy.sh", OVERLAY="gke", status=1)
+        self.script("deploy.sh", OVERLAY="gke", status=3)
         self.script("undo.sh", OVERLAY="gke")
         self.assertEqual(self.runs(), before)
 
@@ -112,19 +112,19 @@ class DeployTests(ClusterTest):
         before = self.runs()
         self.put(next=rolled(["deployment/api"]), apply_fails=True)
         self.assertIn("not all could be applied; back to what ran before, all of it: make undo OVERLAY=gke",
-                      self.script("deploy.sh", OVERLAY="gke", status=1))
+                      self.script("deploy.sh", OVERLAY="gke", status=3))
         self.script("undo.sh", OVERLAY="gke")
         self.assertEqual(self.runs(), before)
 
     def test_what_was_not_there_before_is_deleted(self):
         self.put(next=rolled(["deployment/vessel-canary"], "crash"))
-        self.script("deploy.sh", OVERLAY="canary", status=1)
+        self.script("deploy.sh", OVERLAY="canary", status=3)
         self.script("undo.sh", OVERLAY="canary")
         self.assertNotIn("deployment/vessel-canary", self.runs())
 
     def test_a_database_that_was_not_there_before_stays(self):
         self.put(workloads={}, next=rolled([*DEPLOYMENTS, "statefulset/mongo", "statefulset/postgres"], "pending"))
-        self.script("deploy.sh", OVERLAY="gke", status=1)
+        self.script("deploy.sh", OVERLAY="gke", status=3)
         self.script("undo.sh", OVERLAY="gke")
         self.assertEqual(sorted(self.runs()), ["statefulset/mongo", "statefulset/postgres"])
 
