@@ -32,8 +32,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         // Messages and their JSON mapping. No traits: the stream helpers would bring in all of Foundation.
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
-        // SQLite, the embedded store.
-        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         // Tokens: signing and checking is no place for code of our own. Brings in swift-crypto, a minute and a half.
         .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
         // Latencies from microseconds to a minute, each to three digits, in little memory. For the load generator alone: no
@@ -54,6 +52,13 @@ let package = Package(
             path: "Sources/Shared/CLibraries/CMongoC",
             pkgConfig: "libmongoc-1.0",
             providers: [.apt(["libmongoc-dev"])]
+        ),
+
+        .systemLibrary(
+            name: "CSQLite",
+            path: "Sources/Shared/CLibraries/CSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"])]
         ),
 
         .systemLibrary(
@@ -169,10 +174,7 @@ let package = Package(
         .target(
             name: "SQLiteStorage",
             dependencies: [
-                "Idempotency", "LeasedQueue", "RPC",
-                "Storage",
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "CSQLite", "Idempotency", "LeasedQueue", "RPC", "Storage",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Shared/Storage/SQLite"

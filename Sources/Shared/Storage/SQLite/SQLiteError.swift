@@ -1,5 +1,4 @@
-import GRDB
-import GRDBSQLite
+import CSQLite
 import Storage
 
 extension StorageError {
@@ -9,13 +8,9 @@ extension StorageError {
         self.init(sqlite: extended & 0xff == code & 0xff ? extended : code, String(cString: sqlite3_errmsg(connection)))
     }
 
-    /// A GRDB error, or any other, as ours. Bound values are left out, as they may be personal.
-    init(opening error: any Error, path: String) {
-        guard let error = error as? DatabaseError else {
-            self = error as? StorageError ?? StorageError(.other, "\(path): \(error)")
-            return
-        }
-        self.init(sqlite: error.extendedResultCode.rawValue, error.message ?? "error \(error.resultCode.rawValue)")
+    /// An error that opening a file ended with.
+    init(opening error: StorageError, path: String) {
+        self = error
         message = "\(path): \(message)"
         // What can't be opened now can't be opened later, unless another process holds it or the disk is full.
         if kind == .other || kind == .corrupt { kind = .refused }

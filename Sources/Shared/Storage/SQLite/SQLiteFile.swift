@@ -1,4 +1,3 @@
-import GRDB
 import Storage
 
 #if canImport(Glibc)
@@ -19,7 +18,7 @@ final class SQLiteFile: Sendable {
     /// after a crash.
     private static let checkpointPages = 2000
     /// How long a call waits for another process that holds the file.
-    private static let busyTimeoutSeconds = 5.0
+    private static let busyTimeout: Duration = .seconds(5)
 
     let path: String
     private let migrations: [String]
@@ -28,7 +27,7 @@ final class SQLiteFile: Sendable {
     private enum State {
         case new
         /// Opened to write, and not yet handed to the writer.
-        case opened(DatabaseQueue)
+        case opened(SQLiteHandle)
         case handedOut
     }
 
@@ -39,12 +38,12 @@ final class SQLiteFile: Sendable {
 
     /// A connection to write with. Blocks.
     func openWriter() throws -> SQLiteConnection {
-        let queue = try state.withLock { state in
-            let queue = if case .opened(let queue) = state { queue } else { try openPrepared() }
+        let handle = try state.withLock { state in
+            let handle = if case .opened(let handle) = state { handle } else { try openPrepared() }
             state = .handedOut
-            return queue
+            return handle
         }
-        return SQLiteConnection(queue, isWriter: true)
+        return SQLiteConnection(handle, isWriter: true)
     }
 
     /// A connection to read with; whoever comes first makes the file and its schema. Blocks.
@@ -52,21 +51,20 @@ final class SQLiteFile: Sendable {
         try state.withLock { state in
             if case .new = state { state = .opened(try openPrepared()) }
         }
-        do {
-            return SQLiteConnection(
-                try DatabaseQueue(path: path, configuration: configuration(isWriter: false)), isWriter: false)
+        do throws(StorageError) {
+            return SQLiteConnection(try openHandle(isWriter: false), isWriter: false)
         } catch {
             throw StorageError(opening: error, path: path)
         }
     }
 
-    private func openPrepared() throws -> DatabaseQueue {
+    private func openPrepared() throws -> SQLiteHandle {
         try makeFolder()
         makePrivate()
-        do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration(isWriter: true))
-            try queue.writeWithoutTransaction { try migrate($0) }
-            return queue
+        do throws(StorageError) {
+            let handle = try openHandle(isWriter: true)
+            try migrate(handle)
+            return handle
         } catch {
             throw StorageError(opening: error, path: path)
         }
@@ -80,48 +78,42 @@ final class SQLiteFile: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    private func configuration(isWriter: Bool) -> Configuration {
-        var configuration = Configuration()
-        configuration.label = "SQLite"
-        configuration.readonly = !isWriter
-        configuration.busyMode = .timeout(Self.busyTimeoutSeconds)
-        configuration.prepareDatabase { database in
-            if isWriter {
-                let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
-                guard mode == "wal" else {
-                    throw StorageError(.refused, "\(self.path): this place can't hold a write-ahead log")
-                }
-                // FULL: a commit is on the disk before it is answered, so that a power cut takes nothing back.
-                try database.execute(
-                    sql: """
-                        PRAGMA synchronous = FULL;
-                        PRAGMA wal_autocheckpoint = \(Self.checkpointPages);
-                        """)
+    private func openHandle(isWriter: Bool) throws(StorageError) -> SQLiteHandle {
+        let handle = try SQLiteHandle(path: path, isWriter: isWriter, busyTimeout: Self.busyTimeout)
+        if isWriter {
+            // text: SQLite's own.
+            guard try handle.text("PRAGMA journal_mode = WAL") == "wal" else {
+                throw StorageError(.refused, "this place can't hold a write-ahead log")
             }
-            try database.execute(
-                sql: """
-                    PRAGMA mmap_size = \(Self.mappedBytesMax);
-                    PRAGMA cache_size = -\(Self.cacheKiB);
-                    PRAGMA temp_store = MEMORY;
-                    """)
+            // FULL: a commit is on the disk before it is answered, so that a power cut takes nothing back.
+            try handle.execute(
+                """
+                PRAGMA synchronous = FULL;
+                PRAGMA wal_autocheckpoint = \(Self.checkpointPages);
+                """)
         }
-        return configuration
+        try handle.execute(
+            """
+            PRAGMA mmap_size = \(Self.mappedBytesMax);
+            PRAGMA cache_size = -\(Self.cacheKiB);
+            PRAGMA temp_store = MEMORY;
+            """)
+        return handle
     }
 
     /// Runs the migrations that this file has not seen; `user_version` counts them.
-    private func migrate(_ database: Database) throws {
-        let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    private func migrate(_ handle: SQLiteHandle) throws(StorageError) {
+        let version = try handle.number("PRAGMA user_version")
         guard version <= migrations.count else {
-            throw StorageError(.refused, "\(path) was written by a newer version of this program")
+            throw StorageError(.refused, "it was written by a newer version of this program")
         }
         guard version < migrations.count else { return }
-        try database.inTransaction(.immediate) {
-            // Another process may have been faster.
-            let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
-            for migration in migrations.dropFirst(version) { try database.execute(sql: migration) }
-            try database.execute(sql: "PRAGMA user_version = \(migrations.count)")
-            return .commit
-        }
+        try handle.execute("BEGIN IMMEDIATE")
+        // Another process may have been faster.
+        let current = try handle.number("PRAGMA user_version")
+        for migration in migrations.dropFirst(Int(current)) { try handle.execute(migration) }
+        try handle.execute("PRAGMA user_version = \(max(migrations.count, Int(current))); COMMIT")
+        // Where one of these fails, the handle is closed, and SQLite rolls back.
     }
 
     /// Makes the folders on the way to the file.

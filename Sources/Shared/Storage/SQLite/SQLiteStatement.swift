@@ -1,16 +1,15 @@
-import GRDBSQLite
+import CSQLite
 import Storage
 
 /// A prepared statement: the one owner of its `sqlite3_stmt`, which is finalized with it.
 ///
-/// GRDB's rows and cursors cost several times what SQLite needs for a short query, so hot statements are stepped here,
-/// on GRDB's connection. Use it only inside a call of ``SQLiteStore``, where it is on its connection's thread.
+/// Use it only inside a call of ``SQLiteStore``, where it is on its connection's thread.
 /// Source: https://www.sqlite.org/c3ref/stmt.html
 public final class SQLiteStatement {
     private let handle: OpaquePointer
     private let connection: OpaquePointer
 
-    /// - Parameter connection: a `sqlite3`, open for longer than this lives.
+    /// - Parameter connection: a `sqlite3`.
     init(_ sql: String, on connection: OpaquePointer) throws(StorageError) {
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)

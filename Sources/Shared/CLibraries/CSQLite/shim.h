@@ -1,0 +1,2 @@
+/* A module map can't name a header by its system search path, so this file does. */
+#include <sqlite3.h>
