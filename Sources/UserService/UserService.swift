@@ -38,7 +38,7 @@ struct UserService: ServiceProgram {
             hasher: PasswordHasher(logger: logger), throttle: LoginThrottle(), logger: logger)
         var handlers = UserHandlers(
             repository: users.repository,
-            tokens: await Tokens(secrets, operators: operators, nowSeconds: clock.seconds),
+            tokens: Tokens(secrets, operators: operators, nowSeconds: clock.seconds),
             passwords: passwords, clock: clock)
         if try runtime.isAuthenticationDisabled() { handlers.needsToken = false }
 

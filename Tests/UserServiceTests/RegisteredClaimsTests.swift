@@ -19,10 +19,10 @@ struct RegisteredClaimsTests {
         let keys = await JWTKeyCollection().add(
             hmac: HMACKey(from: ServiceFixture.secret), digestAlgorithm: .sha256)
         let token = try await keys.sign(ForgedClaims(fields: all.merging(claims) { $1 }), header: header)
-        let tokens = await Tokens(TokenSecrets(current: ServiceFixture.secret)) { seconds }
+        let tokens = Tokens(TokenSecrets(current: ServiceFixture.secret)) { seconds }
         // The second time it may be cached.
         for _ in 0..<2 {
-            do throws(UserError) { try await tokens.check(token) } catch {
+            do throws(UserError) { try tokens.check(token) } catch {
                 #expect(error == .badToken)
                 return false
             }

@@ -43,16 +43,16 @@ extension UserHandlers {
     ) async throws -> User_Response {
         let user = try await passwords.user(email: first.email, password: request.password, context) { first }
         guard let user else { throw UserError.keyUsedBefore }
-        return try await response(user)
+        return try response(user)
     }
 
     /// The token begins with the user, not now, so that a repeated call gets the same one and none needs to be stored.
     /// A clock that was once far ahead must not make tokens that are valid for that much longer.
-    private func response(_ user: StoredUser) async throws -> User_Response {
+    private func response(_ user: StoredUser) throws -> User_Response {
         var response = User_Response()
         response.user = shown(user)
         let begin = user.createdAtMicroseconds / UserClock.microsecondsPerSecond
-        response.token.token = try await tokens.sign(
+        response.token.token = try tokens.sign(
             user, issuedAtSeconds: min(begin, clock.seconds() + Self.tokenAheadSecondsMax))
         response.token.valid = true
         return response

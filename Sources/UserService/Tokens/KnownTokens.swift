@@ -1,7 +1,7 @@
 import Idempotency
 import Storage
 
-/// Tokens that were found good, so that jwt-kit need not parse and check them again with every call.
+/// Tokens that were found good, so that they need not be parsed and checked again with every call.
 ///
 /// It holds digests, from which no token can be read back. A token is forgotten when it expires, when the process ends
 /// (and with it when the secrets change), or when its place is needed.

@@ -30,11 +30,11 @@ struct ServiceFixture: Sendable {
     }
 
     /// A token that says that its user is an operator, as `OPERATORS` makes them.
-    func operatorToken(of id: String = "olga") async throws -> String {
+    func operatorToken(of id: String = "olga") throws -> String {
         let operators = Operators(ids: [id])
-        let tokens = await Tokens(
+        let tokens = Tokens(
             TokenSecrets(current: Self.secret), operators: operators, nowSeconds: clock.wall.seconds)
-        return try await tokens.sign(
+        return try tokens.sign(
             StoredUser(
                 id: id, name: "Olga", company: "", email: "olga@example.com", passwordHash: "",
                 createdAtMicroseconds: 0))
@@ -74,7 +74,7 @@ func withService(
     let hasher = PasswordHasher(threads: wishes.threads, queuedPerThread: wishes.queuedPerThread, logger: logger)
     try hasher.pool.start()
     let handlers = UserHandlers(
-        repository: users, tokens: await Tokens(wishes.secrets, nowSeconds: clock.wall.seconds),
+        repository: users, tokens: Tokens(wishes.secrets, nowSeconds: clock.wall.seconds),
         passwords: PasswordCheck(
             hasher: hasher, throttle: LoginThrottle(wishes.limits, now: clock.now, sleep: wishes.sleep), logger: logger),
         clock: clock.wall, needsToken: wishes.needsToken)
