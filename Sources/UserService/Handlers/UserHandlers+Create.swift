@@ -23,7 +23,7 @@ extension UserHandlers {
         let created = try await repository.create(user, event: event, claim: claim, deadline: context.deadline)
         // Another call with the same key may have come in between.
         guard !created.isRepeat else { return try await answer(again: created.user, request, context) }
-        return try await response(created.user)
+        return try response(created.user)
     }
 
     /// The claim of the request without its password: a fast hash of a password must not lie in the store.
