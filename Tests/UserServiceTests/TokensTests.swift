@@ -61,7 +61,7 @@ struct TokensTests {
 
     @Test("a token says who, by whom and until when, 72 hours on, and holds no password")
     func claimsOnTheWire() async throws {
-        let token = try await tokens().sign(Self.person)
+        let token = await tokens().sign(Self.person)
         let parts = try parts(token)
         #expect(parts[0]["alg"] as? String == "HS256" && parts[0]["typ"] as? String == "JWT")
         #expect(Set(parts[1].keys) == ["iss", "sub", "iat", "exp", "user"])
@@ -74,8 +74,8 @@ struct TokensTests {
 
     @Test("the same user and time give the same text; a good token is good until it expires")
     func stable() async throws {
-        let first = try await tokens().sign(Self.person, issuedAtSeconds: 1_767_000_000)
-        #expect(try await tokens().sign(Self.person, issuedAtSeconds: 1_767_000_000) == first)
+        let first = await tokens().sign(Self.person, issuedAtSeconds: 1_767_000_000)
+        #expect(await tokens().sign(Self.person, issuedAtSeconds: 1_767_000_000) == first)
         let lastSecond = await tokens(now: 1_767_000_000 + 72 * 3600 - 1)
         #expect(await accepts(lastSecond, first))
         #expect(await accepts(lastSecond, first))
@@ -87,7 +87,7 @@ struct TokensTests {
     func expiresWhileKnown() async throws {
         let clock = TestClock()
         let tokens = Tokens(TokenSecrets(current: Self.secret), nowSeconds: clock.wall.seconds)
-        let token = try tokens.sign(Self.person)
+        let token = tokens.sign(Self.person)
         #expect(await accepts(tokens, token))
         clock.advance(.seconds(72 * 3600 - 1))
         #expect(await accepts(tokens, token))
@@ -124,7 +124,7 @@ struct TokensTests {
     @Test("a token without a signature is refused, whatever its header says")
     func unsigned() async throws {
         let tokens = await tokens()
-        let good = try tokens.sign(Self.person)
+        let good = tokens.sign(Self.person)
         let payload = good.split(separator: ".")[1]
         for header in [#"{"alg":"none"}"#, #"{"alg":"none","typ":"JWT"}"#, #"{"alg":"HS256"}"#, "{}", ""] {
             let encoded = Data(header.utf8).base64EncodedString().replacing("=", with: "")
@@ -157,7 +157,7 @@ struct TokensTests {
     @Test("a token that was cut, changed in any byte or lengthened is refused")
     func cut() async throws {
         let tokens = await tokens()
-        let good = try tokens.sign(Self.person)
+        let good = tokens.sign(Self.person)
         for length in 0..<good.utf8.count {
             let isAccepted = await accepts(tokens, String(good.prefix(length)))
             #expect(!isAccepted, "cut to \(length)")
@@ -184,7 +184,7 @@ struct TokensTests {
         }
         let keys = await JWTKeyCollection().add(hmac: HMACKey(from: Self.secret), digestAlgorithm: .sha256)
         let tokens = await tokens()
-        let good = Array(try tokens.sign(Self.person).utf8)
+        let good = Array(tokens.sign(Self.person).utf8)
         #expect(try await keys.verify(good, as: Claims.self).iss == "shippy.user")
         var random = SystemRandomNumberGenerator()
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/= \u{0}".utf8)
@@ -229,10 +229,10 @@ struct TokensTests {
 
     @Test("after a change of secrets the previous one is still accepted, and the new one signs")
     func rotation() async throws {
-        let old = try await tokens().sign(Self.person)
+        let old = await tokens().sign(Self.person)
         let rotated = await tokens(TokenSecrets(current: Self.otherSecret, previous: Self.secret))
         #expect(await accepts(rotated, old))
-        let new = try rotated.sign(Self.person)
+        let new = rotated.sign(Self.person)
         #expect(await accepts(rotated, new))
         #expect(await !accepts(tokens(), new))
         let later = await tokens(TokenSecrets(current: Self.otherSecret))

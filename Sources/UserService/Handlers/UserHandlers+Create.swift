@@ -23,7 +23,7 @@ extension UserHandlers {
         let created = try await repository.create(user, event: event, claim: claim, deadline: context.deadline)
         // Another call with the same key may have come in between.
         guard !created.isRepeat else { return try await answer(again: created.user, request, context) }
-        return try response(created.user)
+        return response(created.user)
     }
 
     /// The claim of the request without its password: a fast hash of a password must not lie in the store.
@@ -43,16 +43,16 @@ extension UserHandlers {
     ) async throws -> User_Response {
         let user = try await passwords.user(email: first.email, password: request.password, context) { first }
         guard let user else { throw UserError.keyUsedBefore }
-        return try response(user)
+        return response(user)
     }
 
     /// The token begins with the user, not now, so that a repeated call gets the same one and none needs to be stored.
     /// A clock that was once far ahead must not make tokens that are valid for that much longer.
-    private func response(_ user: StoredUser) throws -> User_Response {
+    private func response(_ user: StoredUser) -> User_Response {
         var response = User_Response()
         response.user = shown(user)
         let begin = user.createdAtMicroseconds / UserClock.microsecondsPerSecond
-        response.token.token = try tokens.sign(
+        response.token.token = tokens.sign(
             user, issuedAtSeconds: min(begin, clock.seconds() + Self.tokenAheadSecondsMax))
         response.token.valid = true
         return response

@@ -46,7 +46,7 @@ struct UserHandlers: Sendable {
         }
         guard let user else { throw UserError.wrongCredentials }
         var response = User_Token()
-        response.token = try tokens.sign(user)
+        response.token = tokens.sign(user)
         response.valid = true
         return response
     }

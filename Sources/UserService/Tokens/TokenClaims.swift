@@ -1,4 +1,5 @@
 import RPC
+import Runtime
 import SwiftProtobuf
 
 /// What a token says, by the names that it has on the wire (RFC 7519, section 4.1).
@@ -73,16 +74,17 @@ struct TokenClaims: Sendable, Equatable {
         return seconds < 0 ? .min : .max
     }
 
-    /// As a token holds them.
-    var fields: Google_Protobuf_Struct {
-        var claims = Google_Protobuf_Struct()
-        claims.fields["iss"] = .init(stringValue: Self.issuer)
-        claims.fields["sub"] = .init(stringValue: sub)
-        claims.fields["iat"] = .init(numberValue: Double(iat))
-        claims.fields["exp"] = .init(numberValue: Double(exp))
-        if let nbf { claims.fields["nbf"] = .init(numberValue: Double(nbf)) }
-        claims.fields["user"] = .init(structValue: user.fields)
-        return claims
+    /// As a token holds them: the same text every time, so that a repeated call gets the very token of the first.
+    var json: [UInt8] {
+        var text = Array(#"{"exp":\#(exp),"iat":\#(iat),"iss":"#.utf8)
+        JSONText.appendWhole(Self.issuer, to: &text)
+        if let nbf { text += #","nbf":\#(nbf)"#.utf8 }
+        text += #","sub":"#.utf8
+        JSONText.appendWhole(sub, to: &text)
+        text += #","user":"#.utf8
+        user.appendJSON(to: &text)
+        text.append(UInt8(ascii: "}"))
+        return text
     }
 }
 
@@ -101,17 +103,25 @@ extension TokenClaims.User {
         }
     }
 
-    fileprivate var fields: Google_Protobuf_Struct {
-        var user = Google_Protobuf_Struct()
-        user.fields["id"] = .init(stringValue: id)
-        user.fields["name"] = .init(stringValue: name)
-        user.fields["company"] = .init(stringValue: company)
-        user.fields["email"] = .init(stringValue: email)
-        if !roles.isEmpty {
-            var list = Google_Protobuf_ListValue()
-            list.values = roles.map { .init(stringValue: $0) }
-            user.fields["roles"] = .init(listValue: list)
+    fileprivate func appendJSON(to text: inout [UInt8]) {
+        var mark = UInt8(ascii: "{")
+        for (name, value) in [("company", company), ("email", email), ("id", id), ("name", name)] {
+            text.append(mark)
+            JSONText.appendWhole(name, to: &text)
+            text.append(UInt8(ascii: ":"))
+            JSONText.appendWhole(value, to: &text)
+            mark = UInt8(ascii: ",")
         }
-        return user
+        if !roles.isEmpty {
+            text += #","roles":"#.utf8
+            var mark = UInt8(ascii: "[")
+            for role in roles {
+                text.append(mark)
+                JSONText.appendWhole(role, to: &text)
+                mark = UInt8(ascii: ",")
+            }
+            text.append(UInt8(ascii: "]"))
+        }
+        text.append(UInt8(ascii: "}"))
     }
 }

@@ -23,10 +23,10 @@ final class Tokens: Sendable {
     /// A token for `user`; the same text for the same user and time.
     ///
     /// - Parameter issuedAtSeconds: since 1970; it ends ``TokenClaims/lifetimeSeconds`` later. `nil` is now.
-    func sign(_ user: StoredUser, issuedAtSeconds: Int64? = nil) throws -> String {
+    func sign(_ user: StoredUser, issuedAtSeconds: Int64? = nil) -> String {
         let claims = TokenClaims(
             user, roles: operators.roles(of: user.id), issuedAtSeconds: issuedAtSeconds ?? nowSeconds())
-        return try JSONWebToken.sign(claims.fields, key: current)
+        return JSONWebToken.sign(claims.json, key: current)
     }
 
     /// - Throws: ``UserError/badToken``, whatever is wrong.

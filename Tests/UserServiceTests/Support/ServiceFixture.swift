@@ -30,11 +30,11 @@ struct ServiceFixture: Sendable {
     }
 
     /// A token that says that its user is an operator, as `OPERATORS` makes them.
-    func operatorToken(of id: String = "olga") throws -> String {
+    func operatorToken(of id: String = "olga") -> String {
         let operators = Operators(ids: [id])
         let tokens = Tokens(
             TokenSecrets(current: Self.secret), operators: operators, nowSeconds: clock.wall.seconds)
-        return try tokens.sign(
+        return tokens.sign(
             StoredUser(
                 id: id, name: "Olga", company: "", email: "olga@example.com", passwordHash: "",
                 createdAtMicroseconds: 0))

@@ -1,5 +1,10 @@
 /// JSON's string form: quotes around, and escapes for quotes, backslashes and control characters.
-enum JSONText {
+package enum JSONText {
+    /// Appends `text`, however long it is.
+    package static func appendWhole(_ text: String, to bytes: inout [UInt8]) {
+        append(text, to: &bytes, bytesMax: .max)
+    }
+
     /// Appends `text`, cut at ``LogLine/textBytesMax`` bytes and then ending in `…`.
     static func append(_ text: String, to bytes: inout [UInt8], bytesMax: Int = LogLine.textBytesMax) {
         bytes.append(UInt8(ascii: "\""))
