@@ -68,6 +68,8 @@ class Tour(unittest.TestCase):
         self.assertEqual(len(commands), len(steps) - 1)
         self.assertFalse([command for command in commands if "ewan@" in command])
         self.assertEqual(len([command for command in commands if "tour-" in command]), 2)
+        # A fleet in use may carry what the README's does not.
+        self.assertEqual(len([command for command in commands if f'"max_weight": {tour.TOO_HEAVY}' in command]), 1)
 
 
 if __name__ == "__main__":
