@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy undo undeploy backup restore rehearse manifests try-containers try-rollout
+.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy undo undeploy backup restore rehearse manifests try-containers try-rollout try-cluster
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -73,6 +73,9 @@ try-containers: ## Builds the images with podman, runs docker-compose.yml and th
 
 try-rollout: ## Counts the calls that a scale-up, a kill and a rolling update cost, with containers (as root)
 	@Scripts/try_rollout.sh
+
+try-cluster: ## Deploys to the cluster that kubectl reaches and counts the calls that rollouts, kills, drains cost (DNS_CACHE=30)
+	@Scripts/try_cluster.sh
 
 clean: ## Removes what was built; the data in .run/ stays
 	@rm -rf .build

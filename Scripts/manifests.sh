@@ -34,4 +34,5 @@ kubectl kustomize deployments/monitoring >"$out/monitoring.yaml" || fail "deploy
 "$python" Scripts/check_manifests.py --schema-only monitoring="$out/monitoring.yaml" ||
     fail "deployments/monitoring is not valid"
 "$python" Scripts/test_cluster.py --quiet || fail "a script does not do with a cluster what it should"
+"$python" -B Scripts/test_try_cluster.py --quiet || fail "make try-cluster does not count what it should, or leaves something behind"
 say "all overlays are in $out"
