@@ -33,6 +33,10 @@ done
 kubectl kustomize deployments/monitoring >"$out/monitoring.yaml" || fail "deployments/monitoring does not render"
 "$python" Scripts/check_manifests.py --schema-only monitoring="$out/monitoring.yaml" ||
     fail "deployments/monitoring is not valid"
-"$python" Scripts/test_cluster.py --quiet || fail "a script does not do with a cluster what it should"
-"$python" -B Scripts/test_try_cluster.py --quiet || fail "make try-cluster does not count what it should, or leaves something behind"
+# Side by side, as each mostly waits for processes of its own.
+"$python" Scripts/test_cluster.py --quiet &
+scripts=$!
+"$python" -B Scripts/test_try_cluster.py --quiet ||
+    fail "make try-cluster does not count what it should, or leaves something behind"
+wait $scripts || fail "a script does not do with a cluster what it should"
 say "all overlays are in $out"
