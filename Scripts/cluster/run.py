@@ -233,6 +233,7 @@ def main():
         print(f"try-cluster: {error}", file=sys.stderr)
         return 1
     except Interrupted as error:
+        Undo.ignore_signals()
         print("try-cluster: interrupted; what was counted until then is in the table", file=sys.stderr)
         return error.status
     say(f"the table is in {FOLDER}/table.md and table.json")

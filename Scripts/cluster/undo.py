@@ -50,6 +50,12 @@ class Undo(contextlib.ExitStack):
             signal.signal(number, Undo._heard)
 
     @staticmethod
+    def ignore_signals():
+        """All is put back. A late signal must not change the status: at Python's own end it would kill."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    @staticmethod
     def _heard(number, _frame):
         if Undo._under_way or Undo._is_interrupted:
             Undo._waiting = number
