@@ -4,8 +4,9 @@ import RPC
 import Storage
 import Synchronization
 
-/// Hashes passwords on threads of its own, behind a bounded queue: they take what processors have to spare, and a flood of
-/// logins slows logins and sign-ups, and nothing else.
+/// Hashes passwords on threads of its own, behind a bounded queue: they take what processors have to spare, so that a flood
+/// of logins slows logins and sign-ups, and nothing else. Only a hash that this has held up for over a second is made beside
+/// other work at the same priority (``BcryptWorker``).
 ///
 /// The threads run between `start` and `shutdown` of ``pool``.
 final class PasswordHasher: Sendable {
@@ -38,7 +39,7 @@ final class PasswordHasher: Sendable {
     /// Starts nothing yet.
     ///
     /// - Parameters:
-    ///   - threads: hashes at the same time; one for each processor, as they yield to everything else.
+    ///   - threads: hashes at the same time; one for each processor, as they yield to everything else at first.
     ///   - patience: how long one may wait for a processor that is free, before it is made beside other work.
     init(
         threads: Int = PasswordHasher.threadsStandard, queuedPerThread: Int = queuedPerThread,
