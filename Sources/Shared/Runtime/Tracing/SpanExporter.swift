@@ -130,7 +130,7 @@ final class SpanExporter: Service {
     private func settle(_ count: Int, _ outcome: Result<Otlp_ExportResponse, Status>) {
         switch outcome {
         case .success(let response):
-            let rejected = min(count, max(0, Int(clamping: response.partialSuccess.rejectedSpans)))
+            let rejected = min(count, max(0, Int(clamping: response.partialSuccess.rejectedItems)))
             exported.add(count - rejected, ordering: .relaxed)
             failed.add(rejected, ordering: .relaxed)
             if isFailing.exchange(false, ordering: .relaxed) { logger.info("traces are exported again") }
