@@ -60,11 +60,11 @@ extension ServiceRuntime {
             ("pool_queue_capacity", "Calls that may wait before more are refused.", { $0.queueCapacity }),
         ]
         let waits = "pool_wait_seconds"
-        metrics.collect(waits) { text in
-            text.family(waits, .histogram, help: "How long calls waited for a thread.")
+        metrics.collect(waits) { snapshot in
+            snapshot.family(waits, .histogram, help: "How long calls waited for a thread.")
             for pool in store.statistics {
-                text.histogram(
-                    waits, Labels([("pool", pool.name)]), bounds: WaitCounts.boundsNanoseconds.map { Double($0) / 1e9 },
+                snapshot.histogram(
+                    Labels([("pool", pool.name)]), bounds: WaitCounts.boundsNanoseconds.map { Double($0) / 1e9 },
                     counts: pool.waits.counts, sum: Double(pool.waits.nanoseconds) / 1e9)
             }
         }

@@ -25,8 +25,8 @@ public final class HTTPMetrics: Sendable {
     public init(registry: MetricsRegistry, scheme: String, routes: [String]) {
         self.scheme = scheme
         recorders = routes.map(HTTPRouteRecorder.init) + [HTTPRouteRecorder(nil)]
-        registry.collect("http_server_active_requests") { [weak self] text in
-            self?.write(to: &text)
+        registry.collect("http_server_active_requests") { [weak self] snapshot in
+            self?.write(to: &snapshot)
         }
     }
 
@@ -63,30 +63,32 @@ public final class HTTPMetrics: Sendable {
         }
     }
 
-    private func write(to text: inout PrometheusText) {
+    private func write(to snapshot: inout MetricSnapshot) {
         var ended = [UInt64](repeating: 0, count: Self.methods.count)
-        var durations = PrometheusText()
+        var durations: [(labels: Labels, outcome: HTTPRouteRecorder.Outcome)] = []
         for recorder in recorders {
             for outcome in recorder.snapshot() {
                 ended[outcome.method] += outcome.counts.reduce(0, +)
-                durations.histogram(
-                    "http_server_request_duration_seconds", labels(outcome, recorder.route),
-                    bounds: LatencyHistogram.boundsSeconds, counts: outcome.counts, sum: outcome.seconds)
+                durations.append((labels(outcome, recorder.route), outcome))
             }
         }
-        text.family("http_server_active_requests", .gauge, help: "Requests begun and not answered.")
+        snapshot.family("http_server_active_requests", .gauge, help: "Requests begun and not answered.")
         for (index, method) in Self.methods.enumerated() {
             // Read after those that ended, so that the difference is not negative.
             let begun = (0..<ThreadShard.count).reduce(UInt64(0)) { $0 + self.begun[$1 * Self.beganStride + index] }
             guard begun > 0 || index == 0 else { continue }
-            text.sample(
-                "http_server_active_requests", Labels([("http_request_method", method), ("url_scheme", scheme)]),
+            snapshot.sample(
+                Labels([("http_request_method", method), ("url_scheme", scheme)]),
                 Double(begun > ended[index] ? begun - ended[index] : 0))
         }
-        guard !durations.text.isEmpty else { return }
-        text.family(
+        // A family without samples says nothing.
+        guard !durations.isEmpty else { return }
+        snapshot.family(
             "http_server_request_duration_seconds", .histogram, help: "Time from a request's end to its answer.")
-        text.append(durations)
+        for (labels, outcome) in durations {
+            snapshot.histogram(
+                labels, bounds: LatencyHistogram.boundsSeconds, counts: outcome.counts, sum: outcome.seconds)
+        }
     }
 
     private func labels(_ outcome: HTTPRouteRecorder.Outcome, _ route: String?) -> Labels {

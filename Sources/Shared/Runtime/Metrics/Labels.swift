@@ -2,6 +2,8 @@
 struct Labels: Hashable, Sendable {
     /// `name="value",…` without braces, escaped; empty for no labels.
     let text: String
+    /// The same in the same order, as they are.
+    let pairs: [(name: String, value: String)]
 
     static let none = Labels([])
 
@@ -14,10 +16,13 @@ struct Labels: Hashable, Sendable {
         for (name, value) in pairs {
             values[PrometheusName.label(name)] = value
         }
-        text = values.sorted { $0.key < $1.key }
-            .map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
-            .joined(separator: ",")
+        self.pairs = values.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        text = self.pairs.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
     }
+
+    static func == (left: Labels, right: Labels) -> Bool { left.text == right.text }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
     /// Backslash, quote and line feed are what the text format escapes in a label's value.
     private static func escaped(_ value: String) -> String {

@@ -3,7 +3,7 @@ import Synchronization
 
 /// One series of a family. Recording is lock-free and may happen on any thread.
 protocol MetricSeries: AnyObject, Sendable {
-    func write(_ name: String, _ labels: Labels, to text: inout PrometheusText)
+    func write(_ labels: Labels, to snapshot: inout MetricSnapshot)
 }
 
 /// A sum of whole and broken numbers.
@@ -26,8 +26,8 @@ final class CounterSeries: CounterHandler, FloatingPointCounterHandler, MetricSe
         broken.value = 0
     }
 
-    func write(_ name: String, _ labels: Labels, to text: inout PrometheusText) {
-        text.sample(name, labels, Double(whole.load(ordering: .relaxed)) + broken.value)
+    func write(_ labels: Labels, to snapshot: inout MetricSnapshot) {
+        snapshot.sample(labels, Double(whole.load(ordering: .relaxed)) + broken.value)
     }
 }
 
@@ -42,8 +42,8 @@ final class GaugeSeries: MeterHandler, RecorderHandler, MetricSeries {
     func record(_ value: Int64) { current.value = Double(value) }
     func record(_ value: Double) { current.value = value }
 
-    func write(_ name: String, _ labels: Labels, to text: inout PrometheusText) {
-        text.sample(name, labels, current.value)
+    func write(_ labels: Labels, to snapshot: inout MetricSnapshot) {
+        snapshot.sample(labels, current.value)
     }
 }
 
@@ -74,9 +74,9 @@ final class HistogramSeries: TimerHandler, RecorderHandler, MetricSeries {
         sum.add(value)
     }
 
-    func write(_ name: String, _ labels: Labels, to text: inout PrometheusText) {
+    func write(_ labels: Labels, to snapshot: inout MetricSnapshot) {
         let counts = (0..<counts.count).map { self.counts[$0] }
-        text.histogram(name, labels, bounds: bounds, counts: counts, sum: sum.value)
+        snapshot.histogram(labels, bounds: bounds, counts: counts, sum: sum.value)
     }
 }
 
@@ -88,7 +88,7 @@ final class CallbackSeries: MetricSeries {
         self.read = read
     }
 
-    func write(_ name: String, _ labels: Labels, to text: inout PrometheusText) {
-        text.sample(name, labels, read())
+    func write(_ labels: Labels, to snapshot: inout MetricSnapshot) {
+        snapshot.sample(labels, read())
     }
 }

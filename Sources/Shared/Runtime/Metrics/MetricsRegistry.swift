@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The metrics of a process: hands out series to record in and renders all of them as Prometheus text.
+/// The metrics of a process: hands out series to record in, and reads all of them: as Prometheus text or for export.
 ///
 /// The number of series is bounded, so that label values taken from requests can't fill the memory: past
 /// `seriesMax`, a family's new label sets share one series with the label `otel_metric_overflow="true"`.
@@ -11,7 +11,7 @@ public final class MetricsRegistry: Sendable {
 
     /// A family has a name, a kind, and a series for each label set.
     private struct Family {
-        var kind: PrometheusText.Kind
+        var kind: MetricFamily.Kind
         var series: [Labels: any MetricSeries] = [:]
     }
 
@@ -19,11 +19,13 @@ public final class MetricsRegistry: Sendable {
         var families: [String: Family] = [:]
         var helps: [String: String] = [:]
         var seriesCount = 0
-        var collectors: [(name: String, collect: @Sendable (inout PrometheusText) -> Void)] = []
+        var collectors: [(name: String, collect: @Sendable (inout MetricSnapshot) -> Void)] = []
     }
 
     private let state = Mutex(State())
     private let seriesMax: Int
+    /// Since when counters and histograms count.
+    let start = Timestamp.now()
 
     public init(seriesMax: Int = seriesMaxStandard) {
         self.seriesMax = seriesMax
@@ -51,7 +53,7 @@ public final class MetricsRegistry: Sendable {
     }
 
     private func callback(
-        _ name: String, _ kind: PrometheusText.Kind, _ help: String, _ labels: [(String, String)],
+        _ name: String, _ kind: MetricFamily.Kind, _ help: String, _ labels: [(String, String)],
         _ read: @escaping @Sendable () -> Double
     ) {
         describe(name, help)
@@ -66,7 +68,7 @@ public final class MetricsRegistry: Sendable {
     /// When the name is taken by another kind, or by another class of series, the answer records but is not rendered:
     /// one name must not have two types.
     func series<Series: MetricSeries>(
-        _ name: String, _ kind: PrometheusText.Kind, _ labels: Labels, make: () -> Series
+        _ name: String, _ kind: MetricFamily.Kind, _ labels: Labels, make: () -> Series
     ) -> Series {
         state.withLock { state in
             var family = state.families[name] ?? Family(kind: kind)
@@ -111,23 +113,26 @@ public final class MetricsRegistry: Sendable {
     /// Adds a writer of whole families, for metrics kept in a form of their own.
     ///
     /// - Parameter name: the first family's name, which decides where it stands.
-    func collect(_ name: String, _ collect: @escaping @Sendable (inout PrometheusText) -> Void) {
+    func collect(_ name: String, _ collect: @escaping @Sendable (inout MetricSnapshot) -> Void) {
         state.withLock { $0.collectors.append((name, collect)) }
     }
 
     /// All metrics, families by name and series by labels, so that two scrapes can be compared.
-    public func render() -> String {
+    public func render() -> String { PrometheusText.render(snapshot()) }
+
+    /// What ``render()`` writes, in the same order.
+    func snapshot() -> MetricSnapshot {
         // Callbacks run outside the lock: they may take locks of their own, or make metrics.
         let (families, helps, collectors) = state.withLock { ($0.families, $0.helps, $0.collectors) }
-        var parts: [(name: String, write: (inout PrometheusText) -> Void)] = []
+        var parts: [(name: String, write: (inout MetricSnapshot) -> Void)] = []
         for (name, family) in families {
             parts.append(
                 (
                     name,
-                    { text in
-                        text.family(name, family.kind, help: helps[name] ?? "")
+                    { snapshot in
+                        snapshot.family(name, family.kind, help: helps[name] ?? "")
                         for (labels, series) in family.series.sorted(by: { $0.key.text < $1.key.text }) {
-                            series.write(name, labels, to: &text)
+                            series.write(labels, to: &snapshot)
                         }
                     }
                 ))
@@ -135,10 +140,10 @@ public final class MetricsRegistry: Sendable {
         for collector in collectors {
             parts.append((collector.name, { collector.collect(&$0) }))
         }
-        var text = PrometheusText()
+        var snapshot = MetricSnapshot()
         for part in parts.sorted(by: { $0.name < $1.name }) {
-            part.write(&text)
+            part.write(&snapshot)
         }
-        return text.text
+        return snapshot
     }
 }

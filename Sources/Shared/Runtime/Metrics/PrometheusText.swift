@@ -1,52 +1,52 @@
 /// Writes Prometheus' text format, version 0.0.4.
 /// Source: prometheus.io, "Exposition formats", "Text-based format".
-public struct PrometheusText: Sendable {
+public enum PrometheusText {
     /// For the `content-type` header.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// What a family counts.
-    public enum Kind: String, Sendable {
-        case counter, gauge, histogram
-    }
-
-    public private(set) var text = ""
-
-    init() {}
-
-    /// Adds samples that were written apart.
-    mutating func append(_ other: PrometheusText) {
-        text += other.text
-    }
-
-    /// The head of a family; its samples must follow before the next head.
-    mutating func family(_ name: String, _ kind: Kind, help: String) {
-        if !help.isEmpty {
-            let escaped = help.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\")
-                .split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
-            text += "# HELP \(name) \(escaped)\n"
+    static func render(_ snapshot: MetricSnapshot) -> String {
+        var text = ""
+        for family in snapshot.families {
+            writeHead(family, to: &text)
+            for point in family.points {
+                switch point.value {
+                case .number(let value):
+                    writeSample(family.name, point.labels, value, to: &text)
+                case .histogram(let bounds, let counts, let sum):
+                    writeHistogram(family.name, point.labels, bounds, counts, sum, to: &text)
+                }
+            }
         }
-        text += "# TYPE \(name) \(kind.rawValue)\n"
+        return text
     }
 
-    mutating func sample(_ name: String, _ labels: Labels, _ value: Double) {
+    private static func writeHead(_ family: MetricFamily, to text: inout String) {
+        if !family.help.isEmpty {
+            let escaped = family.help.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\")
+                .split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+            text += "# HELP \(family.name) \(escaped)\n"
+        }
+        text += "# TYPE \(family.name) \(family.kind.rawValue)\n"
+    }
+
+    private static func writeSample(_ name: String, _ labels: Labels, _ value: Double, to text: inout String) {
         text += name
         if !labels.text.isEmpty { text += "{\(labels.text)}" }
-        text += " \(Self.number(value))\n"
+        text += " \(number(value))\n"
     }
 
-    /// The samples of one histogram series.
-    ///
-    /// - Parameter counts: per bucket, not cumulative, with that above the last bound at the end.
-    mutating func histogram(_ name: String, _ labels: Labels, bounds: [Double], counts: [UInt64], sum: Double) {
+    private static func writeHistogram(
+        _ name: String, _ labels: Labels, _ bounds: [Double], _ counts: [UInt64], _ sum: Double, to text: inout String
+    ) {
         let prefix = labels.text.isEmpty ? "" : labels.text + ","
         var total: UInt64 = 0
         for (index, count) in counts.enumerated() {
             total += count
-            let bound = index < bounds.count ? Self.number(bounds[index]) : "+Inf"
+            let bound = index < bounds.count ? number(bounds[index]) : "+Inf"
             text += "\(name)_bucket{\(prefix)le=\"\(bound)\"} \(total)\n"
         }
-        sample(name + "_sum", labels, sum)
-        sample(name + "_count", labels, Double(total))
+        writeSample(name + "_sum", labels, sum, to: &text)
+        writeSample(name + "_count", labels, Double(total), to: &text)
     }
 
     /// Whole numbers without a fraction, and the format's words for what is not a number.

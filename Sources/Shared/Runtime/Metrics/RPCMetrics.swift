@@ -23,8 +23,8 @@ public final class RPCMetrics: Sendable {
     public init(registry: MetricsRegistry, side: Side = .server, isEnabled: Bool = true) {
         self.side = side
         self.isEnabled = isEnabled
-        registry.collect("rpc_\(side)_active_calls") { [weak self] text in
-            self?.write(to: &text)
+        registry.collect("rpc_\(side)_active_calls") { [weak self] snapshot in
+            self?.write(to: &snapshot)
         }
     }
 
@@ -42,21 +42,20 @@ public final class RPCMetrics: Sendable {
         }
     }
 
-    private func write(to text: inout PrometheusText) {
+    private func write(to snapshot: inout MetricSnapshot) {
         let snapshots = recorders.withLock { $0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value.snapshot()) }
         // A family without samples says nothing.
         guard !snapshots.isEmpty else { return }
-        let active = "rpc_\(side)_active_calls"
-        text.family(active, .gauge, help: "Calls begun and not ended.")
-        for (method, snapshot) in snapshots {
-            text.sample(active, Self.labels(method), Double(snapshot.active))
+        snapshot.family("rpc_\(side)_active_calls", .gauge, help: "Calls begun and not ended.")
+        for (method, calls) in snapshots {
+            snapshot.sample(Self.labels(method), Double(calls.active))
         }
-        let name = "rpc_\(side)_call_duration_seconds"
-        text.family(name, .histogram, help: "Time from a call's request to its answer.")
-        for (method, snapshot) in snapshots {
-            for outcome in snapshot.outcomes where method != RPCServer.unknownMethod || outcome.code != .ok {
-                text.histogram(
-                    name, labels(method, outcome.code),
+        snapshot.family(
+            "rpc_\(side)_call_duration_seconds", .histogram, help: "Time from a call's request to its answer.")
+        for (method, calls) in snapshots {
+            for outcome in calls.outcomes where method != RPCServer.unknownMethod || outcome.code != .ok {
+                snapshot.histogram(
+                    labels(method, outcome.code),
                     bounds: LatencyHistogram.boundsSeconds, counts: outcome.counts, sum: outcome.seconds)
             }
         }
