@@ -87,7 +87,7 @@ extension ServiceProgram {
             name: Self.serviceName, configuration: configuration, environment: environment,
             logger: Logger(label: Self.serviceName), logLevels: levels, metrics: metrics,
             callLog: CallLog(service: Self.serviceName, output: output, levels: levels, mode: configuration.callLog),
-            serverProtocols: Self.serverProtocols)
+            output: output, serverProtocols: Self.serverProtocols)
         InstrumentationSystem.bootstrap(runtime.tracer)
         // From here on a signal stops the program in order; until here it simply ends it.
         let signals = await Self.signals()

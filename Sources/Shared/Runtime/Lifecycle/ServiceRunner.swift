@@ -55,8 +55,8 @@ public struct ServiceRunner: Sendable {
     private func services(_ addresses: Addresses) -> [any Service] {
         let logger = runtime.logger
         let configuration = runtime.configuration
-        // First, as the last calls of a drain are traced, too.
-        var services: [any Service] = runtime.exporter.map { [$0] } ?? []
+        // First, as the last calls of a drain are traced, counted and logged, too.
+        var services: [any Service] = runtime.exporters.isEmpty ? [] : [runtime.exporters]
         var opened: Gate?
         if let store = parts.store {
             let service = StoreService(

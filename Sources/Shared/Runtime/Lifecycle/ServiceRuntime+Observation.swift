@@ -1,4 +1,5 @@
 import Contracts
+import Logging
 import NIOPosix
 import RPC
 
@@ -27,6 +28,13 @@ extension ServiceRuntime {
                 let all = lag.nanoseconds
                 return all.indices.contains(index) ? Double(all[index]) / 1e9 : .nan
             }
+        }
+    }
+
+    /// For what exporters say about themselves: exported, it would give them more to say.
+    static func unexportedLogger(_ name: String, _ output: LogOutput, _ levels: LogLevelSwitch) -> Logger {
+        Logger(label: name) { label in
+            LineLogHandler(service: name, label: label, output: output.unexported, levels: levels)
         }
     }
 

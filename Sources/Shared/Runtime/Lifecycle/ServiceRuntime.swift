@@ -35,8 +35,8 @@ public final class ServiceRuntime: Sendable {
     public let memory: MemoryBudget
     /// Gives calls their place in a trace; records those that are sampled, where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
     public let tracer: SpanTracer
-    /// `nil` where no spans are recorded.
-    let exporter: SpanExporter?
+    /// Of traces, metrics and logs, where they are exported.
+    let exporters: Exporters
 
     /// For servers that are made elsewhere; `nil` without `--tls_cert`.
     public let serverTLS: NIOSSLContext?
@@ -49,10 +49,12 @@ public final class ServiceRuntime: Sendable {
 
     /// Reads the TLS files; starts no thread but the group's, which ``stop()`` ends.
     ///
-    /// - Throws: ``ConfigurationError`` when a TLS file or `OTEL_SDK_DISABLED` can't be used.
+    /// - Parameter output: where `logger` and `callLog` write, so that their lines can be exported; `nil` exports none.
+    /// - Throws: ``ConfigurationError`` when a TLS file or an `OTEL_` variable can't be used.
     public init(
         name: String, configuration: ServiceConfiguration, environment: [String: String], logger: Logger,
-        logLevels: LogLevelSwitch, metrics: MetricsRegistry, callLog: CallLog? = nil, serverProtocols: [String] = ["h2"]
+        logLevels: LogLevelSwitch, metrics: MetricsRegistry, callLog: CallLog? = nil, output: LogOutput? = nil,
+        serverProtocols: [String] = ["h2"]
     ) throws(ConfigurationError) {
         serverTLS = try configuration.tls.serverContext(protocols: serverProtocols)
         clientTLS = try configuration.tls.clientContext()
@@ -68,12 +70,12 @@ public final class ServiceRuntime: Sendable {
             limitBytes: configuration.memoryLimitBytes ?? MemoryLimit.ofContainer() ?? MemoryBudget.limitBytesDefault)
         rpcMetrics = RPCMetrics(registry: metrics, isEnabled: isTelemetryEnabled)
         clientMetrics = RPCMetrics(registry: metrics, side: .client, isEnabled: isTelemetryEnabled)
-        let traces = try TraceSettings(name: name, settings, isDisabled: !isTelemetryEnabled)
-        let receiverTLS = try traces.receiverTLS()
+        let telemetry = try TelemetrySettings(name: name, settings, isDisabled: !isTelemetryEnabled)
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-        exporter = SpanExporter.make(traces, tls: receiverTLS, group: group, logger: logger)
-        exporter?.register(in: metrics)
-        tracer = SpanTracer(sampler: traces.sampler, buffer: exporter?.buffer)
+        exporters = telemetry.makeExporters(
+            group: group, registry: metrics, output: output,
+            logger: output.map { ServiceRuntime.unexportedLogger(name, $0, logLevels) } ?? logger)
+        tracer = SpanTracer(sampler: telemetry.traces.sampler, buffer: exporters.spans)
         loopLag = Self.loopLag(group, metrics)
         registerOwnMetrics()
         loopLag.start()

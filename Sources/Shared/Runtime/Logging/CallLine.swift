@@ -17,12 +17,12 @@ struct CallLine {
         self.leftOut = leftOut
     }
 
-    func bytes(_ style: LogOutput.Style) -> [UInt8] {
+    func bytes(_ style: LogOutput.Style, at time: Timestamp = .now()) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(384)
         switch style {
-        case .json: appendJSON(.now(), to: &bytes)
-        case .terminal: terminalLine.appendText(to: &bytes)
+        case .json: appendJSON(time, to: &bytes)
+        case .terminal: terminalLine(time).appendText(to: &bytes)
         }
         return bytes
     }
@@ -57,7 +57,7 @@ struct CallLine {
         JSONText.append(value, to: &bytes, bytesMax: Self.textBytesMax)
     }
 
-    private var terminalLine: LogLine {
+    private func terminalLine(_ time: Timestamp) -> LogLine {
         var milliseconds: [UInt8] = []
         Self.appendMilliseconds(line.nanoseconds, to: &milliseconds)
         var metadata: Logger.Metadata = [
@@ -71,7 +71,7 @@ struct CallLine {
         }
         if let traceID = Self.traceID(line.traceparent) { metadata["trace_id"] = "\(traceID)" }
         return LogLine(
-            time: .now(), level: line.level, service: service, label: service, message: "call", metadata: metadata)
+            time: time, level: line.level, service: service, label: service, message: "call", metadata: metadata)
     }
 
     /// Microseconds are the last digits: what takes less is no call over a network.

@@ -89,11 +89,14 @@ public final class CallLog: Sendable {
             defer { told = total }
             return total - told
         }
-        let bytes = CallLine(line, service: service, leftOut: news).bytes(output.style)
-        if !output.writeUnlessFull(bytes) {
+        let time = Timestamp.now()
+        let bytes = CallLine(line, service: service, leftOut: news).bytes(output.style, at: time)
+        guard output.writeUnlessFull(bytes) else {
             dropped.wrappingAdd(1, ordering: .relaxed)
             told.withLock { $0 -= news }
+            return
         }
+        output.tap.add(LogRecord(line, service: service, leftOut: news, time: time))
     }
 
     /// Calls without a line, by sampling or for want of room.

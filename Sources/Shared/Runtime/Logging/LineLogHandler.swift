@@ -44,7 +44,11 @@ public struct LineLogHandler: LogHandler {
         case .json: line.appendJSON(to: &bytes)
         case .terminal: line.appendText(to: &bytes)
         }
-        if !output.writeUnlessFull(bytes) { output.lost.add() }
+        guard output.writeUnlessFull(bytes) else {
+            output.lost.add()
+            return
+        }
+        output.tap.add(LogRecord(line))
     }
 
     /// The logger's, the task's and the event's metadata; the later wins, as swift-log asks.

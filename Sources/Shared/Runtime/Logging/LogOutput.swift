@@ -21,12 +21,22 @@ public struct LogOutput: Sendable {
     public let descriptor: Int32
     public let style: Style
     /// Of all copies together.
-    let lost = LostLines()
+    let lost: LostLines
+    /// Where lines that were written go as well; one for all copies but those of ``unexported``.
+    let tap = LogTap()
 
     public init(descriptor: Int32, style: Style) {
+        self.init(descriptor: descriptor, style: style, lost: LostLines())
+    }
+
+    private init(descriptor: Int32, style: Style, lost: LostLines) {
         self.descriptor = descriptor
         self.style = style
+        self.lost = lost
     }
+
+    /// The same output for lines that are not exported: what an exporter says about itself would never end.
+    var unexported: LogOutput { LogOutput(descriptor: descriptor, style: style, lost: lost) }
 
     /// Standard output: text on a terminal, JSON otherwise.
     public static func standard() -> LogOutput {

@@ -17,6 +17,9 @@ struct Timestamp: Equatable {
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
+    /// The same in nanoseconds.
+    var nanoseconds: UInt64 { UInt64(max(0, milliseconds)) * 1_000_000 }
+
     /// Appends the text, without allocating and without Foundation: every log line has one.
     func append(to bytes: inout [UInt8]) {
         let day = milliseconds / 86_400_000

@@ -18,12 +18,6 @@ enum SpanMessage {
         return request
     }
 
-    static func resource(_ attributes: [(name: String, value: String)]) -> Otlp_Resource {
-        var resource = Otlp_Resource()
-        resource.attributes = attributes.map { pair($0.name, .string($0.value)) }
-        return resource
-    }
-
     private static func message(_ span: FinishedSpan) -> Otlp_Span {
         var message = Otlp_Span()
         message.traceID = bytes(span.identity.traceHigh, span.identity.traceLow)
@@ -80,7 +74,8 @@ enum SpanMessage {
 
     private static func flags(_ parent: TraceParent) -> UInt32 { parent.isSampled ? 1 : 0 }
 
-    private static func bytes(_ numbers: UInt64...) -> Data {
+    /// Numbers as the protocol writes ids: the highest byte first.
+    static func bytes(_ numbers: UInt64...) -> Data {
         var data = Data(capacity: numbers.count * 8)
         for number in numbers {
             for shift in stride(from: UInt64(56), through: 0, by: -8) {

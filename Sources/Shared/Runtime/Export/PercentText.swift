@@ -18,6 +18,21 @@ enum PercentText {
         return String(validating: bytes, as: UTF8.self)
     }
 
+    /// `a=b,c=d`, percent-encoded (W3C Baggage). The text may hold secrets, so it is not repeated.
+    static func pairs(
+        _ text: String, _ variable: String
+    ) throws(ConfigurationError) -> [(name: String, value: String)] {
+        var pairs: [(name: String, value: String)] = []
+        for member in text.split(separator: ",") {
+            let parts = member.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let name = decode(parts[0]), !name.isEmpty, let value = decode(parts[1]) else {
+                throw ConfigurationError("\(variable): it is not NAME=VALUE,NAME=VALUE")
+            }
+            pairs.append((name, value))
+        }
+        return pairs
+    }
+
     private static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
     private static func digit(_ byte: UInt8) -> UInt8? {
