@@ -41,7 +41,7 @@ struct TraceSettingsTests {
             try settings(wrong.merging(["OTEL_TRACES_EXPORTER": "zipkin"]) { $1 }, isDisabled: true),
         ] {
             #expect(read.receiver == nil)
-            #expect(try read.receiverTLS() == nil)
+            #expect(try read.export.receiverTLS() == nil)
         }
         #expect(throws: ConfigurationError.self) { try settings(["OTEL_TRACES_EXPORTER": "zipkin"]) }
     }

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// A collector of traces in a process of its own, which keeps the spans that it is sent, and misbehaves when asked to.
+/// A collector of traces, metrics and logs in a process of its own, which keeps what it is sent, and misbehaves when
+/// asked to.
 ///
 /// It is grpcio with OpenTelemetry's own messages, in the tests' Python. It ends with this object, or with the tests'
 /// process.
@@ -70,12 +71,15 @@ public final class TraceReceiver: Sendable {
     public var authority: String { folder.file("server.pem") }
 
     /// All that it took, in that order.
-    public var spans: [ReceivedSpan] {
-        guard let text = try? String(contentsOfFile: folder.file("spans"), encoding: .utf8) else { return [] }
+    public var spans: [ReceivedSpan] { received("spans") }
+
+    /// What is in a file of the script's.
+    func received<Item: Decodable>(_ file: String) -> [Item] {
+        guard let text = try? String(contentsOfFile: folder.file(file), encoding: .utf8) else { return [] }
         // The last line may be half written.
         let whole = text[..<(text.lastIndex(of: "\n") ?? text.startIndex)]
         return whole.split(separator: "\n").compactMap {
-            try? JSONDecoder().decode(ReceivedSpan.self, from: Data($0.utf8))
+            try? JSONDecoder().decode(Item.self, from: Data($0.utf8))
         }
     }
 
