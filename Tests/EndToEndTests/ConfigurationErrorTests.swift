@@ -41,7 +41,7 @@ struct ConfigurationErrorTests {
         Mistake(flags: ["--tls_ca=/etc/hostname"], complaint: "--tls_ca: "),
     ]
 
-    /// About traces; read by the same code in all programs.
+    /// About traces, metrics and logs; read by the same code in all programs.
     static let traceMistakes: [Mistake] = [
         Mistake(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "jaeger"], complaint: "OTEL_EXPORTER_OTLP_ENDPOINT: "),
         Mistake(
@@ -71,6 +71,18 @@ struct ConfigurationErrorTests {
         Mistake(environment: ["OTEL_TRACES_EXPORTER": "zipkin"], complaint: "OTEL_TRACES_EXPORTER: 'zipkin'"),
         Mistake(environment: ["OTEL_BSP_MAX_QUEUE_SIZE": "0"], complaint: "OTEL_BSP_MAX_QUEUE_SIZE: '0'"),
         Mistake(environment: ["OTEL_BSP_SCHEDULE_DELAY": "5s"], complaint: "OTEL_BSP_SCHEDULE_DELAY: '5s'"),
+        Mistake(environment: ["OTEL_METRICS_EXPORTER": "statsd"], complaint: "OTEL_METRICS_EXPORTER: 'statsd'"),
+        Mistake(environment: ["OTEL_LOGS_EXPORTER": "console"], complaint: "OTEL_LOGS_EXPORTER: 'console'"),
+        Mistake(environment: ["OTEL_LOGS_EXPORTER": "otlp"], complaint: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"),
+        Mistake(
+            environment: [
+                "OTEL_METRICS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://a:1",
+                "OTEL_METRIC_EXPORT_INTERVAL": "60s",
+            ], complaint: "OTEL_METRIC_EXPORT_INTERVAL: '60s'"),
+        Mistake(
+            environment: [
+                "OTEL_LOGS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://user:\(secret)@a:1",
+            ], complaint: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "),
         Mistake(environment: ["OTEL_SDK_DISABLED": "perhaps"], complaint: "OTEL_SDK_DISABLED: 'perhaps'"),
     ]
 

@@ -178,6 +178,18 @@ struct SpanTracerTests {
         #expect(buffer.take(10).isEmpty)
     }
 
+    @Test("a buffer is bounded by bytes too, and a batch by what a message takes")
+    func bufferBytes() {
+        let buffer = ExportBuffer<String>(capacity: 100, bytesMax: 10, batchSize: 100) {}
+        for item in ["aaaa", "bbbb", "ccc", "dd", "e"] { buffer.add(item, bytes: item.utf8.count) }
+        #expect(buffer.count == 3 && buffer.dropped == 2)
+        #expect(buffer.take(10, bytesMax: 8) == ["aaaa", "bbbb"])
+        #expect(buffer.take(10, bytesMax: 1) == ["dd"])
+        // What was taken makes room.
+        buffer.add("ffffffffff", bytes: 10)
+        #expect(buffer.take(0).isEmpty && buffer.take(10) == ["ffffffffff"])
+    }
+
     @Test("a trace that is caused by another is linked to it, and recorded if that was")
     func causes() throws {
         let tracer = try tracer("parentbased_always_off")
