@@ -16,7 +16,7 @@ let package = Package(
         .executable(name: "load-generator", targets: ["LoadGenerator"]),
     ],
     dependencies: [
-        // Sockets, event loops, timers and the HTTP/1.1 codec under RPC and HTTP.
+        // Sockets, event loops and timers under RPC and HTTP. Its HTTP/1.1 codec is for tests alone.
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         // TLS for gRPC and the gateway: ALPN, certificates.
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
@@ -127,7 +127,6 @@ let package = Package(
                 "RPC",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
@@ -198,7 +197,6 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -263,7 +261,6 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -1,6 +1,5 @@
 import HTTP
 import NIOCore
-import NIOHTTP1
 import RPC
 
 /// A refusal as the gateway's callers see it. The one place where errors become HTTP.
@@ -71,7 +70,7 @@ struct GatewayError: Error, Equatable {
         }
     }
 
-    static func methodNotAllowed(_ method: HTTPMethod, allow: String) -> GatewayError {
+    static func methodNotAllowed(_ method: HTTPRequest.Method, allow: String) -> GatewayError {
         GatewayError(405, "\(method.rawValue) is not possible here", allow: allow)
     }
 
@@ -104,7 +103,7 @@ struct GatewayError: Error, Equatable {
 
     /// - Parameter namespace: comes before the service's name in `id`.
     func response(namespace: String) -> HTTPResponse {
-        let status = Self.httpStatus(code)
+        let status = HTTPResponse.Status(code)
         let name =
             switch origin {
             case .gateway: "api"
@@ -122,7 +121,7 @@ struct GatewayError: Error, Equatable {
         body.writeJSONString(status.reasonPhrase)
         if !allDetails.isEmpty { body.writeJSON(allDetails) }
         body.writeStaticString("}\n")
-        var headers: HTTPHeaders = ["content-type": "application/json"]
+        var headers: HTTPFields = ["content-type": "application/json"]
         if let allow { headers.add(name: "allow", value: allow) }
         // RFC 9110 section 15.5.16.
         if let acceptEncoding { headers.add(name: "accept-encoding", value: acceptEncoding) }
@@ -130,12 +129,6 @@ struct GatewayError: Error, Equatable {
         // RFC 9110 section 15.5.2: a 401 says how to authenticate.
         if code == 401 { headers.add(name: "www-authenticate", value: challenge) }
         return HTTPResponse(status: status, headers: headers, body: body)
-    }
-
-    private static func httpStatus(_ code: Int) -> HTTPResponseStatus {
-        // 499 is no registered status; nginx made the name common.
-        code == 499
-            ? .custom(code: 499, reasonPhrase: "Client Closed Request") : HTTPResponseStatus(statusCode: code)
     }
 }
 

@@ -1,7 +1,6 @@
 import HTTP
 import Logging
 import NIOCore
-import NIOHTTP1
 import RPC
 import Tracing
 
@@ -106,14 +105,13 @@ final class GatewayResponder: HTTPResponder {
         if response.shared == nil { response.shared = always }
     }
 
-    private static let always = SharedHeaders(headersOfAll)
     /// For answers in JSON, which nearly all are.
-    private static let alwaysJSON: SharedHeaders = {
-        var headers = headersOfAll
+    private static let alwaysJSON: HTTPFields = {
+        var headers = always
         headers.add(name: "content-type", value: "application/json")
-        return SharedHeaders(headers)
+        return headers
     }()
-    private static let headersOfAll: HTTPHeaders = {
+    private static let always: HTTPFields = {
         var headers = CORS.headers
         headers.add(name: "x-content-type-options", value: "nosniff")
         return headers
@@ -272,7 +270,7 @@ final class GatewayResponder: HTTPResponder {
         }
     }
 
-    private static func json(_ body: ByteBuffer, status: HTTPResponseStatus = .ok) -> HTTPResponse {
+    private static func json(_ body: ByteBuffer, status: HTTPResponse.Status = .ok) -> HTTPResponse {
         HTTPResponse(status: status, shared: alwaysJSON, body: body)
     }
 }

@@ -1,6 +1,5 @@
 import HTTP
 import NIOCore
-import NIOHTTP1
 import RPC
 import Traces
 import Tracing
@@ -30,7 +29,7 @@ struct GatewayTrace: Sendable {
         span.set("url.path", .string(request.path))
         span.set("url.scheme", .string(scheme))
         if let route { span.set("http.route", .string(route)) }
-        if let host = request.headers["host"].first {
+        if let host = request.headers[.host] {
             span.set("server.address", .string(HostPort(host)?.host ?? host))
             if let port = HostPort(host)?.port { span.set("server.port", .int64(Int64(port))) }
         }

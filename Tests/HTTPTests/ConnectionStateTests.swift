@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 import Testing
 
 @testable import HTTP
@@ -11,9 +10,14 @@ private final class Machine {
     var wantsInput: Bool { state.wantsInput }
     var isIdle: Bool { state.isIdle }
 
-    func head(_ path: String, _ headers: HTTPHeaders = [:]) {
-        var head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: headers)
-        head.headers.add(name: "host", value: "x")
+    func head(_ path: String, _ headers: KeyValuePairs<String, String> = [:]) {
+        let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
+        var bytes = ByteBuffer(string: "POST \(path) HTTP/1.1\r\nhost: x\r\n\(fields)\r\n")
+        var parser = HTTP1Parser(limits: .init(headBytesMax: 1_024, fieldsMax: 10))
+        guard case .head(let head) = parser.next(&bytes) else {
+            Issue.record("no head")
+            return
+        }
         state.received(head: head, peer: "")
     }
 
@@ -24,7 +28,7 @@ private final class Machine {
 
     func receivedEnd() { state.receivedEnd() }
 
-    func receive(_ path: String, _ headers: HTTPHeaders = [:]) {
+    func receive(_ path: String, _ headers: KeyValuePairs<String, String> = [:]) {
         head(path, headers)
         receivedEnd()
     }

@@ -1,6 +1,5 @@
 import HTTP
 import NIOCore
-import NIOHTTP1
 import TestSupport
 import Testing
 

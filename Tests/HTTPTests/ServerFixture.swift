@@ -1,7 +1,6 @@
 import HTTP
 import Logging
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import RPC
 import Synchronization
@@ -24,7 +23,7 @@ final class ClosureResponder: HTTPResponder {
     }
 
     func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
-        let status: HTTPResponseStatus =
+        let status: HTTPResponse.Status =
             switch refusal {
             case .malformed: .badRequest
             case .timeout: .requestTimeout

@@ -1,5 +1,5 @@
 import Foundation
-import NIOHTTP1
+import HTTP
 import NIOPosix
 import RPC
 import TestSupport
@@ -40,7 +40,7 @@ struct HTTPMetricsTests {
         let calls = RPCMetrics(registry: registry)
         func flood(_ count: Int) {
             for number in 0..<count {
-                let method = HTTPMethod.RAW(value: "M\(number)")
+                let method = HTTPRequest.Method.other("M\(number)")
                 metrics.requestBegan(method)
                 metrics.requestEnded(method, route: number, status: 1_000 + number, nanoseconds: Int64(number))
                 _ = calls.recorder(service: "s\(number)", method: "m")

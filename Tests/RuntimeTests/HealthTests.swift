@@ -2,7 +2,6 @@ import Foundation
 import HTTP
 import Logging
 import NIOCore
-import NIOHTTP1
 import RPC
 import Synchronization
 import TestSupport
@@ -13,8 +12,8 @@ import Testing
 @Suite("Readiness and admin endpoints")
 struct HealthTests {
     private func get(
-        _ path: String, _ readiness: Readiness, method: HTTPMethod = .GET
-    ) async -> (status: HTTPResponseStatus, headers: HTTPHeaders, body: String) {
+        _ path: String, _ readiness: Readiness, method: HTTPRequest.Method = .GET
+    ) async -> (status: HTTPResponse.Status, headers: HTTPFields, body: String) {
         let responder = AdminResponder(readiness: readiness, metrics: MetricsRegistry())
         let response = await responder.respond(to: HTTPRequest(method: method, path: path))
         return (response.status, response.headers, String(buffer: response.body))
@@ -100,8 +99,8 @@ struct HealthTests {
         let levels = LogLevelSwitch(.info)
         let responder = AdminResponder(readiness: Readiness(), metrics: MetricsRegistry(), logLevels: levels)
         func ask(
-            _ method: HTTPMethod, _ body: String = "", _ headers: HTTPHeaders = [:]
-        ) async -> (status: HTTPResponseStatus, body: String) {
+            _ method: HTTPRequest.Method, _ body: String = "", _ headers: HTTPFields = [:]
+        ) async -> (status: HTTPResponse.Status, body: String) {
             let response = await responder.respond(
                 to: HTTPRequest(
                     method: method, path: "/log_level", headers: headers, body: ByteBuffer(string: body)))

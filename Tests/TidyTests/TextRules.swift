@@ -32,8 +32,6 @@ struct TextRules {
         "Sources/EmailService/Mail/QuotedPrintable.swift": "our own text with names that are bounded",
         "Sources/EmailService/Mail/WelcomeMail.swift": "scalars, and bounded",
         "Sources/Shared/Contracts/Descriptions/MessageDescription.swift": "our fields' names, at the start",
-        "Sources/Shared/HTTP/HTTP2/HTTP2ServerConnection.swift": "our own headers",
-        "Sources/Shared/HTTP/SharedHeaders.swift": "our own headers",
         "Sources/Shared/HTTP/VersionDetector.swift": "what ALPN agreed on is one of our own protocols",
         "Sources/Shared/RPC/Client/ClientRecorders.swift": "our methods' paths",
         "Sources/Shared/RPC/Client/ResponseReader.swift": "raw bytes, not strings",

@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTP
 import RPC
 
 /// Which proxies before the gateway are believed when they say, in `x-forwarded-for`, whom a request is from.
@@ -29,10 +29,10 @@ enum TrustedProxies: Hashable, Sendable {
     /// Whom a request is from.
     ///
     /// - Parameter peer: who is at the other end of the connection.
-    func client(peer: NetworkAddress, headers: HTTPHeaders) -> NetworkAddress {
+    func client(peer: NetworkAddress, headers: HTTPFields) -> NetworkAddress {
         var client = peer
         var hops = 0
-        for value in headers["x-forwarded-for"].reversed() {
+        for value in headers.values(of: .forwardedFor).reversed() {
             // From the right and no further than needed: a stranger may have written thousands of entries.
             var rest: Substring? = value[...]
             while let entries = rest {

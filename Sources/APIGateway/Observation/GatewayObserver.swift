@@ -1,7 +1,6 @@
 import HTTP
 import Logging
 import NIOCore
-import NIOHTTP1
 import RPC
 import Runtime
 
@@ -29,7 +28,7 @@ struct GatewayObserver: Sendable {
     func requestEnded(_ request: HTTPRequest, _ note: RequestNote, _ passed: PassedHeaders, _ response: HTTPResponse) {
         let ended = NIODeadline.now()
         let nanoseconds = (ended - note.began).nanoseconds
-        let status = Int(response.status.code)
+        let status = response.status.code
         metrics?.requestEnded(
             request.method, route: note.path?.rawValue ?? -1, status: status, nanoseconds: nanoseconds)
         let level = note.path?.isProbe == true ? .debug : Self.level(status)
@@ -45,20 +44,20 @@ struct GatewayObserver: Sendable {
     func refused(_ request: HTTPRequest, _ response: HTTPResponse) {
         var note = requestBegan(request)
         if GatewayPath(exactly: request.path) == .rpc { note.path = .rpc }
-        let status = Int(response.status.code)
+        let status = response.status.code
         metrics?.requestEnded(request.method, route: note.path?.rawValue ?? -1, status: status, nanoseconds: 0)
         guard let log, log.admits(Self.level(status), note.began) else { return }
         log.write(
             .init(
                 level: Self.level(status), method: Self.method(request, note), status: "\(status)", nanoseconds: 0,
-                requestID: request.headers["x-request-id"].first, traceparent: request.headers["traceparent"].first,
+                requestID: request.headers[.requestID], traceparent: request.headers[.traceparent],
                 peer: request.peer))
     }
 
     /// What the HTTP server refused: the request was never read to its end.
     func refused(_ response: HTTPResponse) {
-        let status = Int(response.status.code)
-        let unread = HTTPMethod.RAW(value: "_OTHER")
+        let status = response.status.code
+        let unread = HTTPRequest.Method.other(HTTPMetrics.otherMethod)
         metrics?.requestBegan(unread)
         metrics?.requestEnded(unread, route: -1, status: status, nanoseconds: 0)
         let level = Self.level(status)

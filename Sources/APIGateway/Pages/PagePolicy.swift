@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTP
 
 /// What browsers are told about the page's files, so that a mistake in the page stays a small one.
 ///
@@ -16,7 +16,7 @@ enum PagePolicy {
     ].joined(separator: "; ")
 
     /// On 304 too: a browser takes a kept file's header from the newest answer (RFC 9111 section 3.2).
-    static let headers: HTTPHeaders = [
+    static let headers: HTTPFields = [
         "content-security-policy": contentSecurity,
         "cross-origin-opener-policy": "same-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",

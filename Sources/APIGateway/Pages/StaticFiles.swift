@@ -1,6 +1,5 @@
 import HTTP
 import NIOCore
-import NIOHTTP1
 import RPC
 
 /// The web page's files, all in memory: read once, looked up by their exact path.
@@ -97,7 +96,7 @@ extension StaticFiles.File {
             throw GatewayError(412, "the file is another version")
         }
         // Kept by browsers, but asked for each time: a new version shows at once.
-        var headers: HTTPHeaders = ["etag": etag, "cache-control": "no-cache"]
+        var headers: HTTPFields = ["etag": etag, "cache-control": "no-cache"]
         headers.add(contentsOf: PagePolicy.headers)
         if EntityTags.match(request.headers["if-none-match"], etag, by: .weak) == true {
             return HTTPResponse(status: .notModified, headers: headers)

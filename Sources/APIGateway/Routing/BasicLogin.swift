@@ -1,6 +1,5 @@
 import HTTP
 import NIOCore
-import NIOHTTP1
 import RPC
 
 /// `GET /login` with HTTP's Basic authentication, which `curl -u` and browsers speak (RFC 7617).
@@ -38,8 +37,8 @@ private struct Credentials {
     let json: JSONBytes
 
     /// - Returns: `nil` where there are none, or two, or they are malformed.
-    init?(_ headers: HTTPHeaders) {
-        let fields = headers["authorization"]
+    init?(_ headers: HTTPFields) {
+        let fields = headers.values(of: .authorization)
         guard fields.count == 1, let field = fields.first else { return nil }
         let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") }
         let text = field.utf8.drop(while: isSpace)

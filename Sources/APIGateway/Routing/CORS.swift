@@ -1,11 +1,10 @@
 import HTTP
-import NIOHTTP1
 
 /// Lets pages of every origin call the gateway: tokens travel in a header, there are no cookies to steal (Fetch
 /// standard, "CORS protocol").
 enum CORS {
     /// Headers of every response.
-    static let headers: HTTPHeaders = [
+    static let headers: HTTPFields = [
         "access-control-allow-origin": "*", "access-control-expose-headers": "x-request-id, retry-after",
     ]
 

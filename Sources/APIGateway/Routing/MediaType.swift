@@ -1,5 +1,4 @@
 import HTTP
-import NIOHTTP1
 import RPC
 
 /// What a request's body is written in.
@@ -12,30 +11,26 @@ enum MediaType {
     /// Both headers may be lists or occur more than once. An empty list of encodings counts as none (RFC 9110 section
     /// 5.6.1.2). There is only one type: repeated values must agree (section 8.3).
     init(of request: HTTPRequest) throws(GatewayError) {
+        for value in request.headers.values(of: .contentEncoding) {
+            for coding in Self.elements(of: value) where !coding.hasSameBytes(asAnyCaseOf: "identity") {
+                var error = GatewayError(415, "content-encoding \(coding.shortened()) is not supported")
+                error.acceptEncoding = "identity"
+                throw error
+            }
+        }
+        // The common case, without parsing the value.
+        if request.headers.isOnly(.contentType, "application/json") {
+            self = .json
+            return
+        }
         var type: MediaType?
-        for (name, value) in request.headers {
-            // By length first: most headers are neither.
-            switch name.utf8.count {
-            case 12 where name.hasSameBytes(asAnyCaseOf: "content-type"):
-                // The common case, without parsing the value.
-                if type == nil, value.hasSameBytes(as: "application/json") {
-                    type = .json
-                    continue
-                }
-                let elements = Self.elements(of: value)
-                guard !elements.isEmpty else { throw GatewayError(415, "content-type is empty") }
-                for element in elements {
-                    let next = try Self.type(element)
-                    guard type == nil || type == next else { throw GatewayError(415, "content-type says two things") }
-                    type = next
-                }
-            case 16 where name.hasSameBytes(asAnyCaseOf: "content-encoding"):
-                for coding in Self.elements(of: value) where !coding.hasSameBytes(asAnyCaseOf: "identity") {
-                    var error = GatewayError(415, "content-encoding \(coding.shortened()) is not supported")
-                    error.acceptEncoding = "identity"
-                    throw error
-                }
-            default: break
+        for value in request.headers.values(of: .contentType) {
+            let elements = Self.elements(of: value)
+            guard !elements.isEmpty else { throw GatewayError(415, "content-type is empty") }
+            for element in elements {
+                let next = try Self.type(element)
+                guard type == nil || type == next else { throw GatewayError(415, "content-type says two things") }
+                type = next
             }
         }
         self = type ?? .json

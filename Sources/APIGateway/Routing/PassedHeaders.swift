@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTP
 import RPC
 import Synchronization
 import Traces
@@ -19,27 +19,24 @@ struct PassedHeaders {
     private var traceParent: String?
     private var traceState: String?
 
-    init(_ headers: HTTPHeaders, ids: RequestIDs) {
-        for (name, untrimmed) in headers {
-            guard let passed = Self.passedName(name) else { continue }
-            let value = Self.trimmed(untrimmed)
-            // text: `passed` is one of our own names.
-            if passed == "x-request-id" {
-                if requestID.isEmpty, Self.isRequestID(value) { requestID = value }
-                continue
+    init(_ headers: HTTPFields, ids: RequestIDs) {
+        // gRPC's "ASCII-Value" is what metadata can carry.
+        for (name, passed) in Self.copied {
+            headers.forEachValue(of: name) { value in
+                if value.isPrintableASCII {
+                    metadata.add(passed, value)
+                } else {
+                    problem = GatewayError(400, "header \(passed): not printable ASCII")
+                }
             }
-            // text: one of our own names.
-            if passed.hasPrefix("trace") {
-                noteTrace(passed, value)
-                continue
-            }
-            // What metadata can carry (gRPC over HTTP/2, "ASCII-Value").
-            guard value.isPrintableASCII else {
-                problem = GatewayError(400, "header \(passed): not printable ASCII")
-                continue
-            }
-            metadata.add(passed, value)
         }
+        // Two of them are none: nobody knows which is meant.
+        let parents = headers.values(of: .traceparent)
+        traceParent = parents.count > 1 ? "" : parents.first
+        // A list may be spread over headers (RFC 9110 section 5.3).
+        let states = headers.values(of: .tracestate)
+        traceState = states.isEmpty ? nil : states.joined(separator: ",")
+        requestID = headers.values(of: .requestID).first(where: Self.isRequestID) ?? ""
         if requestID.isEmpty { requestID = ids.next() }
         metadata.add("x-request-id", requestID)
     }
@@ -58,17 +55,6 @@ struct PassedHeaders {
         return passed
     }
 
-    private mutating func noteTrace(_ name: String, _ value: String) {
-        // text: one of our own names.
-        if name == "traceparent" {
-            // Two of them are none: nobody knows which is meant.
-            traceParent = traceParent == nil ? value : ""
-        } else {
-            // A list may be spread over headers (RFC 9110 section 5.3).
-            traceState = traceState.map { "\($0),\(value)" } ?? value
-        }
-    }
-
     /// Finds the request's place in a trace, the caller's or a new one, and adds it to ``metadata``. What a caller says
     /// wrongly about it is no reason to refuse the request.
     mutating func enterTrace(_ tracer: SpanTracer) -> SpanTracer.Arrival {
@@ -82,30 +68,10 @@ struct PassedHeaders {
         return arrival
     }
 
-    /// The header's name in lower case if it is passed on. By length first: most headers are none of these.
-    private static func passedName(_ name: String) -> String? {
-        let passed: String
-        switch name.utf8.count {
-        case 5: passed = "token"
-        case 10: passed = "tracestate"
-        case 11: passed = "traceparent"
-        case 12: passed = "x-request-id"
-        case 13: passed = "authorization"
-        case 15: passed = "idempotency-key"
-        default: return nil
-        }
-        for (byte, expected) in zip(name.utf8, passed.utf8) {
-            let isUpper = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
-            guard (isUpper ? byte | 0x20 : byte) == expected else { return nil }
-        }
-        return passed
-    }
-
-    /// Space around a value is no part of it (RFC 9110 section 5.5), and HTTP/2 lets none through.
-    private static func trimmed(_ value: String) -> String {
-        let trimmed = value.trimmedOfBlanks
-        return trimmed.utf8.count == value.utf8.count ? value : String(trimmed)
-    }
+    /// Headers whose values become metadata as they are.
+    private static let copied: [(name: HTTPFields.Name, passed: String)] = [
+        (.authorization, "authorization"), (.token, "token"), (.idempotencyKey, "idempotency-key"),
+    ]
 
     private static func isRequestID(_ value: String) -> Bool {
         (1...requestIDBytesMax).contains(value.utf8.count) && value.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }

@@ -7,7 +7,7 @@ enum Authority {
     /// The longest text of an IPv6 address, in bytes.
     private static let addressBytesMax = 45
 
-    static func isValid(_ text: Substring.UTF8View) -> Bool {
+    static func isValid(_ text: some BidirectionalCollection<UInt8>) -> Bool {
         guard let first = text.first else { return false }
         if first == UInt8(ascii: "[") {
             guard let end = text.firstIndex(of: UInt8(ascii: "]")) else { return false }
@@ -36,7 +36,7 @@ enum Authority {
     }
 
     /// Whether the text is empty, or a colon and a number; RFC 3986 lets the number be empty.
-    private static func isPortSuffix(_ text: Substring.UTF8View) -> Bool {
+    private static func isPortSuffix(_ text: some Collection<UInt8>) -> Bool {
         guard let first = text.first else { return true }
         guard first == UInt8(ascii: ":") else { return false }
         var port = 0
@@ -49,7 +49,7 @@ enum Authority {
     }
 
     /// `IPv6address` or `IPvFuture`, without the brackets. Zone identifiers are local to one machine and are rejected.
-    private static func isAddressLiteral(_ text: Substring.UTF8View) -> Bool {
+    private static func isAddressLiteral(_ text: some Collection<UInt8>) -> Bool {
         guard let first = text.first else { return false }
         if lowercased(first) == UInt8(ascii: "v") {
             let parts = text.dropFirst().split(
@@ -62,12 +62,12 @@ enum Authority {
                 }
         }
         guard text.count <= addressBytesMax else { return false }
-        if case .v6 = try? SocketAddress(ipAddress: String(Substring(text)), port: 0) { return true }
+        if case .v6 = try? SocketAddress(ipAddress: String(decoding: text, as: UTF8.self), port: 0) { return true }
         return false
     }
 
-    private static func isRegisteredName(_ text: Substring.UTF8View) -> Bool {
-        var rest = text
+    private static func isRegisteredName(_ text: some Collection<UInt8>) -> Bool {
+        var rest = text[...]
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%") {
                 guard let high = rest.popFirst(), let low = rest.popFirst(), PercentCoding.hexValue(high) != nil,

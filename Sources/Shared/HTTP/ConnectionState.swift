@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 
 /// One HTTP/1.1 connection as a state machine: what has been received, whose turn it is, and when it is over.
 ///
@@ -89,6 +88,14 @@ struct ConnectionState {
         return turns.isEmpty && !isAnswering && !isFinished
     }
 
+    /// Whether what the peer sends is of use.
+    var acceptsInput: Bool {
+        switch input {
+        case .open, .started, .receiving: true
+        case .ended, .ignored: false
+        }
+    }
+
     var isReceiving: Bool {
         switch input {
         case .started, .receiving: true
@@ -102,24 +109,20 @@ struct ConnectionState {
 
     // MARK: Input
 
-    /// Bytes were read that completed nothing yet.
+    /// Bytes of a head were read, but not all of it.
     mutating func receivedBytes() {
         guard case .open = input else { return }
         input = .started
         inputBytes = Self.partialHeadBytes
     }
 
-    mutating func received(head: HTTPRequestHead, peer: String) {
+    mutating func received(head: RequestDraft, peer: String) {
         switch input {
         case .open, .started: break
         case .receiving, .ended, .ignored: return
         }
-        let draft: RequestDraft
-        do throws(HTTPRefusal) {
-            draft = try RequestDraft(head: head, peer: peer)
-        } catch {
-            return refuse(error)
-        }
+        var draft = head
+        draft.request.peer = peer
         // Refused before the body is sent, for the sake of those that ask first with `Expect: 100-continue`.
         guard draft.declaredBytes ?? 0 <= bodyBytesMax else { return refuse(.bodyTooLarge) }
         input = .receiving(draft)

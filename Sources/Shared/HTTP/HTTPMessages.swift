@@ -1,22 +1,21 @@
 import NIOCore
-import NIOHTTP1
 import RPC
 
 /// A request as a responder sees it: whole, within the server's limits.
 public struct HTTPRequest: Sendable {
-    public var method: HTTPMethod
+    public var method: Method
     /// Path of the request target, without the query; starts with `/`, or is `*` with OPTIONS. Unreserved characters
     /// are decoded (RFC 3986 section 6.2.2.2), all others are as sent.
     public var path: String
     /// The text after `?`, if any.
     public var query: String?
-    public var headers: HTTPHeaders
+    public var headers: HTTPFields
     public var body: ByteBuffer
     /// The peer's address, for logs.
     public var peer: String
 
     public init(
-        method: HTTPMethod, path: String, query: String? = nil, headers: HTTPHeaders = [:],
+        method: Method, path: String, query: String? = nil, headers: HTTPFields = HTTPFields(),
         body: ByteBuffer = ByteBuffer(), peer: String = ""
     ) {
         self.method = method
@@ -30,10 +29,10 @@ public struct HTTPRequest: Sendable {
 
 /// A whole response. The server adds `content-length`, `date` and what `connection` needs.
 public struct HTTPResponse: Sendable {
-    public var status: HTTPResponseStatus
-    public var headers: HTTPHeaders
-    /// Further headers, which cost next to nothing.
-    public var shared: SharedHeaders?
+    public var status: Status
+    public var headers: HTTPFields
+    /// Further headers, which many responses have alike: made once, they cost next to nothing.
+    public var shared: HTTPFields?
     public var body: ByteBuffer
     /// Memory reserved for the body, held until the peer has read it; `nil` lets the server reserve it.
     public var memory: MemoryReservation?
@@ -41,7 +40,7 @@ public struct HTTPResponse: Sendable {
     public var isBodyShared = false
 
     public init(
-        status: HTTPResponseStatus, headers: HTTPHeaders = [:], shared: SharedHeaders? = nil,
+        status: Status, headers: HTTPFields = HTTPFields(), shared: HTTPFields? = nil,
         body: ByteBuffer = ByteBuffer()
     ) {
         self.status = status

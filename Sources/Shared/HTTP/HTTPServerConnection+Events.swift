@@ -1,24 +1,10 @@
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 
 /// Events that end a connection or its input.
 extension HTTPServerConnection {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case HTTPParserError.headerOverflow:
-            state.refuse(.headersTooLarge)
-            pump()
-        case HTTPParserError.invalidMethod, HTTPParserError.invalidConstant:
-            // The parser knows methods of other protocols, and fails at the HTTP version that follows one of them.
-            state.refuse(keeper.hasUnknownMethod(isFirst: !sawPart) ? .notImplemented : .malformed)
-            pump()
-        case is HTTPParserError:
-            state.refuse(.malformed)
-            pump()
-        case is ByteToMessageDecoderError:
-            // More bytes after a parser error: they are dropped until the connection closes.
-            break
         case NIOSSLError.uncleanShutdown:
             // The peer closed without close_notify; the end of input follows as an event. A request that was cut off by
             // it is incomplete by its own length.
@@ -32,6 +18,8 @@ extension HTTPServerConnection {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case ChannelEvent.inputClosed:
+            // What was sent in part is no request.
+            if isWithinRequest { state.refuse(.malformed) }
             state.inputEnded()
             if isLingering {
                 context.close(promise: nil)

@@ -1,10 +1,9 @@
 import Logging
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 import RPC
 
-/// One connection: turns parsed parts into requests, runs the responder on the event loop, writes the answers.
+/// One connection: reads requests from its bytes, runs the responder on the event loop, writes the answers.
 ///
 /// What happens when is ``ConnectionState``'s decision; this handler carries it out.
 ///
@@ -12,19 +11,19 @@ import RPC
 /// so does ``LoopContext``, which asserts it. The responder's task starts there, and its executor preference brings it back
 /// there before it touches anything here (asserted in `begin(_:isHTTP10:)`).
 final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unchecked Sendable {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     let loop: LoopContext
-    let keeper: ReadKeeper
     var state: ConnectionState
     var context: ChannelHandlerContext?
     /// Closing here passes by TLS, which would wait for the peer's farewell.
     private var socketContext: ChannelHandlerContext?
     private(set) var peer = ""
-    /// Whether the read in progress completed any part of a request.
-    private(set) var sawPart = false
+    private var parser: HTTP1Parser
+    /// What was received and not parsed yet: at most an incomplete head, or a line of a chunked body.
+    private var received = ByteBuffer()
     /// The channel wanted to read when the queue was not empty.
     private var isReadHeld = false
     private var isPumping = false
@@ -52,9 +51,11 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     var responseMemory: MemoryAccount
     private(set) var use: UInt64 = 0
 
-    init(loop: LoopContext, keeper: ReadKeeper) {
+    init(loop: LoopContext) {
         self.loop = loop
-        self.keeper = keeper
+        parser = HTTP1Parser(
+            limits: .init(
+                headBytesMax: loop.configuration.headerBytesMax, fieldsMax: loop.configuration.headerFieldsMax))
         requestMemory = MemoryAccount(.requests, of: loop.configuration.memory)
         responseMemory = MemoryAccount(.responses, of: loop.configuration.memory)
         self.state = ConnectionState(
@@ -98,6 +99,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         context = nil
         socketContext = nil
         output = nil
+        received = ByteBuffer()
         task?.cancel()
         task = nil
         loop.remove(self)
@@ -121,17 +123,38 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     // MARK: Input
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        sawPart = true
-        switch unwrapInboundIn(data) {
-        case .head(let head): state.received(head: head, peer: peer)
-        case .body(var body): state.received(body: &body)
-        case .end: state.receivedEnd()
+        var bytes = unwrapInboundIn(data)
+        if received.readableBytes == 0 {
+            received = bytes
+        } else {
+            // The requests before it in the buffer go; the beginning of this one stays.
+            received.discardReadBytes()
+            received.writeBuffer(&bytes)
         }
+        parse()
     }
 
+    private func parse() {
+        while state.acceptsInput {
+            switch parser.next(&received) {
+            case .head(let head): state.received(head: head, peer: peer)
+            case .body(var body): state.received(body: &body)
+            case .end: state.receivedEnd()
+            case .refusal(let refusal): state.refuse(refusal)
+            case .needsBytes:
+                if isWithinRequest { state.receivedBytes() }
+                if received.readableBytes == 0 { received = ByteBuffer() }
+                return
+            }
+        }
+        // Whatever follows the last request is thrown away.
+        received = ByteBuffer()
+    }
+
+    /// Whether the peer has sent a request in part.
+    var isWithinRequest: Bool { parser.isWithinRequest(received) }
+
     func channelReadComplete(context: ChannelHandlerContext) {
-        if !sawPart { state.receivedBytes() }
-        sawPart = false
         if !isTurnScheduled { answersThisTurn = 0 }
         holdRequests()
         pump()

@@ -1,5 +1,3 @@
-import NIOHTTP1
-
 /// A parsed request target: origin form, absolute form, or `*` (RFC 9112 section 3.2).
 struct RequestTarget {
     /// Unreserved characters are decoded, all others are as sent; starts with `/`, or is `*`.
@@ -11,7 +9,7 @@ struct RequestTarget {
     /// `nil` for a text that has none of the forms, names no valid host, or has a fragment.
     ///
     /// - Parameter allowsAbsoluteForm: false for HTTP/2, where pseudo-header fields carry scheme and authority.
-    init?(_ target: String, method: HTTPMethod, allowsAbsoluteForm: Bool = true) {
+    init?(_ target: String, method: HTTPRequest.Method, allowsAbsoluteForm: Bool = true) {
         var rest = target[...]
         if rest.utf8.first != UInt8(ascii: "/") {
             if rest.utf8.elementsEqual(CollectionOfOne(UInt8(ascii: "*"))) {

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 
 /// Writes a response as HTTP/1.1 bytes, head and body in one buffer.
 enum ResponseWriter {
@@ -23,13 +22,8 @@ enum ResponseWriter {
         _ response: HTTPResponse, toHead: Bool, persistence: Persistence, date: String, into buffer: inout ByteBuffer
     ) -> ByteBuffer? {
         writeStatusLine(response.status, into: &buffer)
-        for (name, value) in response.headers where isWritable(name: name, value: value) {
-            buffer.writeString(name)
-            buffer.writeStaticString(": ")
-            buffer.writeString(value)
-            buffer.writeStaticString("\r\n")
-        }
-        if let shared = response.shared { buffer.writeImmutableBuffer(shared.lines) }
+        write(response.headers, into: &buffer)
+        if let shared = response.shared { write(shared, into: &buffer) }
         // RFC 9110 section 8.6: 1xx and 204 have no length, and a 304 would have to tell that of the 200.
         let hasLength = response.status != .noContent && response.status != .notModified
         if hasLength {
@@ -50,7 +44,7 @@ enum ResponseWriter {
         return nil
     }
 
-    private static func writeStatusLine(_ status: HTTPResponseStatus, into buffer: inout ByteBuffer) {
+    private static func writeStatusLine(_ status: HTTPResponse.Status, into buffer: inout ByteBuffer) {
         if status == .ok {
             buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
             return
@@ -62,18 +56,18 @@ enum ResponseWriter {
         buffer.writeStaticString("\r\n")
     }
 
-    /// A header that could end its own line is left out: nothing a responder echoes may split a response. So is what
-    /// the writer says itself.
-    static func isWritable(name: String, value: String) -> Bool {
-        for byte in value.utf8 where byte < 0x20 && byte != 0x09 || byte == 0x7f { return false }
-        for byte in name.utf8 where byte <= 0x20 || byte == 0x7f || byte == UInt8(ascii: ":") { return false }
-        switch name.utf8.count {
-        case 0: return false
-        case 4: return !name.isSameFieldName(as: "date")
-        case 10: return !name.isSameFieldName(as: "connection")
-        case 14: return !name.isSameFieldName(as: "content-length")
-        case 17: return !name.isSameFieldName(as: "transfer-encoding")
-        default: return true
+    /// Writes fields as they are, but for those that the server says itself.
+    private static func write(_ fields: HTTPFields, into buffer: inout ByteBuffer) {
+        guard fields.hasServersFields else {
+            buffer.writeImmutableBuffer(fields.lines)
+            return
+        }
+        fields.forEachField { name, value in
+            guard HTTPFields.Name(name)?.isServers != true else { return }
+            buffer.writeBytes(name)
+            buffer.writeStaticString(": ")
+            buffer.writeBytes(value)
+            buffer.writeStaticString("\r\n")
         }
     }
 }

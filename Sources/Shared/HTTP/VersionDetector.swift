@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 import NIOTLS
 import RPC
@@ -98,16 +97,9 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
                 successor = connection
                 try pipeline.addHandler(transport)
             } else {
-                let keeper = ReadKeeper()
-                let connection = HTTPServerConnection(loop: loop, keeper: keeper)
+                let connection = HTTPServerConnection(loop: loop)
                 loop.replace(self, by: connection)
                 successor = connection
-                var limits = NIOHTTPDecoderLimitConfiguration()
-                limits.maxHeaderListSize = loop.configuration.headerBytesMax
-                limits.maxHeaderFieldSize = loop.configuration.headerBytesMax
-                limits.maxHeaderFieldCount = loop.configuration.headerFieldsMax
-                try pipeline.addHandler(keeper)
-                try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
                 try pipeline.addHandler(connection)
             }
         } catch {

@@ -1,7 +1,6 @@
 import HTTP
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOHTTP1
 import Testing
 
 @testable import APIGateway
@@ -9,7 +8,7 @@ import Testing
 @Suite("Whom a request is from") struct ClientAddressTests {
     private func client(_ proxies: String, peer: String, _ forwarded: String...) throws -> NetworkAddress? {
         let proxies = try #require(TrustedProxies(proxies))
-        var headers = HTTPHeaders()
+        var headers = HTTPFields()
         for value in forwarded { headers.add(name: "X-Forwarded-For", value: value) }
         return proxies.client(peer: try #require(NetworkAddress(peer[...])), headers: headers)
     }

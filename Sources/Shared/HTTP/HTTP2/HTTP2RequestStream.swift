@@ -1,14 +1,13 @@
 import NIOCore
-import NIOHTTP1
 import RPC
 
 /// One request over HTTP/2, from its first header field to its answer. Touched only on its connection's event loop.
 final class HTTP2RequestStream: HTTP2Stream {
-    private var method: HTTPMethod?
+    private var method: HTTPRequest.Method?
     private var target: String?
     private var authority: String?
     private var isHTTPS = false
-    private var headers = HTTPHeaders()
+    private var headers = HTTPFields()
     private(set) var headerBytes = 0
     private var declaredBytes = 0
     private(set) var body = ByteBuffer()
@@ -45,39 +44,32 @@ final class HTTP2RequestStream: HTTP2Stream {
         headerBytes += name.count + value.count + HTTP2Session.fieldOverheadBytes
         guard headerBytes <= limits.headerBytesMax else {
             refusal = .headersTooLarge
-            headers = HTTPHeaders()
+            headers = HTTPFields()
             return
         }
         // Trailers arrive after headers are checked, so they must not be merged into them (RFC 9110 section 6.5.1).
         guard !hasHeaders else { return }
-        let text = String(decoding: value, as: UTF8.self)
-        guard name.first == UInt8(ascii: ":") else {
-            let name = String(decoding: name, as: UTF8.self)
-            note(name, text)
-            headers.add(name: name, value: text)
+        if name.first == UInt8(ascii: ":") {
+            receivePseudoHeader(name, value)
             return
         }
-        if name.equals(":method") {
-            method = HTTPMethod(rawValue: text)
-        } else if name.equals(":path") {
-            target = text
-        } else if name.equals(":authority") {
-            authority = text
-        } else if name.equals(":scheme") {
-            isHTTPS = text.isSameFieldName(as: "https")
+        switch headers.add(name, value) {
+        case .expect: expectsContinue = value.isSameWord(as: "100-continue")
+        // nghttp2 lets only one through, and only digits; a number that overflows is too large in any case.
+        case .contentLength: declaredBytes = value.contentLength ?? .max
+        default: break
         }
     }
 
-    /// Reads the fields that the server itself uses.
-    private func note(_ name: String, _ value: String) {
-        switch name.utf8.count {
-        case 6 where name.isSameFieldName(as: "expect"):
-            expectsContinue = value.isSameFieldName(as: "100-continue")
-        case 14 where name.isSameFieldName(as: "content-length"):
-            // nghttp2 lets only one through, and only digits; a number that overflows is too large in any case.
-            declaredBytes = Int(value) ?? .max
-        default:
-            break
+    private func receivePseudoHeader(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        if name.equals(":method") {
+            method = HTTPRequest.Method(value)
+        } else if name.equals(":path") {
+            target = String(decoding: value, as: UTF8.self)
+        } else if name.equals(":authority") {
+            authority = String(decoding: value, as: UTF8.self)
+        } else if name.equals(":scheme") {
+            isHTTPS = value.isSameWord(as: "https")
         }
     }
 
@@ -92,7 +84,7 @@ final class HTTP2RequestStream: HTTP2Stream {
         } catch {
             refusal = error
         }
-        headers = HTTPHeaders()
+        headers = HTTPFields()
     }
 
     /// The request so far; rejects what nghttp2 accepts although HTTP forbids it.
@@ -101,7 +93,7 @@ final class HTTP2RequestStream: HTTP2Stream {
         guard let text = target, let target = RequestTarget(text, method: method, allowsAbsoluteForm: false) else {
             throw .malformed
         }
-        let host = headers.first(name: "host")
+        let host = headers[.host]
         if let authority {
             guard Authority.isValid(authority[...].utf8) else { throw .malformed }
             // RFC 9113 section 8.3.1: `:authority` and `host` must not differ.

@@ -1,6 +1,5 @@
 import Logging
 import NIOCore
-import NIOHTTP1
 import RPC
 
 /// One HTTP/2 connection of an HTTP server: many requests at a time, each a stream.
@@ -200,12 +199,8 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         let date = loop.dateText
         let fill = { (fields: inout HeaderList) in
             fields.add(":status", String(response.status.code))
-            for (name, value) in response.headers where Self.isWritable(name, value) {
-                fields.add(name.lowercased(), value)
-            }
-            if let shared = response.shared {
-                for field in shared.fields { fields.add(field.name, field.value) }
-            }
+            Self.add(response.headers, to: &fields)
+            if let shared = response.shared { Self.add(shared, to: &fields) }
             // RFC 9110 section 8.6, as over HTTP/1.
             if response.status != .noContent, response.status != .notModified {
                 fields.add("content-length", String(response.body.readableBytes), neverIndexed: true)
@@ -221,13 +216,11 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         transport.scheduleFlush()
     }
 
-    /// RFC 9113 section 8.2: no bytes that end a line, and nothing that speaks of the connection.
-    private static func isWritable(_ name: String, _ value: String) -> Bool {
-        for byte in value.utf8 where byte < 0x20 && byte != 0x09 || byte == 0x7f { return false }
-        for byte in name.utf8 where byte <= 0x20 || byte >= 0x7f || byte == UInt8(ascii: ":") { return false }
-        switch name.lowercased() {
-        case "", "connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade": return false
-        default: return true
+    /// Adds fields, but for those that the server says itself, and that speak of the connection (RFC 9113 section 8.2.2).
+    private static func add(_ fields: HTTPFields, to list: inout HeaderList) {
+        fields.forEachField { name, value in
+            guard HTTPFields.Name(name)?.isServers != true else { return }
+            list.add(name, value)
         }
     }
 }

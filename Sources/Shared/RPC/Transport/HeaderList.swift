@@ -44,6 +44,14 @@ package struct HeaderList: Sendable {
         append(nameStart: nameStart, valueStart: valueStart, neverIndexed: neverIndexed)
     }
 
+    package mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        let nameStart = bytes.count
+        bytes.append(contentsOf: name)
+        let valueStart = bytes.count
+        bytes.append(contentsOf: value)
+        append(nameStart: nameStart, valueStart: valueStart, neverIndexed: false)
+    }
+
     private mutating func append(nameStart: Int, valueStart: Int, neverIndexed: Bool) {
         fields.append(
             Field(

@@ -1,7 +1,6 @@
 import HTTP
 import Logging
 import NIOCore
-import NIOHTTP1
 import RPC
 
 /// Answers `/healthz`, `/readyz` and `/metrics` for probes and collectors, and `/log_level` for people.
@@ -86,12 +85,12 @@ public struct AdminResponder: HTTPResponder {
         }
     }
 
-    private static func text(_ status: HTTPResponseStatus, _ text: String) -> HTTPResponse {
+    private static func text(_ status: HTTPResponse.Status, _ text: String) -> HTTPResponse {
         response(status, "text/plain; charset=utf-8", text)
     }
 
     private static func response(
-        _ status: HTTPResponseStatus, _ contentType: String, _ body: String
+        _ status: HTTPResponse.Status, _ contentType: String, _ body: String
     ) -> HTTPResponse {
         HTTPResponse(
             status: status, headers: ["content-type": contentType, "cache-control": "no-store"],

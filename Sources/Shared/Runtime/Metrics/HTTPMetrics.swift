@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTP
 import Synchronization
 
 /// Requests, outcomes, latency and requests in progress of an HTTP server, by OpenTelemetry's names:
@@ -30,14 +30,14 @@ public final class HTTPMetrics: Sendable {
         }
     }
 
-    public func requestBegan(_ method: HTTPMethod) {
+    public func requestBegan(_ method: HTTPRequest.Method) {
         begun.add(1, at: ThreadShard.index * Self.beganStride + Self.index(of: method))
     }
 
     /// - Parameters:
     ///   - route: the index of the route; anything else stands for none.
     ///   - status: the HTTP status.
-    public func requestEnded(_ method: HTTPMethod, route: Int, status: Int, nanoseconds: Int64) {
+    public func requestEnded(_ method: HTTPRequest.Method, route: Int, status: Int, nanoseconds: Int64) {
         let recorder = recorders.indices.contains(route) ? recorders[route] : recorders[recorders.count - 1]
         recorder.record(Self.index(of: method), status: status, nanoseconds: nanoseconds)
     }
@@ -46,9 +46,9 @@ public final class HTTPMetrics: Sendable {
     public static let otherMethod = "_OTHER"
 
     /// The method's name, or ``otherMethod``.
-    public static func name(of method: HTTPMethod) -> String { methods[index(of: method)] }
+    public static func name(of method: HTTPRequest.Method) -> String { methods[index(of: method)] }
 
-    static func index(of method: HTTPMethod) -> Int {
+    static func index(of method: HTTPRequest.Method) -> Int {
         switch method {
         case .GET: 0
         case .POST: 1

@@ -1,0 +1,161 @@
+import NIOCore
+import RPC
+
+/// The request line and header section of an HTTP/1 request, as they are read line by line (RFC 9112 sections 3, 5 and
+/// 6). Offsets are in the input, which begins with the request line.
+struct HTTP1Head {
+    /// How long the body is (RFC 9112 section 6.3).
+    enum Body {
+        case empty
+        case length(Int)
+        case chunked
+    }
+
+    private var method = HTTPRequest.Method.GET
+    private var target = 0..<0
+    private var isHTTP10 = false
+    private var fieldsStart = 0
+    private var index = HTTPFields.Index()
+    private var contentLength: Int?
+    private var isChunked = false
+    private var expectsContinue = false
+    /// What `connection` says.
+    private var closes = false
+    private var staysOpen = false
+
+    var body: Body {
+        if isChunked { return .chunked }
+        guard let contentLength, contentLength > 0 else { return .empty }
+        return .length(contentLength)
+    }
+
+    // MARK: Lines
+
+    /// `method SP request-target SP HTTP-version`, and no other blanks.
+    mutating func readRequestLine(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) {
+        let space = UInt8(ascii: " ")
+        var at = line.lowerBound
+        while at < line.upperBound, bytes[at].isTokenByte { at += 1 }
+        let methodEnd = at
+        guard methodEnd > line.lowerBound, methodEnd < line.upperBound, bytes[methodEnd] == space else {
+            throw .malformed
+        }
+        at += 1
+        while at < line.upperBound, bytes[at].isTargetByte { at += 1 }
+        target = (methodEnd + 1)..<at
+        guard !target.isEmpty, at < line.upperBound, bytes[at] == space else { throw .malformed }
+        let version = UnsafeRawBufferPointer(rebasing: bytes[(at + 1)..<line.upperBound])
+        isHTTP10 = version.equals("HTTP/1.0")
+        guard isHTTP10 || version.equals("HTTP/1.1") else { throw .malformed }
+        let name = UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<methodEnd])
+        // CONNECT asks for a tunnel; this server is no proxy.
+        guard let method = HTTPRequest.Method(registered: name), method != .CONNECT else { throw .notImplemented }
+        self.method = method
+        fieldsStart = line.upperBound + 2
+    }
+
+    /// `field-name ":" OWS field-value OWS`.
+    mutating func readField(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) {
+        let colon = try Self.check(bytes, line)
+        let name = UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<colon])
+        guard let known = HTTPFields.Name(name) else { return }
+        let value = UnsafeRawBufferPointer(rebasing: bytes[(colon + 1)..<line.upperBound]).trimmedOfBlanks
+        switch known {
+        case .host:
+            // Exactly one, empty when the target has no authority (RFC 9112 section 3.2).
+            guard !index.contains(.host), value.isEmpty || Authority.isValid(value) else { throw .malformed }
+        case .contentLength:
+            guard !index.contains(.contentLength), let length = value.contentLength else { throw .malformed }
+            contentLength = length
+        case .transferEncoding:
+            isChunked = !index.contains(.transferEncoding) && value.isSameWord(as: "chunked")
+        case .connection:
+            if value.listContains("close") { closes = true }
+            if value.listContains("keep-alive") { staysOpen = true }
+        case .expect:
+            expectsContinue = value.isSameWord(as: "100-continue")
+        default:
+            break
+        }
+        index.add(known, at: colon + 1 - fieldsStart)
+    }
+
+    /// Trailers are ignored, but one that says where a body ends is an attempt to have it read in two ways.
+    static func checkTrailer(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) {
+        let colon = try check(bytes, line)
+        switch HTTPFields.Name(UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<colon])) {
+        case .contentLength, .transferEncoding: throw .malformed
+        default: break
+        }
+    }
+
+    /// Checks the grammar of a field line. A line that continues the one before it (`obs-fold`) begins with a blank, and
+    /// so has no name.
+    ///
+    /// - Returns: where its colon is.
+    private static func check(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) -> Int {
+        var at = line.lowerBound
+        while at < line.upperBound, bytes[at].isTokenByte { at += 1 }
+        let colon = at
+        guard colon > line.lowerBound, colon < line.upperBound, bytes[colon] == UInt8(ascii: ":") else {
+            throw .malformed
+        }
+        at += 1
+        while at < line.upperBound, bytes[at].isFieldByte { at += 1 }
+        guard at == line.upperBound else { throw .malformed }
+        return colon
+    }
+
+    // MARK: The whole head
+
+    /// A slice keeps the whole buffer that it is of. From a larger one than this, the fields are copied.
+    private static let sharedBytesMax = 4 * 1024
+
+    /// The request so far.
+    ///
+    /// - Parameters:
+    ///   - input: begins with the request line.
+    ///   - length: bytes of the head, the empty line included.
+    func draft(from input: ByteBuffer, length: Int) throws(HTTPRefusal) -> RequestDraft {
+        let start = input.readerIndex
+        guard let text = input.getString(at: start + target.lowerBound, length: target.count),
+            var lines = input.getSlice(at: start + fieldsStart, length: length - 2 - fieldsStart)
+        else { throw .malformed }
+        if lines.storageCapacity > Self.sharedBytesMax { lines = ByteBuffer(bytes: lines.readableBytesView) }
+        var fields = HTTPFields(lines: lines, index: index)
+        if index.contains(.transferEncoding) {
+            // In HTTP/1.0, or together with a length, it serves to smuggle requests past a proxy that reads it differently
+            // (RFC 9112 sections 6.1, 6.3 and 11.2).
+            guard !isHTTP10, contentLength == nil else { throw .malformed }
+            guard isChunked else { throw Self.refusal(ofTransferCodings: fields.values(of: .transferEncoding)) }
+        }
+        guard index.contains(.host) || isHTTP10, let target = RequestTarget(text, method: method) else {
+            throw .malformed
+        }
+        // The absolute form takes precedence over Host (RFC 9112 section 3.2.2).
+        if let authority = target.authority { fields.replace(.host, by: String(authority)) }
+        let isPersistent = !closes && (staysOpen || !isHTTP10)
+        return RequestDraft(
+            request: HTTPRequest(method: method, path: target.path, query: target.query, headers: fields),
+            // Who asks for an upgrade may go on in the other protocol.
+            isPersistent: isPersistent && !index.contains(.upgrade), isHTTP10: isHTTP10, declaredBytes: contentLength,
+            // RFC 9110 section 10.1.1: a 1.0 client does not know what 100 means.
+            expectsContinue: expectsContinue && !isHTTP10)
+    }
+
+    /// Refusal of transfer codings other than a single `chunked`. An unknown coding before a final `chunked` is 501;
+    /// anything else leaves the end of the body ambiguous (RFC 9112 sections 6.1 and 6.3).
+    private static func refusal(ofTransferCodings values: [String]) -> HTTPRefusal {
+        var codings: [Substring] = []
+        for value in values {
+            for coding in value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+                codings.append(Substring(coding).trimmedOfBlanks)
+            }
+        }
+        func isChunked(_ coding: Substring) -> Bool { coding.hasSameBytes(asAnyCaseOf: "chunked") }
+        guard let last = codings.popLast(), isChunked(last),
+            codings.allSatisfy({ !$0.isEmpty && !isChunked($0) })
+        else { return .malformed }
+        return .notImplemented
+    }
+}

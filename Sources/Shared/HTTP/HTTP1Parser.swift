@@ -1,0 +1,251 @@
+import NIOCore
+
+/// Reads HTTP/1 requests (RFC 9112) from bytes as they arrive. It does no I/O and keeps no bytes.
+///
+/// It accepts only what every server reads in the same way: a request that could be read in two ways may have been
+/// checked by a proxy that read the other (section 11.2). However the bytes are cut into pieces, it finds the same
+/// requests, and it looks for the end of each line only once.
+struct HTTP1Parser {
+    enum Event {
+        /// Nothing more until further bytes have arrived.
+        case needsBytes
+        /// The head of a valid request. The parts of its body follow, then `end`.
+        case head(RequestDraft)
+        /// Part of a body: a slice of the input.
+        case body(ByteBuffer)
+        case end
+        /// What arrived is no request, or is too large. The same again from now on.
+        case refusal(HTTPRefusal)
+    }
+
+    struct Limits {
+        /// Bytes of a request line and header section, with chunk extensions and trailers.
+        var headBytesMax: Int
+        /// Fields in a header section, with trailers.
+        var fieldsMax: Int
+    }
+
+    private enum State {
+        /// -> `fields`
+        case requestLine
+        /// -> `body`, `chunkSize` or `end`
+        case fields
+        /// -> `end`
+        case body(bytesLeft: Int)
+        /// -> `chunk` or `trailers`
+        case chunkSize
+        /// -> `chunkEnd`
+        case chunk(bytesLeft: Int)
+        /// -> `chunkSize`
+        case chunkEnd
+        /// -> `end`
+        case trailers
+        /// -> `requestLine`
+        case end
+        /// Final.
+        case refused(HTTPRefusal)
+    }
+
+    private let limits: Limits
+    private var state = State.requestLine
+    private var head = HTTP1Head()
+    /// Where the line begins that is being read, in the input.
+    private var lineStart = 0
+    /// How far its end has been looked for.
+    private var scanned = 0
+    /// Bytes and fields of this request that count towards the limits.
+    private var headBytes = 0
+    private var fieldCount = 0
+
+    init(limits: Limits) {
+        self.limits = limits
+    }
+
+    /// Whether the input ends within a request.
+    ///
+    /// - Parameter input: what ``next(_:)`` has left of it.
+    func isWithinRequest(_ input: ByteBuffer) -> Bool {
+        switch state {
+        case .requestLine: input.readableBytes > 0
+        case .fields, .body, .chunkSize, .chunk, .chunkEnd, .trailers, .end: true
+        case .refused: false
+        }
+    }
+
+    /// The next event in the input.
+    ///
+    /// - Parameter input: what was received and not taken yet. Taken bytes are removed; the others must be there in the
+    ///   next call, with further ones behind them.
+    mutating func next(_ input: inout ByteBuffer) -> Event {
+        do throws(HTTPRefusal) {
+            return try read(&input)
+        } catch {
+            state = .refused(error)
+            return .refusal(error)
+        }
+    }
+
+    private mutating func read(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Event {
+        while true {
+            switch state {
+            case .requestLine, .fields:
+                return try readHead(&input)
+            case .body(let bytesLeft):
+                guard let part = Self.take(bytesLeft, from: &input) else { return .needsBytes }
+                let rest = bytesLeft - part.readableBytes
+                state = rest == 0 ? .end : .body(bytesLeft: rest)
+                return .body(part)
+            case .chunkSize:
+                guard let size = try readChunkSize(&input) else { return .needsBytes }
+                state = size == 0 ? .trailers : .chunk(bytesLeft: size)
+            case .chunk(let bytesLeft):
+                guard let part = Self.take(bytesLeft, from: &input) else { return .needsBytes }
+                let rest = bytesLeft - part.readableBytes
+                state = rest == 0 ? .chunkEnd : .chunk(bytesLeft: rest)
+                return .body(part)
+            case .chunkEnd:
+                guard try readChunkEnd(&input) else { return .needsBytes }
+                state = .chunkSize
+            case .trailers:
+                guard try readTrailers(&input) else { return .needsBytes }
+                state = .end
+            case .end:
+                state = .requestLine
+                (headBytes, fieldCount) = (0, 0)
+                return .end
+            case .refused(let refusal):
+                return .refusal(refusal)
+            }
+        }
+    }
+
+    private static func take(_ bytesMax: Int, from input: inout ByteBuffer) -> ByteBuffer? {
+        let count = min(bytesMax, input.readableBytes)
+        return count == 0 ? nil : input.readSlice(length: count)
+    }
+
+    // MARK: Lines
+
+    /// The next line, without its CRLF; `nil` until all of it is there. A LF alone ends no line (RFC 9112 section 2.2
+    /// lets a recipient accept it; proxies that do not would read another request).
+    private mutating func nextLine(_ bytes: UnsafeRawBufferPointer) throws(HTTPRefusal) -> Range<Int>? {
+        while scanned < bytes.count, bytes[scanned] != UInt8(ascii: "\n") { scanned += 1 }
+        guard headBytes + scanned - lineStart <= limits.headBytesMax else { throw .headersTooLarge }
+        guard scanned < bytes.count else { return nil }
+        guard scanned > lineStart, bytes[scanned - 1] == UInt8(ascii: "\r") else { throw .malformed }
+        let line = lineStart..<(scanned - 1)
+        scanned += 1
+        lineStart = scanned
+        return line
+    }
+
+    /// Removes the lines that were read.
+    private mutating func takeLines(from input: inout ByteBuffer) {
+        input.moveReaderIndex(forwardBy: lineStart)
+        scanned -= lineStart
+        lineStart = 0
+    }
+
+    private mutating func count(bytes: Int, fields: Int = 0) throws(HTTPRefusal) {
+        headBytes += bytes
+        fieldCount += fields
+        guard headBytes <= limits.headBytesMax, fieldCount <= limits.fieldsMax else { throw .headersTooLarge }
+    }
+
+    // MARK: Head
+
+    /// Reads the lines of a head that have arrived. They stay in the input until all are there, so that the request's
+    /// fields are a slice of it.
+    private mutating func readHead(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Event {
+        if case .requestLine = state { skipEmptyLines(&input) }
+        let isComplete = try input.withUnsafeReadableBytes { bytes throws(HTTPRefusal) in try readHeadLines(bytes) }
+        guard isComplete else { return .needsBytes }
+        let draft = try head.draft(from: input, length: lineStart)
+        takeLines(from: &input)
+        switch head.body {
+        case .empty: state = .end
+        case .length(let count): state = .body(bytesLeft: count)
+        case .chunked: state = .chunkSize
+        }
+        return .head(draft)
+    }
+
+    private mutating func readHeadLines(_ bytes: UnsafeRawBufferPointer) throws(HTTPRefusal) -> Bool {
+        if case .requestLine = state {
+            // What is no HTTP at all may never end a line.
+            if let first = bytes.first, !first.isTokenByte, first != UInt8(ascii: "\r") || bytes.count > 1 {
+                throw .malformed
+            }
+            guard let line = try nextLine(bytes) else { return false }
+            head = HTTP1Head()
+            try count(bytes: line.count + 2)
+            try head.readRequestLine(bytes, line)
+            state = .fields
+        }
+        while let line = try nextLine(bytes) {
+            try count(bytes: line.count + 2, fields: line.isEmpty ? 0 : 1)
+            if line.isEmpty { return true }
+            try head.readField(bytes, line)
+        }
+        return false
+    }
+
+    /// Empty lines before a request are ignored (RFC 9112 section 2.2).
+    private mutating func skipEmptyLines(_ input: inout ByteBuffer) {
+        while input.getInteger(at: input.readerIndex, as: UInt16.self) == 0x0d0a {
+            input.moveReaderIndex(forwardBy: 2)
+            scanned = 0
+        }
+    }
+
+    // MARK: Chunks
+
+    /// Reads a chunk's size and its extensions, which are ignored (RFC 9112 section 7.1.1).
+    private mutating func readChunkSize(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Int? {
+        let size = try input.withUnsafeReadableBytes { bytes throws(HTTPRefusal) -> Int? in
+            guard let line = try nextLine(bytes) else { return nil }
+            var at = line.lowerBound
+            var value: UInt64 = 0
+            while at < line.upperBound, let digit = PercentCoding.hexValue(bytes[at]) {
+                value = value << 4 | UInt64(digit)
+                at += 1
+            }
+            guard (1...Self.chunkDigitsMax).contains(at - line.lowerBound) else { throw .malformed }
+            guard UnsafeRawBufferPointer(rebasing: bytes[at..<line.upperBound]).isChunkExtensions else {
+                throw .malformed
+            }
+            try count(bytes: line.upperBound - at)
+            guard let size = Int(exactly: value) else { throw .bodyTooLarge }
+            return size
+        }
+        if size != nil { takeLines(from: &input) }
+        return size
+    }
+
+    /// More digits than any size needs are no size.
+    private static let chunkDigitsMax = 16
+
+    private func readChunkEnd(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Bool {
+        if let first = input.getInteger(at: input.readerIndex, as: UInt8.self), first != UInt8(ascii: "\r") {
+            throw .malformed
+        }
+        guard let end = input.readInteger(as: UInt16.self) else { return false }
+        guard end == 0x0d0a else { throw .malformed }
+        return true
+    }
+
+    /// Reads trailers, which are ignored: merged into the header they could change what was checked (RFC 9110 section
+    /// 6.5.1).
+    private mutating func readTrailers(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Bool {
+        let isComplete = try input.withUnsafeReadableBytes { bytes throws(HTTPRefusal) -> Bool in
+            while let line = try nextLine(bytes) {
+                if line.isEmpty { return true }
+                try count(bytes: line.count + 2, fields: 1)
+                try HTTP1Head.checkTrailer(bytes, line)
+            }
+            return false
+        }
+        takeLines(from: &input)
+        return isComplete
+    }
+}
