@@ -130,7 +130,10 @@ struct HTTP1Parser {
     /// lets a recipient accept it; proxies that do not would read another request).
     private mutating func nextLine(_ bytes: UnsafeRawBufferPointer) throws(HTTPRefusal) -> Range<Int>? {
         while scanned < bytes.count, bytes[scanned] != UInt8(ascii: "\n") { scanned += 1 }
-        guard headBytes + scanned - lineStart <= limits.headBytesMax else { throw .headersTooLarge }
+        // A chunk's size and the line's end do not count towards the limit. `count` is exact, once the line is there.
+        guard headBytes + scanned - lineStart <= limits.headBytesMax + Self.chunkDigitsMax + 1 else {
+            throw .headersTooLarge
+        }
         guard scanned < bytes.count else { return nil }
         guard scanned > lineStart, bytes[scanned - 1] == UInt8(ascii: "\r") else { throw .malformed }
         let line = lineStart..<(scanned - 1)
