@@ -47,6 +47,10 @@ def smuggling(rng):
         post + b"transfer-encoding: chunked\r\n\r\n1\r\nxx\r\n0\r\n\r\n" + hidden,
         post + b"transfer-encoding: chunked\r\n\r\n1\r\nx\n0\r\n\r\n" + hidden,
         post + b"transfer-encoding: chunked\r\n\r\n0\r\nx y: z\r\n\r\n" + hidden,
+        post + b"transfer-encoding: chunked\r\n\r\n0\r\ncontent-length: %d\r\n\r\n" % n + hidden,
+        post + b"transfer-encoding: chunked\r\n\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n" + hidden,
+        post + b"transfer-encoding: chunked\r\n\r\n" + rng.choice([
+            b"0;", b"0;;", b"0;x=", b"0; x", b"0 ;x", b'0;x="', b'0;x="y"z', b"0;x\ry", b"00000000000000000"]) + b"\r\n\r\n" + hidden,
     ])
     return [{"do": "send", "data": data, "reject": "framing", "hidden": [inner]}]
 
@@ -68,7 +72,9 @@ def malformed(rng):
                             b"GET healthz HTTP/1.1", b"G(T /healthz HTTP/1.1", b"GET /a b HTTP/1.1", b"GET * HTTP/1.1",
                             b"GET /\x00 HTTP/1.1", b"GET /\x7f HTTP/1.1", b"GET http:///healthz HTTP/1.1",
                             b"GET http://u:p@a/healthz HTTP/1.1", b"GET ftp://a/healthz HTTP/1.1", b"CONNECT a:80 HTTP/1.1",
-                            b"CONNECT /healthz HTTP/1.1", b" GET /healthz HTTP/1.1"]) + b"\r\n" + host + b"\r\n",
+                            b"CONNECT /healthz HTTP/1.1", b" GET /healthz HTTP/1.1", b"GET  /healthz HTTP/1.1", b"GET /healthz  HTTP/1.1",
+                            b"GET /healthz HTTP/1.1 ", b"GET /healthz RTSP/1.0", b"SOURCE /healthz ICE/1.0", b"\nGET /healthz HTTP/1.1",
+                            b"\rGET /healthz HTTP/1.1", b"GET /\xc3\xa9 HTTP/1.1"]) + b"\r\n" + host + b"\r\n",
     ])()
     why = " ".join(re.findall("[a-z]+", repr(data.replace(host, b"")).lower()))[:60]
     return [{"do": "send", "data": data + after, "reject": why, "hidden": [inner]}]

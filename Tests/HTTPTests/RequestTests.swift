@@ -78,6 +78,18 @@ struct RequestTests {
         }
     }
 
+    @Test("an empty line behind a body begins no request that could be late")
+    func emptyLine() async throws {
+        try await withServer(.echo(), configure: { $0.requestTimeout = .milliseconds(200) }) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("POST /1 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nok\r\n")
+            _ = try await client.responses(1)
+            try await Task.sleep(for: .milliseconds(600))
+            try await client.send("\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\n")
+            #expect(try await client.responses(2).hasSuffix("GET /2 - "))
+        }
+    }
+
     @Test("HEAD gets the head of the answer alone")
     func head() async throws {
         try await withServer(.echo()) { _, address in

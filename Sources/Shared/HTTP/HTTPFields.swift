@@ -133,7 +133,7 @@ public struct HTTPFields: Sendable {
     }
 
     /// Whether there are fields that the server writes itself.
-    var hasServersFields: Bool {
+    var hasFieldsOfServer: Bool {
         index.contains(.connection) || index.contains(.contentLength) || index.contains(.date)
             || index.contains(.transferEncoding) || index.contains(.upgrade)
     }
@@ -254,7 +254,7 @@ extension HTTPFields.Name {
     }
 
     /// Whether the server itself writes this field, or none of the kind, into responses.
-    var isServers: Bool {
+    var isSetByServer: Bool {
         switch self {
         case .connection, .contentLength, .date, .transferEncoding, .upgrade: true
         default: false

@@ -58,12 +58,12 @@ enum ResponseWriter {
 
     /// Writes fields as they are, but for those that the server says itself.
     private static func write(_ fields: HTTPFields, into buffer: inout ByteBuffer) {
-        guard fields.hasServersFields else {
+        guard fields.hasFieldsOfServer else {
             buffer.writeImmutableBuffer(fields.lines)
             return
         }
         fields.forEachField { name, value in
-            guard HTTPFields.Name(name)?.isServers != true else { return }
+            guard HTTPFields.Name(name)?.isSetByServer != true else { return }
             buffer.writeBytes(name)
             buffer.writeStaticString(": ")
             buffer.writeBytes(value)

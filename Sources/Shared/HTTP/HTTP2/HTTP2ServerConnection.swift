@@ -219,7 +219,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     /// Adds fields, but for those that the server says itself, and that speak of the connection (RFC 9113 section 8.2.2).
     private static func add(_ fields: HTTPFields, to list: inout HeaderList) {
         fields.forEachField { name, value in
-            guard HTTPFields.Name(name)?.isServers != true else { return }
+            guard HTTPFields.Name(name)?.isSetByServer != true else { return }
             list.add(name, value)
         }
     }
