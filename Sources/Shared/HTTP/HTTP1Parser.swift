@@ -129,7 +129,9 @@ struct HTTP1Parser {
     /// The next line, without its CRLF; `nil` until all of it is there. A LF alone ends no line (RFC 9112 section 2.2
     /// lets a recipient accept it; proxies that do not would read another request).
     private mutating func nextLine(_ bytes: UnsafeRawBufferPointer) throws(HTTPRefusal) -> Range<Int>? {
-        while scanned < bytes.count, bytes[scanned] != UInt8(ascii: "\n") { scanned += 1 }
+        var end = scanned
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+        scanned = end
         // A chunk's size and the line's end do not count towards the limit. `count` is exact, once the line is there.
         guard headBytes + scanned - lineStart <= limits.headBytesMax + Self.chunkDigitsMax + 1 else {
             throw .headersTooLarge
