@@ -1,6 +1,5 @@
 import NIOConcurrencyHelpers
 import NIOCore
-import SwiftProtobuf
 
 /// The recorders of the methods that a client has called so far. Usable from any thread.
 final class ClientRecorders: Sendable {
@@ -15,7 +14,7 @@ final class ClientRecorders: Sendable {
     }
 
     private let make: @Sendable (_ service: String, _ method: String) -> (any CallRecorder)?
-    /// By path; `nil` for methods that are not counted. As many as the program has `Method`s.
+    /// By path; `nil` for methods that are not counted. As many as the program has methods.
     private let known = NIOLockedValueBox<[String: (any CallRecorder)?]>([:])
 
     init(_ make: @escaping @Sendable (_ service: String, _ method: String) -> (any CallRecorder)?) {
@@ -23,7 +22,7 @@ final class ClientRecorders: Sendable {
     }
 
     /// - Returns: `nil` for a method that is not counted.
-    func begin<Request: Message, Response: Message>(_ method: Method<Request, Response>) -> Record? {
+    func begin(_ method: MethodDescriptor) -> Record? {
         let recorder = known.withLockedValue { known in
             if let recorder = known[method.path] { return recorder }
             let recorder = make(method.service, method.name)

@@ -107,6 +107,16 @@ public final class RPCClient: Sendable {
         }
     }
 
+    /// Calls a method with the bytes of its request, and returns those of its answer, neither of them looked at: as
+    /// ``call(_:_:metadata:deadline:inspect:)`` otherwise.
+    ///
+    /// - Throws: ``Status`` only.
+    package func call(
+        _ method: MethodDescriptor, _ request: FramedMessage, metadata: Metadata, deadline: Deadline
+    ) async throws -> [UInt8] {
+        try await call(method, request, metadata: metadata, deadline: deadline, on: nil)
+    }
+
     /// - Parameter loop: where the call runs; `nil` for the current event loop, or any.
     func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request, metadata: Metadata, deadline: Deadline,
@@ -118,25 +128,7 @@ public final class RPCClient: Sendable {
         } catch {
             throw Status(.internal, "the request can't be serialized")
         }
-        guard body.count <= configuration.messageBytesMax else {
-            throw Status(.resourceExhausted, "the request is larger than \(configuration.messageBytesMax) bytes")
-        }
-        var metadata = metadata
-        let span = beginTrace(method.path, &metadata)
-        let record = recorders.begin(method)
-        let bytes: [UInt8]
-        do {
-            bytes = try await call(
-                method.path, body.framed, isIdempotent: method.isIdempotent, isProbe: method.isProbe,
-                metadata: metadata, deadline: deadline, span, on: loop)
-            span?.endClient(.ok)
-            record?.end(.ok)
-        } catch {
-            let code = Status(error).code
-            span?.endClient(code)
-            record?.end(code)
-            throw error
-        }
+        let bytes = try await call(method.descriptor, body, metadata: metadata, deadline: deadline, on: loop)
         try inspect(bytes)
         do {
             return try Response(serializedBytes: bytes)
@@ -146,8 +138,31 @@ public final class RPCClient: Sendable {
     }
 
     private func call(
-        _ path: String, _ body: [UInt8], isIdempotent: Bool, isProbe: Bool, metadata: Metadata, deadline: Deadline,
-        _ span: TraceSpan?, on loop: LoopClient?
+        _ method: MethodDescriptor, _ request: FramedMessage, metadata: Metadata, deadline: Deadline,
+        on loop: LoopClient?
+    ) async throws -> [UInt8] {
+        guard request.count <= configuration.messageBytesMax else {
+            throw Status(.resourceExhausted, "the request is larger than \(configuration.messageBytesMax) bytes")
+        }
+        var metadata = metadata
+        let span = beginTrace(method.path, &metadata)
+        let record = recorders.begin(method)
+        do {
+            let bytes = try await call(method, request.framed, metadata: metadata, deadline: deadline, span, on: loop)
+            span?.endClient(.ok)
+            record?.end(.ok)
+            return bytes
+        } catch {
+            let code = Status(error).code
+            span?.endClient(code)
+            record?.end(code)
+            throw error
+        }
+    }
+
+    private func call(
+        _ method: MethodDescriptor, _ body: [UInt8], metadata: Metadata, deadline: Deadline, _ span: TraceSpan?,
+        on loop: LoopClient?
     ) async throws -> [UInt8] {
         let isRepeat = metadata.isRepeat
         if isRepeat { budget.repeatBegan() } else { budget.callBegan() }
@@ -155,13 +170,15 @@ public final class RPCClient: Sendable {
         var attempt = 1
         while true {
             let outcome = await perform(
-                ClientCall(path: path, body: body, metadata: metadata, deadline: deadline, isProbe: isProbe),
+                ClientCall(
+                    path: method.path, body: body, metadata: metadata, deadline: deadline, isProbe: method.isProbe),
                 on: loop ?? currentLoop())
             switch outcome.result {
             case .success(let bytes): return bytes
             case .failure(let status):
                 guard outcome.isTransportFailure, status.code != .resourceExhausted,
-                    outcome.wasNeverProcessed || isIdempotent, attempt < configuration.attemptsMax, !Task.isCancelled,
+                    outcome.wasNeverProcessed || method.isIdempotent, attempt < configuration.attemptsMax,
+                    !Task.isCancelled,
                     mayRepeat(outcome, attempt, isRepeat: isRepeat)
                 else { throw status }
                 let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))

@@ -11,7 +11,7 @@ public final class MemoryBudget: Sendable {
         case requests
         /// Data that waits for a peer to read it, or is being encoded for one.
         case responses
-        /// Decoded messages: many times their size on the wire.
+        /// Decoded messages: many times their size on the wire. At the gateway, requests as their services get them.
         case elements
         /// Connections themselves, without their traffic.
         case connections

@@ -4,20 +4,27 @@ import SwiftProtobuf
 ///
 /// SwiftProtobuf serializes straight into it, past the prefix, so that framing copies nothing.
 /// Source: gRPC over HTTP/2, "Length-Prefixed-Message".
-struct FramedMessage: SwiftProtobufContiguousBytes, Sendable {
-    static let prefixLength = 5
+package struct FramedMessage: SwiftProtobufContiguousBytes, Sendable {
+    package static let prefixLength = 5
 
     /// Prefix and message.
     private(set) var framed: [UInt8]
 
-    init(repeating value: UInt8, count: Int) {
+    package init(repeating value: UInt8, count: Int) {
         framed = [UInt8](repeating: value, count: count + Self.prefixLength)
         writePrefix()
     }
 
-    init<Bytes: Sequence>(_ bytes: Bytes) where Bytes.Element == UInt8 {
+    package init<Bytes: Sequence>(_ bytes: Bytes) where Bytes.Element == UInt8 {
         framed = [0, 0, 0, 0, 0]
         framed.append(contentsOf: bytes)
+        writePrefix()
+    }
+
+    /// - Parameter bytes: a message behind ``prefixLength`` bytes, which become the prefix.
+    package init(roomBefore bytes: [UInt8]) {
+        precondition(bytes.count >= Self.prefixLength)
+        framed = bytes
         writePrefix()
     }
 
@@ -31,13 +38,15 @@ struct FramedMessage: SwiftProtobufContiguousBytes, Sendable {
     }
 
     /// The message's length without the prefix.
-    var count: Int { framed.count - Self.prefixLength }
+    package var count: Int { framed.count - Self.prefixLength }
 
-    func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+    package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try framed.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[Self.prefixLength...])) }
     }
 
-    mutating func withUnsafeMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
+    package mutating func withUnsafeMutableBytes<R>(
+        _ body: (UnsafeMutableRawBufferPointer) throws -> R
+    ) rethrows -> R {
         try framed.withUnsafeMutableBytes {
             try body(UnsafeMutableRawBufferPointer(rebasing: $0[Self.prefixLength...]))
         }
