@@ -30,7 +30,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         // Flags with help texts and errors that name the flag.
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
-        // Messages and their JSON mapping. No traits: the stream helpers would bring in all of Foundation.
+        // Messages, and in tests their JSON mapping. No traits: the stream helpers would bring in all of Foundation.
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
         // What our tokens are compared with, in tests alone. Brings in swift-crypto, a minute and a half: the programs' HS256
         // is one HMAC, by the libcrypto that they have anyway.
@@ -120,6 +120,12 @@ let package = Package(
             name: "Contracts",
             dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             path: "Sources/Shared/Contracts"
+        ),
+        // JSON and protobuf, by the descriptors in Contracts.
+        .target(
+            name: "Transcoding",
+            dependencies: ["Contracts", "RPC"],
+            path: "Sources/Shared/Transcoding"
         ),
         .target(
             name: "HTTP",
@@ -257,14 +263,13 @@ let package = Package(
         .executableTarget(
             name: "APIGateway",
             dependencies: [
-                "Contracts", "HTTP", "RPC", "Runtime", "Traces",
+                "Contracts", "HTTP", "RPC", "Runtime", "Traces", "Transcoding",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/APIGateway"
@@ -322,6 +327,16 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            // Read from their places in the source tree.
+            exclude: ["Scripts"]
+        ),
+        .testTarget(
+            name: "TranscodingTests",
+            dependencies: [
+                "Contracts", "RPC", "TestSupport", "Transcoding",
+                // The reference.
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             // Read from their places in the source tree.
             exclude: ["Scripts"]
@@ -420,7 +435,7 @@ let package = Package(
         .testTarget(
             name: "APIGatewayTests",
             dependencies: [
-                "APIGateway", "Contracts", "HTTP", "RPC", "Runtime", "TestSupport",
+                "APIGateway", "Contracts", "HTTP", "RPC", "Runtime", "TestSupport", "Transcoding",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -450,7 +465,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "APIGateway", "ConsignmentService", "Contracts", "EmailService", "RPC", "ShippyCLI", "TestSupport",
-                "UserService", "VesselService",
+                "Transcoding", "UserService", "VesselService",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

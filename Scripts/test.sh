@@ -52,8 +52,8 @@ swift build --build-tests
 # Many tests run servers and strangers' programs of their own and watch the clock. All at once they would starve each
 # other on a small machine, so suites go one after the other, and each runs few tests at a time.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${TEST_WIDTH:-4}"
-suites="TidyTests TracesTests RPCTests HTTPTests StorageTests RuntimeTests VesselServiceTests UserServiceTests \
-    ConsignmentServiceTests EmailServiceTests APIGatewayTests LoadGeneratorTests ShippyCLITests EndToEndTests"
+suites="TidyTests TracesTests RPCTests TranscodingTests HTTPTests StorageTests RuntimeTests VesselServiceTests \
+    UserServiceTests ConsignmentServiceTests EmailServiceTests APIGatewayTests LoadGeneratorTests ShippyCLITests EndToEndTests"
 filters=${FILTER:-$(printf '^%s[.] ' $suites)}
 failed=
 if [ -z "${FILTER:-}" ]; then

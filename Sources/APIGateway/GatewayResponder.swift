@@ -177,7 +177,7 @@ final class GatewayResponder: HTTPResponder {
             throw GatewayError(415, "this path takes application/json only")
         }
         let isEmpty = request.body.readableBytes == 0
-        return try await call(entry, isEmpty ? nil : JSONBytes(request.body), root: "", passed, &note)
+        return try await call(entry, isEmpty ? nil : request.body, root: "", passed, &note)
     }
 
     /// Calls are POST; everything else is GET or HEAD.
@@ -204,7 +204,7 @@ final class GatewayResponder: HTTPResponder {
     // MARK: Calls
 
     func call(
-        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders,
+        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ passed: PassedHeaders,
         _ note: inout RequestNote
     ) async throws -> HTTPResponse {
         note.entry = entry
@@ -216,7 +216,7 @@ final class GatewayResponder: HTTPResponder {
         let deadline = Deadline.after(timeout)
         let loop = shedder?.current
         if let loop, !loop.tryStart(entry.queue) {
-            switch await loop.waitForTurn(entry.queue, bytes: json?.buffer.readableBytes ?? 0) {
+            switch await loop.waitForTurn(entry.queue, bytes: json?.readableBytes ?? 0) {
             case .start: break
             case .gone: throw GatewayError(Status(.cancelled), service: entry.service)
             case .shed(let reason):
@@ -235,10 +235,10 @@ final class GatewayResponder: HTTPResponder {
     }
 
     private func invoke(
-        _ entry: RouteTable.Entry, _ json: JSONBytes?, root: String, _ passed: PassedHeaders, _ deadline: Deadline
+        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ passed: PassedHeaders, _ deadline: Deadline
     ) async -> Result {
         do {
-            let answer = try await entry.route.invoke(json, root, passed.metadata, deadline, entry.client, memory)
+            let answer = try await entry.route.call(json, root: root, passed.metadata, deadline, entry.client, memory)
             var response = Self.json(answer.body)
             response.memory = answer.memory
             return Result(response: response, statusCode: .ok)

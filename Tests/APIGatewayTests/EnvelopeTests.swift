@@ -9,7 +9,7 @@ struct EnvelopeTests {
         let envelope = try Envelope(json: ByteBuffer(string: json))
         return (
             String(buffer: envelope.service), String(buffer: envelope.method),
-            envelope.request.map { String(buffer: $0.buffer) }
+            envelope.request.map { String(buffer: $0) }
         )
     }
 
@@ -94,7 +94,7 @@ struct EnvelopeTests {
         let envelope = try Envelope(form: ByteBuffer(string: body))
         #expect(String(buffer: envelope.service) == "shippy")
         #expect(String(buffer: envelope.method) == "B.C")
-        #expect(envelope.request.map { String(buffer: $0.buffer) } == #"{"x": "a+b&"}"#)
+        #expect(envelope.request.map { String(buffer: $0) } == #"{"x": "a+b&"}"#)
     }
 
     @Test(

@@ -62,9 +62,20 @@ struct HouseRules {
         }
     }
 
+    @Test("between JSON and protobuf the gateway makes no objects")
+    func noMessageObjectsInGateway() throws {
+        for file in try Repository.swiftFiles(under: ["Sources/APIGateway", "Sources/Shared/Transcoding"]) {
+            for (number, line) in file.numberedCode where line.contains("import SwiftProtobuf") {
+                Issue.record("\(file.path):\(number): JSON and protobuf are transcoded by their bytes")
+            }
+        }
+    }
+
     @Test("what runs for every call does not bring in Foundation")
     func noFoundationInHotModules() throws {
-        let folders = ["Sources/Shared/RPC", "Sources/Shared/HTTP", "Sources/APIGateway"]
+        let folders = [
+            "Sources/Shared/RPC", "Sources/Shared/HTTP", "Sources/Shared/Transcoding", "Sources/APIGateway",
+        ]
         for file in try Repository.swiftFiles(under: folders) {
             for (number, line) in file.numberedCode where line.contains("import Foundation") {
                 Issue.record("\(file.path):\(number): Foundation is not for hot paths")

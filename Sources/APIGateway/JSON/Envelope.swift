@@ -1,5 +1,6 @@
 import NIOCore
 import RPC
+import Transcoding
 
 /// The body of `POST /rpc`: which method of which service, and its request.
 struct Envelope {
@@ -9,7 +10,7 @@ struct Envelope {
     var service: Name
     var method: Name
     /// The request message as JSON; `nil` for the empty message.
-    var request: JSONBytes?
+    var request: ByteBuffer?
 }
 
 extension Envelope {
@@ -34,7 +35,7 @@ extension Envelope {
     struct Fields {
         private(set) var service: Name?
         private(set) var method: Name?
-        private(set) var request: JSONBytes?
+        private(set) var request: ByteBuffer?
         private var hasService = false
         private var hasMethod = false
         private var hasRequest = false
@@ -59,7 +60,7 @@ extension Envelope {
             method = name
         }
 
-        mutating func set(request json: JSONBytes?) throws {
+        mutating func set(request json: ByteBuffer?) throws {
             guard !hasRequest else { throw Self.repeated("request") }
             hasRequest = true
             request = json
@@ -71,7 +72,7 @@ extension Envelope {
                 var cursor = JSONCursor(bytes)
                 return cursor.peek() == nil || (cursor.take(word: "null") && cursor.peek() == nil)
             }
-            try set(request: isEmpty ? nil : JSONBytes(text))
+            try set(request: isEmpty ? nil : text)
         }
 
         static func repeated(_ name: String) -> GatewayError {
@@ -127,7 +128,7 @@ extension Envelope.Fields {
     private mutating func readRequest(_ cursor: inout JSONCursor, from body: ByteBuffer) throws {
         switch cursor.peek() {
         case UInt8(ascii: "{"):
-            try set(request: JSONBytes(Self.slice(body, cursor.skipValue())))
+            try set(request: Self.slice(body, cursor.skipValue()))
         case UInt8(ascii: "\""):
             try set(requestText: Self.content(of: cursor.string(), cursor, from: body))
         default:

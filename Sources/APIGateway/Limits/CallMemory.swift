@@ -5,29 +5,26 @@ import RPC
 struct CallMemory: Sendable {
     private let budget: MemoryBudget
 
-    /// Copies of an answer while it is encoded: a buffer is copied as it grows, and again at its end.
+    /// Copies of an answer while it is encoded: the text, and the buffer that the server writes out of.
     private static let encodingFactor = 2
-    /// Copies of a request that are counted here: the message, and the bytes for the service. The server has counted
+    /// Copies of a request that are counted here: the bytes for the service, and one as they grow. The server has counted
     /// the text.
     private static let decodingFactor = 2
+    /// Size from which requests are counted, in bytes; shorter ones hold little in any case.
+    private static let requestBytesMin = 4 * 1024
 
     init(_ budget: MemoryBudget) {
         self.budget = budget
     }
 
-    /// Reserves memory for the time that a request is a message and on its way; `nil` for a small one.
+    /// Reserves memory for the time that a request is on its way to its service; `nil` for a small one.
     ///
     /// - Throws: 429 when there is no room.
-    func request(_ json: JSONBytes?) throws(GatewayError) -> MemoryReservation? {
-        guard let json, json.count >= ElementCount.bytesMin else { return nil }
-        // Every object begins with a brace; braces in texts only raise the estimate. ``RequestCheck`` rejects a request
-        // with more objects than a message may have.
-        let objects = json.withUnsafeBytes { bytes in
-            bytes.reduce(0) { $1 == UInt8(ascii: "{") ? $0 + 1 : $0 }
+    func request(_ json: ByteBuffer?) throws(GatewayError) -> MemoryReservation? {
+        guard let json, json.readableBytes >= Self.requestBytesMin else { return nil }
+        guard let memory = MemoryReservation(json.readableBytes * Self.decodingFactor, .elements, of: budget) else {
+            throw Self.exhausted
         }
-        let elements = min(objects, MessageLimits.elementsMax)
-        let bytes = elements * DecodedMemory.elementBytes + json.count * Self.decodingFactor
-        guard let memory = MemoryReservation(bytes, .elements, of: budget) else { throw Self.exhausted }
         return memory
     }
 

@@ -1,8 +1,11 @@
-import Contracts
 import NIOCore
+import Transcoding
 
 /// The answer to `GET /services`: every method that can be called, with the fields of its messages.
 enum ServicesPage {
+    /// How deep messages in messages are described.
+    private static let depthMax = 8
+
     static func render(_ table: RouteTable) -> ByteBuffer {
         var out = ByteBuffer()
         out.writeStaticString("{\"services\": [")
@@ -30,27 +33,28 @@ enum ServicesPage {
         out.writeStaticString(", \"path\": ")
         out.writeJSONString("/\(entry.service)/\(route.interface)/\(route.method)")
         out.writeStaticString(",\n      \"request\": ")
-        write(route.request, to: &out)
+        write(route.request, depth: 0, to: &out)
         out.writeStaticString(",\n      \"response\": ")
-        write(route.response, to: &out)
+        write(route.response, depth: 0, to: &out)
         out.writeStaticString("}")
     }
 
-    private static func write(_ message: MessageDescription, to out: inout ByteBuffer) {
+    private static func write(_ message: MessageSchema, depth: Int, to out: inout ByteBuffer) {
         out.writeStaticString("{\"type\": ")
         out.writeJSONString(message.name)
         out.writeStaticString(", \"fields\": [")
-        for (index, field) in message.fields.enumerated() {
+        // Messages may be made of themselves.
+        for (index, field) in (depth < depthMax ? message.fields : []).enumerated() {
             if index > 0 { out.writeStaticString(", ") }
             out.writeStaticString("{\"name\": ")
             out.writeJSONString(field.name)
             out.writeStaticString(", \"type\": ")
             if field.isRepeated {
                 out.writeStaticString("\"array\", \"items\": {\"type\": ")
-                write(field.kind, to: &out)
+                write(field.kind, depth: depth, to: &out)
                 out.writeStaticString("}")
             } else {
-                write(field.kind, to: &out)
+                write(field.kind, depth: depth, to: &out)
             }
             out.writeStaticString("}")
         }
@@ -58,23 +62,24 @@ enum ServicesPage {
     }
 
     /// A JSON type, and what narrows it.
-    private static func write(_ kind: MessageDescription.Kind, to out: inout ByteBuffer) {
+    private static func write(_ kind: FieldSchema.Kind, depth: Int, to out: inout ByteBuffer) {
         switch kind {
         case .string: out.writeStaticString("\"string\"")
         case .bool: out.writeStaticString("\"boolean\"")
         case .int32: out.writeStaticString("\"integer\", \"format\": \"int32\"")
-        case .choice(_, let names):
+        case .int64: out.writeStaticString("\"string\", \"format\": \"int64\"")
+        case .enumeration(let index):
             out.writeStaticString("\"string\", \"enum\": [")
-            for (index, name) in names.enumerated() {
+            for (index, value) in Schema.contracts.enumeration(index).values.enumerated() {
                 if index > 0 { out.writeStaticString(", ") }
-                out.writeJSONString("\(name)")
+                out.writeJSONString(value.name)
             }
             out.writeStaticString("]")
         case .timestamp: out.writeStaticString("\"string\", \"format\": \"date-time\"")
         case .fieldMask: out.writeStaticString("\"string\", \"format\": \"field-mask\"")
-        case .message(let message):
+        case .message(let index):
             out.writeStaticString("\"object\", \"message\": ")
-            write(message, to: &out)
+            write(Schema.contracts.message(index), depth: depth + 1, to: &out)
         }
     }
 }

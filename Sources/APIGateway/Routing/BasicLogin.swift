@@ -34,7 +34,7 @@ extension GatewayResponder {
 /// Email and password of an `authorization: Basic` header.
 private struct Credentials {
     /// The request message of Auth.
-    let json: JSONBytes
+    let json: ByteBuffer
 
     /// - Returns: `nil` where there are none, or two, or they are malformed.
     init?(_ headers: HTTPFields) {
@@ -54,7 +54,7 @@ private struct Credentials {
         body.writeStaticString(", \"password\": ")
         body.writeJSONString(password)
         body.writeStaticString("}")
-        json = JSONBytes(body)
+        json = body
     }
 }
 

@@ -1,74 +1,115 @@
-import Contracts
 import NIOCore
 import RPC
-import SwiftProtobuf
+import Transcoding
 
-/// One RPC as the gateway offers it: JSON in, JSON out, the types erased.
+/// One RPC as the gateway offers it: JSON in, JSON out, and the bytes of messages on the way to the service.
 struct GatewayRoute: Sendable {
+    /// What the answer is made of.
+    private enum Answer {
+        case message
+        /// The token and nothing else: the field of this number.
+        case token(number: Int)
+    }
+
     /// The service's name without its package, such as `VesselService`.
     let interface: String
-    let method: String
-    /// The service's name with its package, such as `vessel.VesselService`.
-    let service: String
-    /// Both, as metrics and logs have them: `vessel.VesselService/Create`.
+    /// `vessel.VesselService/Create`, as metrics and logs have it.
     let fullName: String
-    let request: MessageDescription
-    let response: MessageDescription
-    /// Decodes the JSON (`nil`: the empty message), calls the service and encodes its answer.
+    let request: MessageSchema
+    let response: MessageSchema
+    private let descriptor: MethodDescriptor
+    private let schema: Schema
+    private var answer = Answer.message
+
+    /// Size from which answers are measured, in bytes; shorter ones are at most some tens of KiB as JSON.
+    private static let measuredBytesMin = 4 * 1024
+
+    /// - Parameter interface: the name that the service is offered under.
+    init(_ method: Schema.Method, of schema: Schema, as interface: String) {
+        self.interface = interface
+        fullName = "\(method.descriptor.service)/\(method.descriptor.name)"
+        request = method.request
+        response = method.response
+        descriptor = method.descriptor
+        self.schema = schema
+    }
+
+    var method: String { descriptor.name }
+    /// The service's name with its package, such as `vessel.VesselService`.
+    var service: String { descriptor.service }
+
+    /// The same RPC, whose answer is the text of the field `token` of its message; `nil` when there is none.
+    var answeringToken: GatewayRoute? {
+        guard let field = response.fields.first(where: { $0.name.hasSameBytes(as: "token") }), field.kind == .string
+        else { return nil }
+        var route = self
+        route.answer = .token(number: field.number)
+        return route
+    }
+
+    /// Calls the service with a request in JSON (`nil`: the empty message), and returns its answer in JSON.
     ///
-    /// Throws ``GatewayError`` for a request that does not fit the message, and ``Status`` from the call. The text is
-    /// the path of the request in error messages.
-    let invoke: Invoke
-
-    typealias Invoke =
-        @Sendable (JSONBytes?, _ root: String, Metadata, Deadline, RPCClient, CallMemory) async throws -> GatewayAnswer
-
-    /// - Parameter interface: another name that the method is offered under.
-    init<Request: DescribedMessage, Response: DescribedMessage>(
-        _ method: Method<Request, Response>, as interface: String? = nil
-    ) {
-        self.interface = interface ?? String(method.service.split(separator: ".").last ?? "")
-        self.method = method.name
-        self.service = method.service
-        self.fullName = "\(method.service)/\(method.name)"
-        self.request = Request.messageDescription
-        self.response = Response.messageDescription
-        self.invoke = { json, root, metadata, deadline, client, memory in
-            let held = try memory.request(json)
-            defer { withExtendedLifetime(held) {} }
-            let request = try Self.decode(json, as: Request.self, root: root)
-            var taken: MemoryReservation?
-            let response = try await client.call(method, request, metadata: metadata, deadline: deadline) {
-                bytes throws(Status) in
-                guard bytes.count >= AnswerSize.bytesMin else { return }
-                let size = bytes.withUnsafeBytes { AnswerSize($0, as: Response.messageDescription) }
-                guard size.elements <= MessageLimits.elementsMax else {
-                    throw Status(.resourceExhausted, "the answer has more than \(MessageLimits.elementsMax) elements")
-                }
-                taken = try memory.answer(jsonBytes: size.jsonBytes)
+    /// - Parameter root: the path of the request in error messages.
+    /// - Throws: ``GatewayError`` for a request that does not fit the message, and ``Status`` from the call.
+    func call(
+        _ json: ByteBuffer?, root: String, _ metadata: Metadata, _ deadline: Deadline, _ client: RPCClient,
+        _ memory: CallMemory
+    ) async throws -> GatewayAnswer {
+        let held = try memory.request(json)
+        defer { withExtendedLifetime(held) {} }
+        let message = try encode(json, root: root)
+        let bytes = try await client.call(descriptor, message, metadata: metadata, deadline: deadline)
+        return try bytes.withUnsafeBytes { bytes in
+            switch answer {
+            case .message: try decode(bytes, memory)
+            case .token(let number): try decodeToken(bytes, number)
             }
-            let answer: JSONBytes = try response.jsonUTF8Bytes(options: Self.encodingOptions)
-            taken?.shrink(to: answer.count)
-            return GatewayAnswer(body: answer.buffer, memory: taken)
         }
     }
 
-    private init<Request: DescribedMessage, Response: DescribedMessage>(
-        _ method: Method<Request, Response>, invoke: @escaping Invoke
-    ) {
-        interface = String(method.service.split(separator: ".").last ?? "")
-        self.method = method.name
-        service = method.service
-        fullName = "\(method.service)/\(method.name)"
-        request = Request.messageDescription
-        response = Response.messageDescription
-        self.invoke = invoke
+    private func encode(_ json: ByteBuffer?, root: String) throws(GatewayError) -> FramedMessage {
+        guard let json else { return FramedMessage(repeating: 0, count: 0) }
+        let result = json.withUnsafeReadableBytes { bytes -> Result<[UInt8], JSONProblem> in
+            do throws(JSONProblem) {
+                return .success(
+                    try JSONToWire.encode(bytes, as: request, of: schema, prefixLength: FramedMessage.prefixLength))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch result {
+        case .success(let bytes): return FramedMessage(roomBefore: bytes)
+        case .failure(let problem): throw GatewayError(problem, root: root)
+        }
     }
 
-    /// Auth that answers the token and nothing else.
-    static let login = GatewayRoute(UserMethods.auth) { json, root, metadata, deadline, client, _ in
-        let request = try decode(json, as: User_User.self, root: root)
-        let token = try await client.call(UserMethods.auth, request, metadata: metadata, deadline: deadline).token
+    private func decode(_ bytes: UnsafeRawBufferPointer, _ memory: CallMemory) throws -> GatewayAnswer {
+        var held: MemoryReservation?
+        var capacity = 0
+        if bytes.count >= Self.measuredBytesMin {
+            let size = JSONSize(bytes, as: response, of: schema)
+            guard size.elements <= MessageLimits.elementsMax else {
+                throw Status(.resourceExhausted, "the answer has more than \(MessageLimits.elementsMax) elements")
+            }
+            held = try memory.answer(jsonBytes: size.jsonBytes)
+            capacity = size.jsonBytes
+        }
+        do throws(MalformedMessage) {
+            let json = try WireToJSON.encode(bytes, as: response, of: schema, capacity: capacity)
+            held?.shrink(to: json.count)
+            return GatewayAnswer(body: ByteBuffer(bytes: json), memory: held)
+        } catch {
+            throw malformed
+        }
+    }
+
+    private func decodeToken(_ bytes: UnsafeRawBufferPointer, _ number: Int) throws -> GatewayAnswer {
+        let token: String
+        do throws(MalformedMessage) {
+            token = try WireText.text(ofField: number, in: bytes)
+        } catch {
+            throw malformed
+        }
         var body = ByteBuffer()
         body.writeStaticString("{\"token\": ")
         body.writeJSONString(token)
@@ -76,24 +117,18 @@ struct GatewayRoute: Sendable {
         return GatewayAnswer(body: body, memory: nil)
     }
 
-    private static func decode<Request: DescribedMessage>(
-        _ json: JSONBytes?, as type: Request.Type, root: String
-    ) throws -> Request {
-        guard let json else { return Request() }
-        let masks = try RequestCheck.check(json, as: Request.messageDescription, root: root)
-        do {
-            return try Request(jsonUTF8Bytes: json.lowerCamelCasing(masks).resolvingPairs)
-        } catch {
-            // A request that passed the check can be decoded. Should the two ever differ, the error still blames the
-            // request.
-            let path = root.isEmpty ? "" : "\(root): "
-            throw GatewayError(400, "\(path)not a valid \(Request.messageDescription.name)")
+    private var malformed: Status { Status(.internal, "the answer is not a valid \(response.name)") }
+}
+
+extension GatewayError {
+    /// 400 for a request that does not fit its message, or 413.
+    ///
+    /// - Parameter root: path of the message itself, `request` or empty.
+    init(_ problem: JSONProblem, root: String) {
+        self.init(problem.isTooLarge ? 413 : 400, problem.text(root: root))
+        // Relative to the message, as in the services' own errors.
+        if !problem.isTooLarge {
+            details = [.badRequest([ErrorDetail.FieldViolation(field: problem.path, description: detail)])]
         }
     }
-
-    private static let encodingOptions: JSONEncodingOptions = {
-        var options = JSONEncodingOptions()
-        options.preserveProtoFieldNames = true
-        return options
-    }()
 }

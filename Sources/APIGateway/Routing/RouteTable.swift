@@ -1,8 +1,10 @@
 import Contracts
 import NIOCore
 import RPC
+import Transcoding
 
-/// What can be called from outside, and where it leads. Everything that is not in it does not exist for callers.
+/// What can be called from outside, and where it leads: the methods that the .proto files declare public. Everything that is
+/// not in it does not exist for callers.
 struct RouteTable: Sendable {
     /// A method and the client of the service that has it. A class, as each request takes a reference to it.
     final class Entry: Sendable {
@@ -31,11 +33,13 @@ struct RouteTable: Sendable {
     /// A service as callers name it.
     private struct Service: Sendable {
         let name: [UInt8]
+        /// Whether it is another name of a service that is there already.
+        let isAlias: Bool
         let entries: [Entry]
     }
 
     /// The services that can be reached from outside at all, in the order in which they are listed.
-    static let serviceNames = ["vessel", "user", "consignment"]
+    static let serviceNames = Schema.contracts.publicServices.map(\.package)
 
     private let services: [Service]
     /// Auth as `GET /login` offers it; `nil` without a user service. It has the same queue as Auth.
@@ -53,9 +57,10 @@ struct RouteTable: Sendable {
     ) {
         var services: [Service] = []
         var queues: [Entry] = []
-        for name in Self.serviceNames {
+        for service in Schema.contracts.publicServices {
+            let name = service.package
             guard let client = clients[name] else { continue }
-            let entries = Self.routes(of: name).map { route in
+            let entries = Self.routes(of: service).map { route in
                 // A method under two names has one queue.
                 let known = queues.firstIndex { $0.route.fullName == route.fullName }
                 let entry = Entry(
@@ -64,47 +69,31 @@ struct RouteTable: Sendable {
                 if known == nil { queues.append(entry) }
                 return entry
             }
-            services.append(Service(name: Array(name.utf8), entries: entries))
+            services.append(Service(name: Array(name.utf8), isAlias: false, entries: entries))
             // The user service was once called auth, and its callers still say so.
-            if name == "user" { services.append(Service(name: Array("auth".utf8), entries: entries)) }
+            if let alias = service.alias {
+                services.append(Service(name: Array(alias.package.utf8), isAlias: true, entries: entries))
+            }
         }
-        let auth = queues.first { $0.route.fullName == GatewayRoute.login.fullName }
-        login = auth.map { auth in
-            Entry(
-                service: auth.service, route: .login, client: auth.client, queue: auth.queue, recorder: auth.recorder)
+        let auth = queues.first { "/\($0.route.fullName)" == UserMethods.auth.path }
+        login = auth.flatMap { auth in
+            auth.route.answeringToken.map { route in
+                Entry(
+                    service: auth.service, route: route, client: auth.client, queue: auth.queue,
+                    recorder: auth.recorder)
+            }
         }
         self.services = services
         self.queues = queues
         self.prefix = namespace.isEmpty ? [] : Array("\(namespace).".utf8)
     }
 
-    static func routes(of service: String) -> [GatewayRoute] {
-        switch service {
-        case "vessel":
-            [
-                GatewayRoute(VesselMethods.create), GatewayRoute(VesselMethods.findAvailable),
-                GatewayRoute(VesselMethods.get), GatewayRoute(VesselMethods.list), GatewayRoute(VesselMethods.update),
-            ]
-        case "user":
-            userRoutes(as: nil) + userRoutes(as: "Auth")
-        case "consignment":
-            [
-                GatewayRoute(ConsignmentMethods.create), GatewayRoute(ConsignmentMethods.get),
-                GatewayRoute(ConsignmentMethods.cancel),
-            ]
-        default:
-            []
+    /// The methods of a service under each name that callers may use.
+    private static func routes(of service: Schema.Service) -> [GatewayRoute] {
+        let interfaces = [service.interface] + (service.alias.map { [$0.interface] } ?? [])
+        return interfaces.flatMap { interface in
+            service.methods.map { GatewayRoute($0, of: .contracts, as: interface) }
         }
-    }
-
-    private static func userRoutes(as interface: String?) -> [GatewayRoute] {
-        [
-            GatewayRoute(UserMethods.create, as: interface),
-            GatewayRoute(UserMethods.get, as: interface),
-            GatewayRoute(UserMethods.getAll, as: interface),
-            GatewayRoute(UserMethods.auth, as: interface),
-            GatewayRoute(UserMethods.validateToken, as: interface),
-        ]
     }
 
     /// Compares bytes in place: a look-up allocates nothing unless it fails.
@@ -141,6 +130,6 @@ struct RouteTable: Sendable {
 
     /// Every method once, for the list of services.
     var entries: [Entry] {
-        services.filter { !$0.name.elementsEqual("auth".utf8) }.flatMap(\.entries)
+        services.filter { !$0.isAlias }.flatMap(\.entries)
     }
 }

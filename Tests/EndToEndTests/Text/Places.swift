@@ -3,6 +3,7 @@ import Foundation
 import RPC
 import SwiftProtobuf
 import TestSupport
+import Transcoding
 
 /// The places where programs read text from outside.
 enum Places {
@@ -175,10 +176,11 @@ enum Places {
                 }
             }
         }
-        func described<Request: DescribedMessage, Answer: Message>(
+        func described<Request: Message, Answer: Message>(
             _ method: RPC.Method<Request, Answer>, _ needed: Request = Request()
         ) -> [TextPlace] {
-            places(method, texts(in: Request.messageDescription), needed)
+            let message = Schema.contracts.message(named: Request.protoMessageName)
+            return places(method, message.map(texts) ?? [], needed)
         }
         var all = places(HealthMethods.check, [[1]])
         switch program.port {
@@ -225,14 +227,14 @@ enum Places {
     }
 
     /// Paths of field numbers to the fields that hold texts.
-    private static func texts(in message: MessageDescription) -> [[Int]] {
-        message.fields.enumerated().flatMap { index, field -> [[Int]] in
+    private static func texts(in message: MessageSchema) -> [[Int]] {
+        message.fields.flatMap { field -> [[Int]] in
             switch field.kind {
-            case .string: [[index + 1]]
-            case .message(let inner): texts(in: inner).map { [index + 1] + $0 }
+            case .string: [[field.number]]
+            case .message(let index): texts(in: Schema.contracts.message(index)).map { [field.number] + $0 }
             // Its paths are texts.
-            case .fieldMask: [[index + 1, 1]]
-            case .bool, .int32, .choice, .timestamp: []
+            case .fieldMask: [[field.number, 1]]
+            case .bool, .int32, .int64, .enumeration, .timestamp: []
             }
         }
     }

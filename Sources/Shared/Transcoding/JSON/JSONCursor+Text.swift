@@ -2,7 +2,7 @@ import RPC
 
 extension JSONCursor {
     /// Whether a string equals `expected`, escapes resolved.
-    func equals(_ text: Text, _ expected: StaticString) throws(JSONSyntaxError) -> Bool {
+    package func equals(_ text: Text, _ expected: StaticString) throws(JSONSyntaxError) -> Bool {
         if text.hasEscapes {
             return try unescaped(text).elementsEqual(
                 UnsafeBufferPointer(start: expected.utf8Start, count: expected.utf8CodeUnitCount))
@@ -14,13 +14,13 @@ extension JSONCursor {
     }
 
     /// A string's content for display; bytes that are not UTF-8 become replacement characters.
-    func value(_ text: Text) throws(JSONSyntaxError) -> String {
+    package func value(_ text: Text) throws(JSONSyntaxError) -> String {
         if text.hasEscapes { return String(decoding: try unescaped(text), as: UTF8.self) }
         return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
     }
 
     /// A string's content as UTF-8, escapes resolved. Throws for unknown escapes and for half a surrogate pair.
-    func unescaped(_ text: Text) throws(JSONSyntaxError) -> [UInt8] {
+    package func unescaped(_ text: Text) throws(JSONSyntaxError) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.range.count)
         var at = text.range.lowerBound
@@ -34,20 +34,6 @@ extension JSONCursor {
             result.append(contentsOf: String(try escape(at: &at, end: text.range.upperBound)).utf8)
         }
         return result
-    }
-
-    /// Whether a string's content is UTF-8. Throws like ``unescaped(_:)``, without building the content.
-    func isUTF8(_ text: Text) throws(JSONSyntaxError) -> Bool {
-        guard text.hasEscapes else { return UnsafeRawBufferPointer(rebasing: bytes[text.range]).isUTF8 }
-        var at = text.range.lowerBound
-        while at < text.range.upperBound {
-            // Escapes stand for whole characters, so the bytes between them must be whole, too.
-            let end = bytes[at..<text.range.upperBound].firstIndex(of: UInt8(ascii: "\\")) ?? text.range.upperBound
-            guard UnsafeRawBufferPointer(rebasing: bytes[at..<end]).isUTF8 else { return false }
-            at = end
-            if at < text.range.upperBound { _ = try escape(at: &at, end: text.range.upperBound) }
-        }
-        return true
     }
 
     /// The character of the escape at `at`; moves `at` behind it.

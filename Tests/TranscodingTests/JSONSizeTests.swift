@@ -2,21 +2,19 @@ import Contracts
 import SwiftProtobuf
 import Testing
 
-@testable import APIGateway
+@testable import Transcoding
 
-@Suite("Size of an answer as JSON")
-struct AnswerSizeTests {
-    private static var options: JSONEncodingOptions {
-        var options = JSONEncodingOptions()
-        options.preserveProtoFieldNames = true
-        return options
+@Suite("Size of a message as JSON")
+struct JSONSizeTests {
+    private func size<M: Message>(_ bytes: [UInt8], as type: M.Type) -> JSONSize {
+        bytes.withUnsafeBytes { JSONSize($0, as: Transcoder.message(type), of: Transcoder.schema) }
     }
 
-    /// The size computed from the wire bytes, and the size of the encoder's text.
-    private func sizes<M: DescribedMessage>(_ message: M) throws -> (estimate: Int, exact: Int) {
+    /// The size computed from the wire bytes, and the size of the text.
+    private func sizes<M: Message>(_ message: M) throws -> (estimate: Int, exact: Int) {
         let bytes: [UInt8] = try message.serializedBytes()
-        let text: [UInt8] = try message.jsonUTF8Bytes(options: Self.options)
-        return (bytes.withUnsafeBytes { AnswerSize($0, as: M.messageDescription).jsonBytes }, text.count)
+        let text = try Transcoder.json(bytes, as: Transcoder.message(M.self))
+        return (size(bytes, as: M.self).jsonBytes, text.count)
     }
 
     @Test(
@@ -44,6 +42,20 @@ struct AnswerSizeTests {
         }
     }
 
+    @Test("the estimate is never too small for random messages of every type")
+    func random() throws {
+        for type in Transcoder.types {
+            let message = Transcoder.message(type)
+            var random = RandomMessages(seed: 6)
+            for _ in 0..<100 {
+                let bytes = random.message(message)
+                let text = try Transcoder.json(bytes, as: message)
+                let size = bytes.withUnsafeBytes { JSONSize($0, as: message, of: Transcoder.schema) }
+                #expect(size.jsonBytes >= text.count, "\(text.text)")
+            }
+        }
+    }
+
     @Test("a page of control characters takes six times its bytes")
     func controlCharacters() throws {
         let text = String(repeating: "\u{1}", count: 100_000)
@@ -62,8 +74,7 @@ struct AnswerSizeTests {
                 }, count: 100)
         }
         let bytes: [UInt8] = try response.serializedBytes()
-        let size = bytes.withUnsafeBytes { AnswerSize($0, as: Consignment_Response.messageDescription) }
-        #expect(size.elements == 100 * (1 + 1 + 3 + 3))
+        #expect(size(bytes, as: Consignment_Response.self).elements == 100 * (1 + 1 + 3 + 3))
     }
 
     @Test("malformed bytes do no harm")
@@ -71,9 +82,7 @@ struct AnswerSizeTests {
         for seed in 0..<200 {
             let bytes = (0..<300).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761 &+ seed &* 40_503) >> 9) }
             for length in [0, 1, 2, 3, 7, 300] {
-                _ = bytes.prefix(length).withUnsafeBytes {
-                    AnswerSize($0, as: Consignment_Response.messageDescription).jsonBytes
-                }
+                _ = size(Array(bytes.prefix(length)), as: Consignment_Response.self)
             }
         }
     }

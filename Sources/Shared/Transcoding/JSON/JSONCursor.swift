@@ -1,29 +1,31 @@
 /// Why a text is not JSON (RFC 8259).
-struct JSONSyntaxError: Error, Equatable {
+package struct JSONSyntaxError: Error, Equatable {
     /// For people, such as `expected a comma`.
-    let reason: String
+    package let reason: String
     /// Where, in bytes from the start.
-    let offset: Int
+    package let offset: Int
 }
 
 /// Walks JSON text in place, one value after the other, without building anything.
 ///
 /// The pointer is only lent: a cursor lives inside the closure that lends it.
-struct JSONCursor {
+package struct JSONCursor {
     /// How deep objects and arrays may be nested.
-    static let depthMax = 64
+    package static let depthMax = 64
 
     let bytes: UnsafeRawBufferPointer
     private(set) var offset = 0
 
     /// A string value as it stands in the text.
-    struct Text {
+    package struct Text {
         /// The bytes between the quotes.
-        let range: Range<Int>
-        let hasEscapes: Bool
+        package let range: Range<Int>
+        package let hasEscapes: Bool
+        /// Whether there is nothing to check or to resolve: all bytes are ASCII, and none begins an escape.
+        let isPlain: Bool
     }
 
-    init(_ bytes: UnsafeRawBufferPointer) {
+    package init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
@@ -34,7 +36,7 @@ struct JSONCursor {
     // MARK: Tokens
 
     /// The next byte that is not white space, which stays to be read; `nil` at the end.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         while offset < bytes.count {
             switch bytes[offset] {
             case 0x20, 0x09, 0x0a, 0x0d: offset += 1
@@ -45,22 +47,22 @@ struct JSONCursor {
     }
 
     /// Steps over `byte` if it is next.
-    mutating func take(_ byte: Unicode.Scalar) -> Bool {
+    package mutating func take(_ byte: Unicode.Scalar) -> Bool {
         guard let next = peek(), next == UInt8(ascii: byte) else { return false }
         offset += 1
         return true
     }
 
-    mutating func expect(_ byte: Unicode.Scalar) throws(JSONSyntaxError) {
+    package mutating func expect(_ byte: Unicode.Scalar) throws(JSONSyntaxError) {
         guard take(byte) else { throw failure("expected \(byte)") }
     }
 
-    mutating func expectEnd() throws(JSONSyntaxError) {
+    package mutating func expectEnd() throws(JSONSyntaxError) {
         guard peek() == nil else { throw failure("text after the value") }
     }
 
     /// Steps over `true`, `false` or `null` if it is next.
-    mutating func take(word: StaticString) -> Bool {
+    package mutating func take(word: StaticString) -> Bool {
         guard peek() != nil, bytes.count - offset >= word.utf8CodeUnitCount else { return false }
         for index in 0..<word.utf8CodeUnitCount where bytes[offset + index] != word.utf8Start[index] { return false }
         offset += word.utf8CodeUnitCount
@@ -68,21 +70,25 @@ struct JSONCursor {
     }
 
     /// A string, opening quote included.
-    mutating func string() throws(JSONSyntaxError) -> Text {
+    package mutating func string() throws(JSONSyntaxError) -> Text {
         guard take("\"") else { throw failure("expected a string") }
         let start = offset
         var hasEscapes = false
+        var union: UInt8 = 0
         while offset < bytes.count {
-            switch bytes[offset] {
+            let byte = bytes[offset]
+            switch byte {
             case UInt8(ascii: "\""):
                 defer { offset += 1 }
-                return Text(range: start..<offset, hasEscapes: hasEscapes)
+                return Text(range: start..<offset, hasEscapes: hasEscapes, isPlain: union < 0x80)
             case UInt8(ascii: "\\"):
                 hasEscapes = true
+                union |= 0x80
                 offset += 2
             case 0..<0x20:
                 throw failure("a control character in a string")
             default:
+                union |= byte
                 offset += 1
             }
         }
@@ -120,7 +126,7 @@ struct JSONCursor {
     }
 
     /// Steps over any value; answers where it stood.
-    mutating func skipValue() throws(JSONSyntaxError) -> Range<Int> {
+    package mutating func skipValue() throws(JSONSyntaxError) -> Range<Int> {
         guard peek() != nil else { throw failure("expected a value") }
         let start = offset
         // One bit per open bracket, the innermost lowest: 1 for an object, 0 for an array.
