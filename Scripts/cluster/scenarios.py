@@ -74,7 +74,10 @@ def kill(name):
 
 def kill_on_node(node_exec, pod):
     status = pod["status"]["containerStatuses"][0]
-    container = status["containerID"].partition("://")[2]
+    container = status.get("containerID", "").partition("://")[2]
+    if not container:
+        # Every process has a control group that contains nothing.
+        raise ClusterError(f"{kube.name_of(pod)} has no container that could be killed")
     command = [word.replace("NODE", pod["spec"]["nodeName"]) for word in shlex.split(node_exec)]
     ended, _ = kube.run([*command, "sh", "-c", KILL, container])
     if ended != 0:
