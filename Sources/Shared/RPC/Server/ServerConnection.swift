@@ -9,6 +9,9 @@ import NIOCore
 final class ServerConnection: @unchecked Sendable {
     /// How long a peer may take to close its side after our last byte.
     private static let lingerTime = TimeAmount.seconds(1)
+    /// The same after a graceful shutdown: a peer that has to wait for a processor must still read which of its calls were
+    /// not processed, before it finds the connection closed.
+    private static let drainLingerTime = TimeAmount.seconds(5)
 
     let shared: ServerShared
     /// Set at creation, by ``make(_:)``, and never again.
@@ -84,7 +87,9 @@ extension ServerConnection: HTTP2TransportOwner {
     func transportFinished(_ context: ChannelHandlerContext) {
         transport?.isClosing = true
         let channel = context.channel
-        context.eventLoop.scheduleTask(in: Self.lingerTime) { channel.close(promise: nil) }
+        let isDrained = if case .draining? = transport?.drainState { true } else { false }
+        let time = isDrained ? Self.drainLingerTime : Self.lingerTime
+        context.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
     }
 
     func transportFailed(_ error: any Error) {
