@@ -113,17 +113,20 @@ struct DrainTests {
                     return await tasks.reduce(into: []) { $0 += $1 }
                 }
             }
+            var drains: [TimeAmount] = []
             for _ in 0..<4 {
                 let goes = try await TestServer.start()
                 let address = try goes.socketAddress
                 addresses.withLockedValue { $0.append(address) }
                 try await eventually("calls at the new server") { goes.log.began > 100 }
+                let began = NIODeadline.now()
                 await goes.server.drain(timeout: .seconds(20))
+                drains.append(NIODeadline.now() - began)
                 addresses.withLockedValue { _ = $0.removeLast() }
             }
             isOver.withLockedValue { $0 = true }
             let failures = await load.value
-            #expect(failures.isEmpty, "\(failures.count) of \(log.began): \(failures.prefix(3))")
+            #expect(failures.isEmpty, "\(failures.count) of \(log.began): \(failures.prefix(3)); drains: \(drains)")
         }
         await stays.stop()
     }

@@ -12,7 +12,8 @@ struct TLSTests {
     private func status(
         _ port: Int, host: String = "127.0.0.1", _ context: NIOSSLContext?
     ) async -> Status {
-        let configuration = RPCClient.Configuration(target: HostPort(host: host, port: port), tls: context)
+        var configuration = RPCClient.Configuration(target: HostPort(host: host, port: port), tls: context)
+        configuration.connectWait = .seconds(4)
         let client = RPCClient(configuration: configuration, group: .singleton, logger: quiet)
         let status = await client.status(of: TestMethods.echo, Vessel_Vessel(name: "x"), within: .seconds(10))
         await client.shutdown()

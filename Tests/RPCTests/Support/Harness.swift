@@ -58,12 +58,17 @@ func withServer<R>(
     }
 }
 
+/// How long calls wait for a connection where a test does not say: suites share the event loops, and hostile peers keep
+/// them busy for seconds in a debug build.
+private let patience = Duration.seconds(8)
+
 /// Runs `body` with a client of 127.0.0.1 that is shut down afterwards.
 func withClient<R>(
     _ port: Int, _ adjust: (inout RPCClient.Configuration) -> Void = { _ in },
     _ body: (RPCClient) async throws -> R
 ) async throws -> R {
     var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port))
+    configuration.connectWait = patience
     adjust(&configuration)
     let client = RPCClient(configuration: configuration, group: .singleton, logger: quiet)
     return try await closing(client, body)
@@ -76,6 +81,7 @@ func withClient<R>(
     _ body: (RPCClient) async throws -> R
 ) async throws -> R {
     var configuration = RPCClient.Configuration(target: HostPort(host: "service.test", port: 1))
+    configuration.connectWait = patience
     adjust(&configuration)
     let client = RPCClient(configuration: configuration, group: .singleton, logger: quiet) { _ in try addresses() }
     return try await closing(client, body)
