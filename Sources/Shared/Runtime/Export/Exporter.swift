@@ -36,14 +36,19 @@ struct ExportWakeup: Sendable {
 /// Sends telemetry of one kind to a collector, some at a time, beside whatever the program does. When the collector is
 /// away or slow, one batch waits here and others in the queue, whose bound drops the rest.
 final class Exporter<Queue: ExportQueue>: Service {
+    /// What metrics read, also after the exporter's end.
+    private final class Counts: Sendable {
+        let exported = Atomic(0)
+        let failed = Atomic(0)
+    }
+
     private let signal: TelemetrySignal
     private let settings: ExportSettings
     private let delay: Duration
     private let client: RPCClient
     private let logger: Logger
     private let wakeup: ExportWakeup
-    private let exported = Atomic(0)
-    private let failed = Atomic(0)
+    private let counts = Counts()
     private let isFailing = Atomic(false)
     /// How many of those dropped are known to the log.
     private let droppedBefore = Atomic(0)
@@ -88,11 +93,11 @@ final class Exporter<Queue: ExportQueue>: Service {
 
     func register(in metrics: MetricsRegistry) {
         let (prefix, items) = (signal.metricPrefix, signal.items)
-        metrics.counter("\(prefix)_exported_total", "\(items) that the collector took.") { [weak self] in
-            Double(self?.exported.load(ordering: .relaxed) ?? 0)
+        metrics.counter("\(prefix)_exported_total", "\(items) that the collector took.") { [counts] in
+            Double(counts.exported.load(ordering: .relaxed))
         }
         metrics.counter("\(prefix)_failed_total", "\(items) that the collector did not take, and that were given up.") {
-            [weak self] in Double(self?.failed.load(ordering: .relaxed) ?? 0)
+            [counts] in Double(counts.failed.load(ordering: .relaxed))
         }
         // Metrics are read when they are sent, and wait for nothing.
         guard signal != .metrics else { return }
@@ -164,14 +169,14 @@ final class Exporter<Queue: ExportQueue>: Service {
         switch outcome {
         case .success(let response):
             let rejected = min(count, max(0, Int(clamping: response.partialSuccess.rejectedItems)))
-            exported.add(count - rejected, ordering: .relaxed)
-            failed.add(rejected, ordering: .relaxed)
+            counts.exported.add(count - rejected, ordering: .relaxed)
+            counts.failed.add(rejected, ordering: .relaxed)
             if isFailing.exchange(false, ordering: .relaxed) { logger.info("\(signal.rawValue) are exported again") }
             if rejected > 0 {
                 logger.debug("the collector refused \(signal.rawValue)", metadata: ["count": "\(rejected)"])
             }
         case .failure(let status):
-            failed.add(count, ordering: .relaxed)
+            counts.failed.add(count, ordering: .relaxed)
             noteFailure(status)
         }
     }
