@@ -114,7 +114,8 @@ struct TelemetryTests {
                 "OTEL_BLRP_MAX_QUEUE_SIZE": "16", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "8",
                 "OTEL_EXPORTER_OTLP_TIMEOUT": "200", "LOG_CALLS": "all",
             ]) { $1 })
-        let gateway = try await Program.gateway(to: vessel)
+        // Traces begin there.
+        let gateway = try await Program.gateway(to: vessel, environment: receiver.environment)
         let runs = [try await vessel.startReady(), try await gateway.startReady()]
         let connection = try await WebConnection.open(gateway.port)
         for _ in 0..<300 { #expect(try await connection.rpc(Self.find).status == 404) }
