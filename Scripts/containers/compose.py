@@ -141,6 +141,9 @@ def series(services):
     for path in sorted(glob.glob("deployments/series/*.yaml")):
         with open(path, encoding="utf-8") as file:
             deployment = next(yaml.safe_load_all(file))
+        if deployment["kind"] != "Deployment":
+            # The databases are there already.
+            continue
         name = deployment["metadata"]["name"]
         container = deployment["spec"]["template"]["spec"]["containers"][0]
         image = container["image"].rpartition(":")[0] + ":" + os.environ["TAG"]
