@@ -26,6 +26,7 @@ done
 "$python" Scripts/check_manifests.py $rendered || fail "the manifests break rules; see above"
 "$python" Scripts/check_manifests.py --schema-only $(printf 'series=%s ' deployments/series/*.yaml) \
     registry=deployments/registry.yaml || fail "the series' manifests, or the registry's, are not valid"
+"$python" -B Scripts/test_series.py --quiet || fail "deployments/series is not what the series has"
 "$python" Scripts/test_check_monitoring.py || fail "a check does not see what it should"
 "$python" Scripts/check_monitoring.py || fail "alerts, dashboard and docs/operations.md do not fit; see above"
 "$python" Scripts/check_manifests.py --schema-only backup=deployments/databases/backup/fetch.yaml ||
