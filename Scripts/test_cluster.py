@@ -152,7 +152,8 @@ class UndeployTests(ClusterTest):
     def test_the_canary_alone(self):
         self.script("undeploy.sh", OVERLAY="canary")
         self.assertEqual(self.state()["done"],
-                         ["delete deployment,configmap --selector track=canary --ignore-not-found"])
+                         ["delete deployment,configmap --selector track=canary --ignore-not-found",
+                          "delete configmap deploy-before-canary deploy-before-canary-api --ignore-not-found"])
 
 
 class BackupTests(ClusterTest):

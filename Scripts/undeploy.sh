@@ -11,6 +11,8 @@ case "${OVERLAY:-}" in
     "") ;;
     canary*)
         kubectl --namespace shippy delete deployment,configmap --selector track=canary --ignore-not-found
+        # What make undo would go by.
+        kubectl --namespace shippy delete configmap deploy-before-canary deploy-before-canary-api --ignore-not-found
         say "the canary is gone, and its settings"
         exit 0
         ;;
@@ -24,7 +26,8 @@ disks() {
 }
 found=$(disks)
 say "in the cluster $(kubectl config current-context): deletes the namespace shippy with everything in it, the Secrets too,"
-say "Shippy's PriorityClasses and StorageClass, and its ConfigMaps in the namespace monitoring. Disks stay:"
+say "Shippy's PriorityClasses and StorageClass, and its ConfigMaps in the namespace monitoring, which stays."
+say "Disks stay, too:"
 printf '%s\n' "${found:-none}"
 say "without the Secrets nobody can log in to what is on them. A copy: kubectl -n shippy get secrets -o yaml >secrets.yaml"
 if [ "${YES:-}" != 1 ]; then
