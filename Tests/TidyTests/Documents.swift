@@ -18,7 +18,7 @@ struct Documents {
 
     @Test(
         "every file and section that documents link to exists",
-        arguments: ["README.md", "CONTRIBUTING.md", "docs/security.md", "docs/reliability.md"])
+        arguments: ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "docs/security.md", "docs/reliability.md"])
     func linksExist(document: String) throws {
         let text = try Repository.text(document)
         for match in text.matches(of: /\]\(([^)#:]+)(?:#([^)]*))?\)/) {
