@@ -47,12 +47,6 @@ package struct ProgressWatch {
         }
         return now - since >= rate.window
     }
-
-    /// Restarts the window: the delay so far was not the peer's fault.
-    package mutating func excuse(taken: Int, now: NIODeadline) {
-        since = now
-        takenBefore = taken
-    }
 }
 
 /// Bytes that a connection moved lately: excuses a stream that waits for its turn among others.

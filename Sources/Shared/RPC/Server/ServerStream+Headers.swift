@@ -26,7 +26,6 @@ extension ServerStream {
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ routes: [ServerRoute]
     ) {
         if name.equals(":path") {
-            sawPath = true
             // A handful of routes: comparing bytes beats hashing them.
             for candidate in routes where value.equals(candidate.pathBytes) {
                 route = candidate

@@ -13,7 +13,6 @@ final class ServerStream: HTTP2Stream {
     }
 
     var route: ServerRoute?
-    var sawPath = false
     var isPost = false
     var isGRPC = false
     var metadata = Metadata()

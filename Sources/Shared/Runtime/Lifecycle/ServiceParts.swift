@@ -2,7 +2,7 @@ import ServiceLifecycle
 
 /// What a program consists of, beside what all programs have. Made by ``ServiceProgram/build(_:)``.
 public struct ServiceParts: Sendable {
-    /// Takes the calls: ``ServiceRuntime/rpcServer(_:configure:)`` or ``ServiceRuntime/httpServer(_:configure:)``.
+    /// Takes the calls: ``ServiceRuntime/rpcServer(_:configure:)``, or the gateway's HTTP server.
     public var front: any Listener
     /// Opened at the start and waited for; the program is ready only while it answers.
     public var store: (any StoreLifecycle)?

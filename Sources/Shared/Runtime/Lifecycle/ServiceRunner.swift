@@ -83,6 +83,7 @@ public struct ServiceRunner: Sendable {
     private func adminServer() -> HTTPServer {
         var configuration = HTTPServer.Configuration(address: runtime.configuration.adminAddress)
         configuration.bodyBytesMax = AdminResponder.bodyBytesMax
+        // Few connections and small bodies, within a budget of their own: probes are answered when callers hold all the memory.
         configuration.connectionsMax = 64
         return HTTPServer(
             configuration: configuration, group: runtime.group,

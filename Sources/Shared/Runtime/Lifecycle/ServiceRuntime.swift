@@ -1,5 +1,3 @@
-import Contracts
-import HTTP
 import Logging
 import NIOCore
 import NIOPosix
@@ -43,9 +41,6 @@ public final class ServiceRuntime: Sendable {
     /// For clients that are made elsewhere; `nil` without `--tls_ca`.
     public let clientTLS: NIOSSLContext?
     private let clients = Mutex<[RPCClient]>([])
-
-    /// How long a health check of another service may take.
-    static let upstreamCheckTimeout: Duration = .seconds(1)
 
     /// Reads the TLS files; starts no thread but the group's, which ``stop()`` ends.
     ///
@@ -109,23 +104,6 @@ public final class ServiceRuntime: Sendable {
         return server
     }
 
-    /// The HTTP server at the configured address, with TLS if asked for.
-    ///
-    /// - Parameter configure: changes limits before the server is made.
-    public func httpServer(
-        _ responder: any HTTPResponder, configure: (inout HTTPServer.Configuration) -> Void = { _ in }
-    ) -> HTTPServer {
-        var serverConfiguration = HTTPServer.Configuration(address: configuration.address, tls: serverTLS)
-        serverConfiguration.memory = memory
-        configure(&serverConfiguration)
-        let server = HTTPServer(
-            configuration: serverConfiguration, group: group, responder: responder, logger: logger)
-        metrics.gauge("http_server_open_connections", "Connections that clients have open.") { [weak server] in
-            Double(server?.connectionCount ?? 0)
-        }
-        return server
-    }
-
     /// A client of another service, at `NAME_ADDRESS` or by the static rule; closed after the program has drained.
     ///
     /// - Parameter service: the short name, such as `vessel`.
@@ -146,26 +124,6 @@ public final class ServiceRuntime: Sendable {
         }
         clients.withLock { $0.append(client) }
         return client
-    }
-
-    /// Makes the program ready only while the service behind `client` reports SERVING, on every event loop.
-    ///
-    /// - Parameters:
-    ///   - name: the check's name, such as `vessel`.
-    ///   - service: the full gRPC name, such as `vessel.VesselService`.
-    public func requireServing(_ client: RPCClient, _ name: String, service: String) {
-        readiness.add(
-            ReadinessCheck(name) {
-                var request = Grpc_Health_V1_HealthCheckRequest()
-                request.service = service
-                do {
-                    let deadline = Deadline.after(Self.upstreamCheckTimeout)
-                    let answers = try await client.callOnEveryLoop(HealthMethods.check, request, deadline: deadline)
-                    return answers.allSatisfy { $0.status == .serving } ? nil : "it does not serve now"
-                } catch {
-                    return "\(Status(error))"
-                }
-            })
     }
 
     /// Closes the clients.
