@@ -130,6 +130,9 @@ def change(state, namespace, arguments):
         for name, value in patch["metadata"]["annotations"].items():
             annotations.pop(name, None) if value is None else annotations.update({name: value})
     elif verb == "apply" and "rendered" in rest[0]:
+        if namespace != "shippy-series":
+            # As the real one: what it reads says another namespace than it was told.
+            sys.exit(1)
         state["deployments"]["shippy-series"] = {"vessel": 1, "api": 3}
         for app in ("vessel", "api"):
             fill(state, "shippy-series", app)

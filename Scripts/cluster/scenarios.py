@@ -134,7 +134,7 @@ def scale_cluster_ip(run, row):
     """In the manner of the series, in a namespace of its own: only vessel, with a store in each pod, and the gateway."""
     with Undo() as undo:
         undo.later(f"the namespace {SERIES} is still there", remove_series)
-        kube.kubectl("apply", f"--filename={series_manifests(run)}")
+        kube.kubectl("apply", f"--filename={series_manifests(run)}", namespace=SERIES)
         kube.wait_settled(["vessel", "api"], SERIES)
         service = json.loads(kube.kubectl("get", "service", "api", "--output=json", namespace=SERIES))
         gateway = f"{run.gateway.rpartition(':')[0]}:{service['spec']['ports'][0]['nodePort']}"
