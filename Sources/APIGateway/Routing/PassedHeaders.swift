@@ -30,7 +30,7 @@ struct PassedHeaders {
                 }
             }
         }
-        // Two of them are none: nobody knows which is meant.
+        // Two of them are none, as it is unknown which is meant.
         let parents = headers.values(of: .traceparent)
         traceParent = parents.count > 1 ? "" : parents.first
         // A list may be spread over headers (RFC 9110 section 5.3).

@@ -39,7 +39,7 @@ extension Metadata {
     }
 
     /// Makes one field of several: a `tracestate` is a list that may be spread over fields (RFC 9110, section 5.3). Two
-    /// `traceparent` are none, as nobody knows which is meant.
+    /// `traceparent` are none, as it is unknown which is meant.
     mutating func mergeTrace() {
         var parents = 0
         var states = 0

@@ -57,7 +57,7 @@ final class Exporter<Queue: ExportQueue>: Service {
 
     /// - Parameters:
     ///   - delay: from one export to the next, unless a batch is full before.
-    ///   - client: of the collector, for nobody else; it is shut down with this.
+    ///   - client: of the collector, used by this exporter alone; it is shut down with it.
     ///   - wakeup: told by the queue when a batch is full.
     ///   - logger: its lines must not be exported.
     init(

@@ -14,7 +14,7 @@ public struct TraceSettings: Sendable {
     var batchSpansMax = 512
     var resource: TelemetryResource
 
-    /// Taking a batch moves the rest of the queue, and whoever ends a span meanwhile waits for that.
+    /// Taking a batch moves the rest of the queue, and a thread that ends a span meanwhile waits for that.
     static let queueRange = 1...65_536
     /// At about 2 KiB for a span, a batch must fit into a message of 4 MiB, which is what receivers take.
     static let batchRange = 1...1_024

@@ -47,7 +47,7 @@ struct MetricFamily: Sendable {
 
     let name: String
     let kind: Kind
-    /// Empty when nobody said what it means.
+    /// Empty for a metric without a description.
     let help: String
     var points: [Point]
 }

@@ -28,7 +28,7 @@ package struct JSONToWire {
 
     /// - Parameters:
     ///   - message: one of the schema's.
-    ///   - prefixLength: number of zeros to begin with, for whoever needs room there.
+    ///   - prefixLength: number of zeros to begin with, where the caller writes a prefix.
     package static func encode(
         _ json: UnsafeRawBufferPointer, as message: MessageSchema, of schema: Schema, prefixLength: Int = 0
     ) throws(JSONProblem) -> [UInt8] {
@@ -345,7 +345,7 @@ extension JSONToWire {
         return value
     }
 
-    /// A number with a point or an exponent, which nobody writes for whole numbers: it need not be fast.
+    /// A number with a point or an exponent, which is rare for whole numbers: it need not be fast.
     private static func decimal(_ bytes: UnsafeRawBufferPointer, _ type: Integer) throws(JSONProblem) -> Int64 {
         guard let number = Double(String(decoding: bytes, as: UTF8.self)), number.isFinite, number == number.rounded()
         else { throw type.expected }

@@ -93,7 +93,7 @@ extension Schema {
             return try Schema(fileDescriptorSet: DescriptorSet.bytes)
         } catch {
             // The descriptors are part of the program, and a test reads them.
-            preconditionFailure("the descriptors in Contracts can't be used: \(error)")
+            preconditionFailure("the descriptors are unusable: \(error)")  // invariant: nothing here is from outside
         }
     }()
 }
