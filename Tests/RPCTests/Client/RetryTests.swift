@@ -72,6 +72,21 @@ struct RetryTests {
         }
     }
 
+    @Test("a call that may have been processed is repeated if it has an idempotency key, which an empty text is not")
+    func keyed() async throws {
+        for (key, expected) in [("k1", 2), ("", 1)] {
+            let count = Counter()
+            let server = try FakeServer(
+                requests(count) { number, stream in number == 1 ? nil : Frame.emptyAnswer(stream) })
+            try await withClient(server.port) { client in
+                let status = await client.status(of: TestMethods.echo, metadata: ["idempotency-key": key])
+                #expect(status.code == (expected == 2 ? .ok : .unavailable), "\(status)")
+            }
+            #expect(count.value == expected)
+            server.stop()
+        }
+    }
+
     @Test("a server that dies while handlers run gets each call once, unless the method is idempotent")
     func diedMidCall() async throws {
         for (method, expected) in [(TestMethods.wait, 1), (TestMethods.idempotentWait, 2)] {

@@ -41,6 +41,14 @@ public struct Metadata: Sendable, Equatable {
     }
 }
 
+extension Metadata {
+    /// Name of the value by which a service knows a repeat of a call that it must not carry out twice.
+    package static let idempotencyKey = "idempotency-key"
+
+    /// Whether the call may be made again although it may have been processed.
+    var hasIdempotencyKey: Bool { self[Self.idempotencyKey].map { !$0.utf8.isEmpty } ?? false }
+}
+
 extension Metadata: RandomAccessCollection {
     @inlinable public var startIndex: Int { 0 }
     @inlinable public var endIndex: Int { pairs.count }

@@ -65,8 +65,8 @@ public final class RPCClient: Sendable {
     ///
     /// Waits for a connection when there is none, at most ``Configuration/connectWait``.
     ///
-    /// Repeats a call that the server surely did not start, and an idempotent one whose connection was lost, within the
-    /// deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls; the first repeat after the loss of
+    /// Repeats a call that the server surely did not start, and one whose connection was lost if the method is idempotent
+    /// or the metadata has an idempotency key, within the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls; the first repeat after the loss of
     /// a connection is free. A repeat is marked as one, and calls made on its behalf (see ``Metadata/trace``) are not
     /// repeated again. A call that fails with RESOURCE_EXHAUSTED is never repeated.
     /// - Parameter inspect: checks the answer's bytes before they are decoded, such as the number of elements; the call
@@ -177,8 +177,8 @@ public final class RPCClient: Sendable {
             case .success(let bytes): return bytes
             case .failure(let status):
                 guard outcome.isTransportFailure, status.code != .resourceExhausted,
-                    outcome.wasNeverProcessed || method.isIdempotent, attempt < configuration.attemptsMax,
-                    !Task.isCancelled,
+                    outcome.wasNeverProcessed || method.isIdempotent || metadata.hasIdempotencyKey,
+                    attempt < configuration.attemptsMax, !Task.isCancelled,
                     mayRepeat(outcome, attempt, isRepeat: isRepeat)
                 else { throw status }
                 let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))

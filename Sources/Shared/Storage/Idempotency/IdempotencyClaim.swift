@@ -4,7 +4,7 @@ import SwiftProtobuf
 /// What a caller claims with an `idempotency-key`: this request, under this key, is one and the same wherever it comes again.
 package struct IdempotencyClaim: Sendable, Equatable {
     /// The header's name.
-    package static let header = "idempotency-key"
+    package static let header = Metadata.idempotencyKey
     /// Longer keys are refused.
     package static let keyBytesMax = 255
     /// How long a key is kept; an hour more than promised, for clocks differ.
