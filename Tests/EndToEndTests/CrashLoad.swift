@@ -10,8 +10,8 @@ final class CrashLoad: Sendable {
         var acknowledged: Set<String> = []
         /// The id that each idempotency key was answered with, all answers of all repeats.
         var keyed: [String: Set<String>] = [:]
-        /// Requests that failed and were repeated with their key.
-        var repeats = 0
+        /// Requests that failed. Few have a key: the gateway repeats those itself, and the callers repeat what is left.
+        var failures = 0
         /// Answers that must not come whatever crashes.
         var surprises: [String] = []
 
@@ -64,7 +64,7 @@ final class CrashLoad: Sendable {
                 switch answer.status {
                 case 200: ledger.acknowledged.insert(id)
                 // The service is down.
-                case 503, 504: break
+                case 503, 504: ledger.failures += 1
                 default: ledger.surprises.append("\(answer.status) \(answer.body)")
                 }
             }
@@ -82,7 +82,7 @@ final class CrashLoad: Sendable {
                 case 200:
                     ledger.keyed[key, default: []].insert(answer.vesselID)
                     current.withLock { $0 = UUID().uuidString }
-                case 503, 504: ledger.repeats += 1
+                case 503, 504: ledger.failures += 1
                 default: ledger.surprises.append("\(answer.status) \(answer.body)")
                 }
             }
