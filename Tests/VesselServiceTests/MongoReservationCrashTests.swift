@@ -71,6 +71,33 @@ import Testing
         server.kill()
     }
 
+    @Test("calls that together find no room are told apart: whose own unfinished booking holds it, and who has none")
+    func unfinished() async throws {
+        let server = try await MongoServer(isStandalone: true)
+        let uri = server.uri(options: "retryReads=false&retryWrites=false")
+        try await withVessels(at: uri, threads: 1) { vessels in
+            let repository = vessels.repository
+            for number in 0..<4 {
+                _ = try await repository.create(vessel("v\(number)", capacity: 3), claim: nil, deadline: .never)
+            }
+            for number in 0..<4 as Range<Int32> {
+                // The fifth command notes the reservation; the room is booked by then.
+                try await breakCommand(4, on: uri)
+                #expect(await status(of: { try await repository.reserve(3, 3, for: "c\(number)") }) != .ok)
+                try await mend(uri, vessels)
+                #expect(try await booked(vessels) == 3 * (number + 1))
+            }
+            let names = (0..<4).map { "c\($0)" } + ["other", "another"]
+            let found = try await withThrowingTaskGroup(of: (String, String?).self) { tasks in
+                for name in names { tasks.addTask { (name, try await repository.reserve(3, 3, for: name)?.id) } }
+                return try await tasks.reduce(into: [String: String]()) { $0[$1.0] = $1.1 }
+            }
+            #expect(found == ["c0": "v0", "c1": "v1", "c2": "v2", "c3": "v3"])
+            #expect(try await booked(vessels) == 12)
+        }
+        server.kill()
+    }
+
     @Test("wherever a Release ends, a repeat gives the room back once, and so does whoever comes by")
     func release() async throws {
         let server = try await MongoServer(isStandalone: true)

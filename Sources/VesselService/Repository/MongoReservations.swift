@@ -16,7 +16,8 @@ import Storage
 /// write that names the version of the document, and happens once.
 ///
 /// Within a process, all operations on one vessel that wait at the same time go into the same three writes
-/// (``VesselBatch``). The models in Tests/Models check this for crashes and repeats at each step.
+/// (``VesselBatch``), and all that wait for the same room share one search for it. The models in Tests/Models check this
+/// for crashes and repeats at each step.
 struct MongoReservations: Sendable {
     /// Steps that are older are finished by anybody, in seconds: their calls are over.
     static let stepSecondsMax: Int64 = 10
@@ -24,9 +25,20 @@ struct MongoReservations: Sendable {
 
     let store: MongoStore
     private let batches: KeyedBatches<VesselBatch.Operation, VesselBatch.Outcome>
+    /// By the room that is searched for.
+    private let searches: KeyedBatches<Search, Found>
 
     init(store: MongoStore) {
         self.store = store
+        searches = KeyedBatches(countMax: VesselBatch.countMax) { _, searches in
+            let deadline = searches.map(\.deadline).max() ?? .never
+            do {
+                return try await store.run(deadline: deadline) { try Search.find(searches, $0, deadline) }
+                    .map(Result.success)
+            } catch {
+                return searches.map { _ in .failure(error) }
+            }
+        }
         batches = KeyedBatches(countMax: VesselBatch.countMax) { vesselID, operations in
             // The others' time must not end with that of the first.
             let deadline = operations.map(\.deadline).max() ?? .never
@@ -41,20 +53,17 @@ struct MongoReservations: Sendable {
     }
 
     func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel? {
+        let search = Search(room: room, consignmentID: consignmentID, deadline: deadline)
         while true {
-            let found = try await store.run(deadline: deadline) { connection -> Found in
-                if let known = try Reservation.of(consignmentID, connection, deadline) { return .reserved(known) }
-                return .fit(try MongoVesselRepository.tightestFit(room, connection, deadline)?.vessel.id)
-            }
-            switch found {
-            case .reserved(let reservation):
-                return try await reserved(reservation, consignmentID, deadline)
-            case .fit(nil):
-                guard try await finishOwnSteps(of: consignmentID, deadline) else { return nil }
-            case .fit(let vesselID?):
-                switch try await outcome(of: .reserve(room, consignmentID: consignmentID), on: vesselID, deadline) {
-                case .reserved(let vessel): return vessel
-                case .conflict, .noRoom, .done: continue
+            switch try await searches.result(of: search, for: "\(room.containers) \(room.weight)") {
+            case .reserved(let reservation): return try await reserved(reservation, consignmentID, deadline)
+            case .unfinished(let vesselID): _ = try await outcome(of: .finishSteps, on: vesselID, deadline)
+            case .noFit: return nil
+            case .fit(let vesselID):
+                if case .reserved(let vessel) = try await outcome(
+                    of: .reserve(room, consignmentID: consignmentID), on: vesselID, deadline)
+                {
+                    return vessel
                 }
             }
         }
@@ -113,24 +122,6 @@ struct MongoReservations: Sendable {
         for id in ids { _ = try await outcome(of: .finishSteps, on: id, deadline) }
     }
 
-    /// Looks whether this consignment itself has the room that is missing: another call for it may have booked it and not
-    /// noted it yet, or have died.
-    ///
-    /// - Returns: whether there may be a reservation by now.
-    private func finishOwnSteps(of consignmentID: String, _ deadline: Deadline) async throws -> Bool {
-        let vesselID = try await store.run(deadline: deadline) { connection in
-            try connection.collection(MongoVesselRepository.vessels).first(
-                ["steps.consignment_id": .string(consignmentID)], deadline: deadline
-            ) { $0.string("_id") }
-        }
-        if let vesselID {
-            _ = try await outcome(of: .finishSteps, on: vesselID, deadline)
-            return true
-        }
-        // Only after that: a step that is gone has left a reservation.
-        return try await store.run(deadline: deadline) { try Reservation.of(consignmentID, $0, deadline) != nil }
-    }
-
     private func reserved(
         _ reservation: Reservation, _ consignmentID: String, _ deadline: Deadline
     ) async throws -> Vessel_Vessel? {
@@ -146,9 +137,76 @@ struct MongoReservations: Sendable {
     ) async throws -> VesselBatch.Outcome {
         try await batches.result(of: VesselBatch.Operation(kind: kind, deadline: deadline), for: vesselID)
     }
+}
 
-    private enum Found: Sendable {
+// MARK: - Searching
+
+extension MongoReservations {
+    /// One call's part in a search for room.
+    fileprivate struct Search: Sendable {
+        let room: Room
+        let consignmentID: String
+        let deadline: Deadline
+    }
+
+    fileprivate enum Found: Sendable {
         case reserved(Reservation)
-        case fit(String?)
+        /// A vessel with a step of the consignment's that is to be finished first.
+        case unfinished(vesselID: String)
+        case fit(vesselID: String)
+        case noFit
+    }
+}
+
+extension MongoReservations.Search {
+    /// What there is for each of these, which all want the same room.
+    ///
+    /// - Parameter deadline: the latest of theirs.
+    static func find(
+        _ searches: [Self], _ connection: MongoConnection, _ deadline: Deadline
+    ) throws -> [MongoReservations.Found] {
+        let ids = searches.map(\.consignmentID)
+        var reservations = try Reservation.of(ids, connection, deadline)
+        var fit: String?
+        var unfinished: [ByteKey: String] = [:]
+        if reservations.count < ids.count, let room = searches.first?.room {
+            fit = try MongoVesselRepository.tightestFit(room, connection, deadline)?.vessel.id
+            if fit == nil {
+                // A consignment may have the room itself that is missing: another call for it may have booked it and not
+                // noted it yet, or have died. The reservations come after that, as a step that is gone has left one.
+                unfinished = try vesselsWithSteps(of: ids, connection, deadline)
+                reservations = try Reservation.of(ids, connection, deadline)
+            }
+        }
+        return ids.map { id in
+            if let reservation = reservations[ByteKey(id)] { return .reserved(reservation) }
+            if let fit { return .fit(vesselID: fit) }
+            return unfinished[ByteKey(id)].map { .unfinished(vesselID: $0) } ?? .noFit
+        }
+    }
+
+    /// The vessels that have steps of these consignments.
+    private static func vesselsWithSteps(
+        of consignmentIDs: [String], _ connection: MongoConnection, _ deadline: Deadline
+    ) throws -> [ByteKey: String] {
+        var found: [ByteKey: String] = [:]
+        var wanted = consignmentIDs
+        while !wanted.isEmpty {
+            var seen = 0
+            try connection.collection(MongoVesselRepository.vessels).find(
+                ["steps.consignment_id": ["$in": .array(wanted.map { .string($0) })]],
+                limit: Int32(clamping: wanted.count), deadline: deadline
+            ) {
+                seen += 1
+                let document = VesselDocument($0)
+                for step in document.steps { found[ByteKey(step.consignmentID)] = document.vessel.id }
+                return true
+            }
+            // One consignment may have steps on several vessels, so that a full answer is not all.
+            let left = wanted.filter { found[ByteKey($0)] == nil }
+            guard seen == wanted.count, left.count < wanted.count else { break }
+            wanted = left
+        }
+        return found
     }
 }
