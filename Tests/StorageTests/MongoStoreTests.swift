@@ -109,6 +109,25 @@ import Testing
         }
     }
 
+    @Test("a write that no majority has in time is no success, and a taken key beside it is not told")
+    func noMajority() async throws {
+        try await withStore { store in
+            try await put(store, 1)
+            try await fail(
+                store, times: 3,
+                ["failCommands": ["insert"], "writeConcernError": ["code": 64, "errmsg": "no majority in time"]])
+            for ids in [[2], [1], [1, 3]] as [[Int32]] {
+                let error = await #expect(throws: StorageError.self, "\(ids)") {
+                    try await store.run(deadline: .never) { connection in
+                        _ = try connection.collection("items").insertAll(
+                            ids.map { ["_id": .int32($0)] }, deadline: .after(.seconds(10)))
+                    }
+                }
+                #expect(error?.kind == .timeout, "\(ids)")
+            }
+        }
+    }
+
     @Test("many are updated, and those that are not there are not made")
     func updatesMany() async throws {
         try await withStore { store in

@@ -30,7 +30,11 @@ extension StorageError {
         case MONGOC_ERROR_PROTOCOL: return .connectionLost
         case MONGOC_ERROR_SERVER, MONGOC_ERROR_WRITE_CONCERN, MONGOC_ERROR_COMMAND, MONGOC_ERROR_QUERY,
             MONGOC_ERROR_COLLECTION:
-            if duplicateKeyCodes.contains(error.code) { return .duplicateKey }
+            if duplicateKeyCodes.contains(error.code) {
+                // What no majority has may be rolled back: neither that document nor the others of the call are sure to stay.
+                let isMajority = reply.map { !BSONView($0).has("writeConcernErrors") } ?? true
+                return isMajority ? .duplicateKey : .timeout
+            }
             if primaryLostCodes.contains(error.code) { return .connectionLost }
             if accessDeniedCodes.contains(error.code) { return .accessDenied }
             if timeoutCodes.contains(error.code) { return .timeout }
