@@ -101,6 +101,32 @@ import Testing
         }
     }
 
+    @Test("room that was booked for an intent that the store has lost is released", arguments: StoreKind.allCases)
+    func lostIntent(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind) { fixture in
+            let begun = try await fixture.repository.begin(
+                consignment(), userID: "user001", claim: nil, deadline: .never)
+            #expect(try await fixture.repository.beginUndo(begun.id, deadline: .never))
+            #expect(try await fixture.repository.remove(begun, deadline: .never))
+            let lost = await status {
+                try await fixture.booker.book(begun, CallOrigin(deadline: .after(.seconds(20))))
+            }
+            #expect(lost.code == .unavailable && held(fixture).isEmpty)
+            #expect(fixture.upstreams.seen.withLockedValue { $0.released } == [begun.id])
+        }
+    }
+
+    @Test("a repeat is answered from its key while the vessel service hangs")
+    func repeatsWhileHanging() async throws {
+        try await ConsignmentFixture.run { fixture in
+            let booked = try await fixture.create(key: "k").consignment
+            set(fixture) { $0.vesselsHang = true }
+            // As much time as the gateway gives a call.
+            #expect(try await fixture.create(key: "k", timeout: .seconds(5)).consignment == booked)
+            set(fixture) { $0.vesselsHang = false }
+        }
+    }
+
     @Test("Cancel gives the room back, a repeat answers the same", arguments: StoreKind.allCases)
     func cancels(kind: StoreKind) async throws {
         try await ConsignmentFixture.run(on: kind) { fixture in

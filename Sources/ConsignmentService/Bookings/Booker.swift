@@ -6,6 +6,9 @@ import RPC
 struct Booker: Sendable {
     /// How long the vessel service may take, where the call itself allows more.
     static let vesselTimeout: Duration = .seconds(5)
+    /// How long the search for a vessel may take before the booking: less than a call has, so that a repeat is answered from its
+    /// key while the vessel service hangs.
+    static let searchTimeout: Duration = .seconds(3)
 
     let repository: any ConsignmentRepository
     let vessels: RPCClient
@@ -41,7 +44,9 @@ struct Booker: Sendable {
         }
         let confirmed = try await repository.confirm(booking.id, vesselID: vesselID, deadline: context.deadline)
         guard let confirmed else {
-            // A worker took it for one that was left behind, and gives its room back.
+            // A worker took it for one that was left behind, and gives its room back; or the store lost it in a failover,
+            // and then nobody else knows of the room. Whoever is second releases nothing.
+            try? await release(booking, context)
             throw Status(.unavailable, "the booking took too long and was undone; try again")
         }
         if confirmed.isOurs { counts.note(.booked) }

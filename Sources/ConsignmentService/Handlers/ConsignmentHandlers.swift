@@ -46,7 +46,7 @@ struct ConsignmentHandlers: Sendable {
         do {
             return try await booker.vessels.call(
                 VesselMethods.findAvailable, wanted, metadata: context.metadata.trace,
-                deadline: min(context.deadline, .after(Booker.vesselTimeout))
+                deadline: min(context.deadline, .after(Booker.searchTimeout))
             ).vessel.id
         } catch {
             throw ConsignmentError.mapUpstreamError(Status(error))
