@@ -120,18 +120,19 @@ struct UserHandlersTests {
                 }
                 #expect(all.code == .permissionDenied)
             }
-            let wrong: [Metadata] = [
-                [:], ["authorization": "Bearer x"], ["token": ""], ["authorization": "Basic \(token)"],
+            let wrong: [(metadata: Metadata, error: UserError)] = [
+                ([:], .noToken), (["authorization": "Bearer x"], .badToken), (["token": ""], .noToken),
+                (["authorization": "Basic \(token)"], .noToken),
             ]
-            for metadata in wrong {
+            for (metadata, error) in wrong {
                 let get = await status {
                     try await service.call(UserMethods.get, .with { $0.id = id }, metadata: metadata)
                 }
                 let getAll = await status {
                     try await service.call(UserMethods.getAll, User_Request(), metadata: metadata)
                 }
-                #expect(get == UserError.badToken.status)
-                #expect(getAll == UserError.badToken.status)
+                #expect(get == error.status)
+                #expect(getAll == error.status)
             }
         }
     }

@@ -4,7 +4,7 @@ import RPC
 
 /// `GET /login` with HTTP's Basic authentication, which `curl -u` and browsers speak (RFC 7617).
 extension GatewayResponder {
-    private static let challenge = "Basic realm=\"shippy\", charset=\"UTF-8\""
+    private static let challenge = "Basic realm=\"shippy\""
 
     func logIn(
         _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote

@@ -9,7 +9,8 @@ enum UserError: StatusConvertible, Equatable {
     case notAllowed
     /// One text for every reason, an unknown email among them.
     case wrongCredentials
-    /// Missing, malformed, expired or forged: one text for all, so that it teaches nothing.
+    case noToken
+    /// Malformed, expired or forged: one text for all, so that it teaches nothing.
     case badToken
     case tooManyTries(seconds: Int)
     /// The `idempotency-key` belongs to another request.
@@ -21,8 +22,10 @@ enum UserError: StatusConvertible, Equatable {
         case .emailTaken: Status(.alreadyExists, "a user with this email exists already", reason: "EMAIL_TAKEN")
         case .unknownUser: Status(.notFound, "there is no such user", reason: "UNKNOWN_USER")
         case .notAllowed:
-            Status(.permissionDenied, "only the user itself and operators may see this", reason: "NOT_ALLOWED")
+            Status(.permissionDenied, "only operators may see other users", reason: "NOT_ALLOWED")
         case .wrongCredentials: Status(.unauthenticated, "email or password is wrong", reason: "WRONG_CREDENTIALS")
+        case .noToken:
+            Status(.unauthenticated, "a token is needed: authorization: Bearer TOKEN", reason: "NO_TOKEN")
         case .badToken: Status(.unauthenticated, "a valid token is needed", reason: "BAD_TOKEN")
         case .tooManyTries(let seconds):
             Status(

@@ -105,7 +105,7 @@ struct UserHandlers: Sendable {
 
     private func caller(_ context: RequestContext) async throws -> Caller {
         guard needsToken else { return .anybody }
-        let token = context.metadata.bearerToken ?? ""
+        guard let token = context.metadata.bearerToken, !token.isEmpty else { throw UserError.noToken }
         try tokens.check(token)
         guard let caller = Caller(ofGoodToken: token) else { throw UserError.badToken }
         return caller
