@@ -14,7 +14,7 @@ awk '
         waiting = 0
         if (kind == "testTarget") print kind, "Tests/" substr($0, RSTART + 7, RLENGTH - 8)
     }
-    kind ~ /arget$/ && match($0, /^ *path: "[^"]*"/) {
+    kind ~ /arget$/ && match($0, /path: "[^"]*"/) {
         path = substr($0, RSTART, RLENGTH); gsub(/.*path: "|"$/, "", path)
         print kind, path
     }
