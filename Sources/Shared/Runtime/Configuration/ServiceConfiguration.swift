@@ -32,7 +32,6 @@ public struct ServiceConfiguration: Sendable, Equatable {
 
     private static let connectWaitStandard: Duration = .seconds(2)
     private static let connectionAgeStandard: Duration = .seconds(300)
-    private static let portRange = 1...65_535
     /// The number of event-loop threads that can be asked for.
     public static let threadsRange = 1...256
 
@@ -62,18 +61,10 @@ public struct ServiceConfiguration: Sendable, Equatable {
             options.maxConnectionAge, "max_connection_age", "MAX_CONNECTION_AGE", default: Self.connectionAgeStandard)
     }
 
-    /// Reads the gateway's flags and variables, all but those that ``GatewaySettings`` reads.
+    /// Reads the flags and variables that every program has.
     ///
     /// - Throws: what can't be used, in one line that names the flag or variable.
-    public init(_ options: GatewayOptions, environment: [String: String]) throws(ConfigurationError) {
-        let settings = Settings(environment: environment)
-        let address = try settings.address(options.address, "address", "MICRO_API_ADDRESS")
-        // Platforms that run containers behind a router of theirs choose the port and say it so (12-factor).
-        let port = try address == nil ? settings.integer(nil, "port", "PORT", in: Self.portRange) : nil
-        try self.init(options.common, settings, address: address ?? HostPort(host: "", port: port ?? 8080))
-    }
-
-    private init(_ options: CommonOptions, _ settings: Settings, address: HostPort) throws(ConfigurationError) {
+    public init(_ options: CommonOptions, _ settings: Settings, address: HostPort) throws(ConfigurationError) {
         if let (selector, source) = settings.text(options.selector, "selector", "MICRO_SELECTOR"),
             selector != "static"
         {

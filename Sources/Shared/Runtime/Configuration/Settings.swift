@@ -25,7 +25,7 @@ public struct Settings: Sendable {
     }
 
     /// The text of the flag, else of the variable, and which of the two it came from.
-    func text(_ flag: String?, _ name: String, _ variable: String) -> (text: String, source: String)? {
+    public func text(_ flag: String?, _ name: String, _ variable: String) -> (text: String, source: String)? {
         if let flag { return (flag, "--\(name)") }
         return self.variable(variable).map { ($0, variable) }
     }
