@@ -159,6 +159,36 @@ start_postgres() {
     postgres_uri="postgresql://shippy@127.0.0.1:$port/postgres"
 }
 
+# start_shippy STORE [VARIABLE=VALUE...]: vessel service and gateway, with these variables; sets vessel_pid, gateway_pid,
+# vessel_port, gateway_port.
+# Callers that wait for each answer load as much as there is to have: a refusal would cost less than what is measured.
+start_shippy() {
+    local store=$1
+    shift
+    vessel_port=$(free_port)
+    start vessel env "$@" OVERLOAD_CONTROL=off DB_HOST="sqlite:$store" "$bin/shippy-vessel-service" \
+        --server_address="127.0.0.1:$vessel_port" --admin_address=127.0.0.1:0 --seed --log_level=warning
+    vessel_pid=$started
+    gateway_port=$(free_port)
+    start gateway env "$@" OVERLOAD_CONTROL=off VESSEL_ADDRESS="127.0.0.1:$vessel_port" "$bin/shippy-api-gateway" \
+        --services=vessel --address="127.0.0.1:$gateway_port" --admin_address=127.0.0.1:0 --log_level=warning
+    gateway_pid=$started
+    wait_url "http://127.0.0.1:$gateway_port/readyz"
+}
+
+stop_shippy() {
+    kill "$gateway_pid" "$vessel_pid"
+    wait "$gateway_pid" "$vessel_pid" 2>/dev/null || true
+}
+
+# build_counter: compiles the library that counts allocations; sets counter to its path.
+build_counter() {
+    need cc gcc
+    mkdir -p "$root/.build/bench"
+    counter=$root/.build/bench/count_malloc.so
+    cc -std=c11 -O2 -Wall -Wextra -shared -fPIC -o "$counter" "$root/Benchmarks/count_malloc.c"
+}
+
 # start_all STORE: everything; STORE is the consignments'. Sets gateway_port, the pids of all, and token.
 start_all() {
     local name flags

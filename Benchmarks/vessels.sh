@@ -41,25 +41,6 @@ kill "$echo_pid" ${floor_pid:+"$floor_pid"}
 
 # --- End to end -----------------------------------------------------------------------------------------------------
 
-# start_shippy STORE: vessel service and gateway; sets vessel_pid, gateway_pid, vessel_port, gateway_port.
-# Callers that wait for each answer load as much as there is to have: a refusal would cost less than what is measured.
-start_shippy() {
-    vessel_port=$(free_port)
-    start vessel env OVERLOAD_CONTROL=off DB_HOST="sqlite:$1" "$bin/shippy-vessel-service" --server_address="127.0.0.1:$vessel_port" \
-        --admin_address=127.0.0.1:0 --seed --log_level=warning
-    vessel_pid=$started
-    gateway_port=$(free_port)
-    start gateway env OVERLOAD_CONTROL=off VESSEL_ADDRESS="127.0.0.1:$vessel_port" "$bin/shippy-api-gateway" --services=vessel \
-        --address="127.0.0.1:$gateway_port" --admin_address=127.0.0.1:0 --log_level=warning
-    gateway_pid=$started
-    wait_url "http://127.0.0.1:$gateway_port/readyz"
-}
-
-stop_shippy() {
-    kill "$gateway_pid" "$vessel_pid"
-    wait "$gateway_pid" "$vessel_pid" 2>/dev/null || true
-}
-
 heading "POST /rpc, wrk; CPU in us per call"
 printf '%-34s %5s %9s %9s %9s %12s %12s\n' "" conns calls/s p50 p99 "CPU gateway" "CPU service"
 start_shippy "$work/first.db"

@@ -10,11 +10,13 @@ swift_needed=6.2
 
 run_packages="g++ libc6-dev git ca-certificates pkg-config curl libnghttp2-dev libmongoc-dev libpq-dev libcurl4-openssl-dev libcrypt-dev libsqlite3-dev libssl-dev"
 test_packages="postgresql-15 chromium fonts-dejavu-core python3-venv nghttp2-client wrk protobuf-compiler libprotobuf-dev openssl prometheus spin"
+bench_packages="strace"
 
 packages=$run_packages
 case "${1:-run}" in
     run) ;;
-    test | bench) packages="$packages $test_packages" ;;
+    test) packages="$packages $test_packages" ;;
+    bench) packages="$packages $test_packages $bench_packages" ;;
     *) fail "say run, test or bench" ;;
 esac
 
