@@ -142,6 +142,11 @@ let targets: [Target] = [
     .executableTarget(name: "ShippyCLI", dependencies: ["CCurl", argumentParser], path: "Sources/ShippyCLI"),
     .executableTarget(
         name: "RPCBenchmark", dependencies: ["Contracts", "RPC", nioCore, nioPosix], path: "Benchmarks/RPCBenchmark"),
+    // The parser and the transcoder alone, beside the libraries that they stand in for: NIOHTTP1 and SwiftProtobuf's JSON.
+    .executableTarget(
+        name: "CodecBenchmark",
+        dependencies: ["Contracts", "HTTP", "RPC", "Transcoding", nioCore, nioEmbedded, nioHTTP1, protobuf],
+        path: "Benchmarks/CodecBenchmark"),
     .executableTarget(
         name: "LoadGenerator", dependencies: [argumentParser, histogram, nioCore, nioPosix],
         path: "Benchmarks/LoadGenerator"),
@@ -243,6 +248,7 @@ let package = Package(
         program("shippy-api-gateway", "APIGateway"),
         program("shippy", "ShippyCLI"),
         program("rpc-benchmark", "RPCBenchmark"),
+        program("codec-benchmark", "CodecBenchmark"),
         program("load-generator", "LoadGenerator"),
     ],
     dependencies: dependencies,

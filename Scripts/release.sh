@@ -7,7 +7,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 [ $# -gt 0 ] || set -- shippy-vessel-service shippy-user-service \
-    shippy-consignment-service shippy-email-service shippy-api-gateway rpc-benchmark load-generator
+    shippy-consignment-service shippy-email-service shippy-api-gateway rpc-benchmark \
+    codec-benchmark load-generator
 for product in "$@"; do
     swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
         -Xlinker -z -Xlinker pack-relative-relocs --product "$product"

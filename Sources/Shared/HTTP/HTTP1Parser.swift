@@ -5,8 +5,8 @@ import NIOCore
 /// It accepts only what every server reads in the same way: a request that could be read in two ways may have been
 /// checked by a proxy that read the other (section 11.2). However the bytes are cut into pieces, it finds the same
 /// requests, and it looks for the end of each line only once.
-struct HTTP1Parser {
-    enum Event {
+package struct HTTP1Parser {
+    package enum Event: Sendable {
         /// Nothing more until further bytes have arrived.
         case needsBytes
         /// The head of a valid request. The parts of its body follow, then `end`.
@@ -18,11 +18,16 @@ struct HTTP1Parser {
         case refusal(HTTPRefusal)
     }
 
-    struct Limits {
+    package struct Limits: Sendable {
         /// Bytes of a request line and header section, with chunk extensions and trailers.
         var headBytesMax: Int
         /// Fields in a header section, with trailers.
         var fieldsMax: Int
+
+        package init(headBytesMax: Int, fieldsMax: Int) {
+            self.headBytesMax = headBytesMax
+            self.fieldsMax = fieldsMax
+        }
     }
 
     private enum State {
@@ -57,7 +62,7 @@ struct HTTP1Parser {
     private var headBytes = 0
     private var fieldCount = 0
 
-    init(limits: Limits) {
+    package init(limits: Limits) {
         self.limits = limits
     }
 
@@ -76,7 +81,7 @@ struct HTTP1Parser {
     ///
     /// - Parameter input: what was received and not taken yet. Taken bytes are removed; the others must be there in the
     ///   next call, with further ones behind them.
-    mutating func next(_ input: inout ByteBuffer) -> Event {
+    package mutating func next(_ input: inout ByteBuffer) -> Event {
         do throws(HTTPRefusal) {
             return try read(&input)
         } catch {

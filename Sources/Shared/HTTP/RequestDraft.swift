@@ -1,7 +1,7 @@
 import NIOCore
 
 /// A request whose body is still arriving, and what its head said about the connection.
-struct RequestDraft {
+package struct RequestDraft: Sendable {
     var request: HTTPRequest
     /// Whether the connection outlives this request.
     let isPersistent: Bool
