@@ -25,6 +25,8 @@ JOB = "shippy"
 # Series that Prometheus makes by itself.
 OWN_METRICS = {"up"}
 SEVERITIES = {"critical", "warning"}
+# What a runbook says.
+PARTS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
 # Grafana's variables, as they are when it asks.
 VARIABLES = {"$__rate_interval": "5m", "$app": ".*"}
 KEYWORDS = {"and", "or", "unless", "bool", "offset", "inf", "nan", "start", "end"}
@@ -66,7 +68,7 @@ def alert_rules(alerts):
         for text in ("summary", "description"):
             if not rule.get("annotations", {}).get(text):
                 yield f"{name}: it has no {text}"
-        if rule.get("annotations", {}).get("runbook_url") != f"{DOCUMENT}#{name.lower()}":
+        if rule.get("annotations", {}).get("runbook_url") != f"{DOCUMENT}#runbook-{name.lower()}":
             yield f"{name}: its runbook_url does not lead to its section"
         # What looks back over a time has waited already.
         if "for" not in rule and not re.search(r"\[\d+[mh]\]", rule.get("expr", "")):
@@ -80,9 +82,11 @@ def alert_rules(alerts):
 
 def sections(alerts, document):
     names = {rule.get("alert") for rule in rules_of(alerts)}
-    titles = set(re.findall(r"^### (Shippy\w+)$", document, re.MULTILINE))
-    yield from (f"{DOCUMENT}: {name} has no section" for name in sorted(names - titles))
-    yield from (f"{DOCUMENT}: {title} is no alert" for title in sorted(titles - names))
+    runbooks = dict(re.findall(r"^### Runbook: (Shippy\w+)$(.*?)(?=^##|\Z)", document, re.MULTILINE | re.DOTALL))
+    yield from (f"{DOCUMENT}: {name} has no section" for name in sorted(names - set(runbooks)))
+    yield from (f"{DOCUMENT}: {title} is no alert" for title in sorted(set(runbooks) - names))
+    for title, text in runbooks.items():
+        yield from (f"{DOCUMENT}: {title} does not say its {part}" for part in PARTS if f"*{part}" not in text)
 
 
 def dashboard_rules(dashboard):
