@@ -3,7 +3,9 @@ import Testing
 
 @Suite("Documents")
 struct Documents {
-    @Test("every make command that README and CONTRIBUTING show exists", arguments: ["README.md", "CONTRIBUTING.md"])
+    @Test(
+        "every make command that README, CONTRIBUTING and the tutorial show exists",
+        arguments: ["README.md", "CONTRIBUTING.md", "docs/tutorial.md"])
     func commandsExist(document: String) throws {
         let targets = try Self.makeTargets()
         #expect(targets.contains("run") && targets.contains("test"))
@@ -18,7 +20,10 @@ struct Documents {
 
     @Test(
         "every file and section that documents link to exists",
-        arguments: ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "docs/security.md", "docs/reliability.md"])
+        arguments: [
+            "ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "docs/kubernetes.md", "docs/operations.md",
+            "docs/performance.md", "docs/reliability.md", "docs/security.md", "docs/tutorial.md",
+        ])
     func linksExist(document: String) throws {
         let text = try Repository.text(document)
         for match in text.matches(of: /\]\(([^)#:]+)(?:#([^)]*))?\)/) {
