@@ -145,7 +145,7 @@ let targets: [Target] = [
     // The parser and the transcoder alone, beside the libraries that they stand in for: NIOHTTP1 and SwiftProtobuf's JSON.
     .executableTarget(
         name: "CodecBenchmark",
-        dependencies: ["Contracts", "HTTP", "RPC", "Transcoding", nioCore, nioEmbedded, nioHTTP1, protobuf],
+        dependencies: ["Contracts", "HTTP", "Transcoding", nioCore, nioEmbedded, nioHTTP1, protobuf],
         path: "Benchmarks/CodecBenchmark"),
     .executableTarget(
         name: "LoadGenerator", dependencies: [argumentParser, histogram, nioCore, nioPosix],
