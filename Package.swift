@@ -239,7 +239,6 @@ let targets: [Target] = [
 
 let package = Package(
     name: "shippy",
-    platforms: [.macOS(.v15)],
     products: [
         program("shippy-vessel-service", "VesselService"),
         program("shippy-user-service", "UserService"),

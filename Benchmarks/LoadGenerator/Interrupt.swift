@@ -1,10 +1,5 @@
-import Synchronization
-
-#if canImport(Glibc)
 import Glibc
-#else
-import Darwin
-#endif
+import Synchronization
 
 /// Ctrl-C: the first asks for the report of what there is, the second ends the program.
 enum Interrupt {

@@ -1,19 +1,11 @@
-#if canImport(Glibc)
 import Glibc
-#else
-import Darwin
-#endif
 
 /// How many files this process may have open: each connection is one.
 enum OpenFiles {
     /// Beside the connections: the event loop, standard output, files of watched processes.
     private static let others = 64
 
-    #if canImport(Glibc)
     private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    #else
-    private static let resource = RLIMIT_NOFILE
-    #endif
 
     /// Raises the soft limit, which is 1,024 on many systems, as far as so many connections need. Never lowers it.
     ///

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// A moment of the wall clock, as it is stored and as it stands in mails.
 struct WallTime: Sendable, Equatable, Comparable {

@@ -1,15 +1,10 @@
+import Glibc
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 
 /// A TCP peer that sends what it is told and keeps what it gets, for tests of what is really on the wire.
 final class RawClient: Sendable {

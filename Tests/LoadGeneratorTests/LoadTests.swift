@@ -1,13 +1,10 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import TestSupport
 import Testing
 
 @testable import LoadGenerator
-
-#if canImport(Glibc)
-import Glibc
-#endif
 
 @Suite("A load", .serialized)
 struct LoadTests {

@@ -1,12 +1,9 @@
 import Foundation
+import FoundationXML
 import TestSupport
 import Testing
 
 @testable import LoadGenerator
-
-#if canImport(FoundationXML)
-import FoundationXML
-#endif
 
 @Suite("The report of a load")
 struct ReportTests {

@@ -1,10 +1,5 @@
-import NIOCore
-
-#if canImport(Glibc)
 import Glibc
-#else
-import Darwin
-#endif
+import NIOCore
 
 /// A request that is under way, or that waits for a connection.
 final class Call {

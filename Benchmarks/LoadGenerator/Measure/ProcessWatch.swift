@@ -1,10 +1,5 @@
 import ArgumentParser
-
-#if canImport(Glibc)
 import Glibc
-#else
-import Darwin
-#endif
 
 /// A process whose memory and processor time are watched, as in `--watch 1234=gateway`.
 struct WatchedProcess: Equatable, Sendable, ExpressibleByArgument {

@@ -1,10 +1,5 @@
 import ArgumentParser
-
-#if canImport(Glibc)
 import Glibc
-#else
-import Darwin
-#endif
 
 /// How requests follow each other.
 enum Arrivals: String, CaseIterable, Codable, Sendable, ExpressibleByArgument {

@@ -1,13 +1,6 @@
+import Glibc
 import NIOCore
 import NIOPosix
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Why a folder can't be served. Said once, at the start.
 struct StaticFilesError: Error, Equatable, CustomStringConvertible {

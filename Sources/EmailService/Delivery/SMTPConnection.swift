@@ -1,14 +1,7 @@
 import CCurl
+import Glibc
 import NIOCore
 import Storage
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// One easy handle of libcurl, on one pool thread; it keeps its connection to the server from mail to mail.
 ///

@@ -1,12 +1,5 @@
-import Runtime
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+import Runtime
 
 /// How mails leave, from the environment.
 struct SMTPSettings: Sendable {

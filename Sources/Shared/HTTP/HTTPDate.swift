@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// The `date` header's text, made once a second (RFC 9110 section 5.6.7, IMF-fixdate).
 struct HTTPDate {

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Reads a file with a consignment as JSON. It is sent unchanged: the gateway checks it and names what is invalid.
 enum ConsignmentFile {

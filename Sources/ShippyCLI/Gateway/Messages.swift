@@ -1,8 +1,4 @@
-#if canImport(FoundationEssentials)
 import FoundationEssentials
-#else
-import Foundation
-#endif
 
 // The messages of the contract, as far as this client needs them. The generated ones would bring in the whole RPC layer and
 // minutes of compiling. Responses leave fields with default values out.

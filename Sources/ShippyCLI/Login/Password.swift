@@ -1,11 +1,5 @@
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 import ArgumentParser
+import Glibc
 
 /// How a password is read. Not from an argument, which all users of the machine can see.
 struct PasswordOptions: ParsableArguments {

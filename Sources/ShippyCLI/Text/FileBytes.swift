@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Complete reads and writes; `read(2)` and `write(2)` may transfer less than asked for.
 enum FileBytes {
@@ -38,22 +32,10 @@ enum FileBytes {
     }
 
     private static func readBytes(_ file: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        #if canImport(Glibc)
         Glibc.read(file, buffer.baseAddress, buffer.count)
-        #elseif canImport(Musl)
-        Musl.read(file, buffer.baseAddress, buffer.count)
-        #else
-        Darwin.read(file, buffer.baseAddress, buffer.count)
-        #endif
     }
 
     private static func writeBytes(_ file: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
-        #if canImport(Glibc)
         Glibc.write(file, bytes.baseAddress, bytes.count)
-        #elseif canImport(Musl)
-        Musl.write(file, bytes.baseAddress, bytes.count)
-        #else
-        Darwin.write(file, bytes.baseAddress, bytes.count)
-        #endif
     }
 }

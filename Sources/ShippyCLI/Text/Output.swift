@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Writes results to standard output and errors to standard error. All output goes through here, so that no text can send
 /// control characters to a terminal.

@@ -1,13 +1,8 @@
 import CCrypt
 import CPlatform
+import Glibc
 import NIOCore
 import Storage
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
 
 /// bcrypt on a thread of low priority. A thread can't raise its priority again without a privilege, so who waits for a hash
 /// waits only for so long, and then has it made elsewhere.
@@ -64,7 +59,7 @@ final class LowPriorityBcrypt: @unchecked Sendable {
 
     /// Starts the thread, which runs until ``stop()``.
     ///
-    /// - Returns: `nil` where threads have no priorities of their own, or no thread is left.
+    /// - Returns: `nil` when the system has no thread left.
     init?(name: String, _ priority: Priority) {
         self.priority = priority
         // The library asks for zeros before the first call; it erases what it worked with by itself.
@@ -74,13 +69,9 @@ final class LowPriorityBcrypt: @unchecked Sendable {
         password.initialize(repeating: 0)
         setting = .allocate(capacity: Int(CRYPT_OUTPUT_SIZE))
         setting.initialize(repeating: 0)
-        #if os(Linux)
         guard let thread = try? PoolThread(name: name, { self.work() }) else { return nil }
         // A hash that it is at when it is stopped may take long, and nobody needs it.
         thread.detach()
-        #else
-        return nil
-        #endif
     }
 
     deinit {
@@ -147,13 +138,7 @@ final class LowPriorityBcrypt: @unchecked Sendable {
         case .idle: _ = shippy_thread_run_when_idle()
         case .nice(let value):
             // With 0 for "the caller", Linux means the thread (setpriority(2), "C library/kernel differences").
-            #if canImport(Glibc)
             _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, value)
-            #elseif canImport(Musl)
-            _ = setpriority(PRIO_PROCESS, 0, value)
-            #else
-            break
-            #endif
         }
         while isToDo() {
             let output: UnsafeMutablePointer<CChar>? = crypt_r(password.baseAddress, setting.baseAddress, data)

@@ -1,13 +1,6 @@
+import Glibc
 import Idempotency
 import Runtime
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// A secret that is made once and kept in a file that only its owner can read. Blocks; for the start of a program.
 struct SecretFile {

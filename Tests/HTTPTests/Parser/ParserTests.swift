@@ -1,13 +1,8 @@
+import Glibc
 import NIOCore
 import Testing
 
 @testable import HTTP
-
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 
 @Suite("The HTTP/1.1 parser")
 struct ParserTests {

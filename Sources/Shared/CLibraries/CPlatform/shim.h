@@ -2,45 +2,31 @@
 #include <pthread.h>
 #include <stddef.h>
 
-/* pthread_setname_np is hidden from Swift: glibc declares it for GNU sources only, and Darwin's takes one argument. */
-#ifdef __APPLE__
-static inline void shippy_thread_set_name(const char *name) { pthread_setname_np(name); }
-#else
+/* pthread_setname_np is hidden from Swift: glibc declares it for GNU sources only. */
 extern int pthread_setname_np(pthread_t thread, const char *name);
 /* Longer names than 15 bytes are refused by the kernel; the thread then keeps its process's name. */
 static inline void shippy_thread_set_name(const char *name) { (void)pthread_setname_np(pthread_self(), name); }
-#endif
 
 /*
- * Lets the calling thread run only where nothing else wants the processor; false where there is no such class of threads
- * or a sandbox forbids it. SCHED_IDLE is 5 in Linux (sched(7)); the headers declare it for GNU sources only.
+ * Lets the calling thread run only where nothing else wants the processor; false where a sandbox forbids it. SCHED_IDLE
+ * is 5 in Linux (sched(7)); the headers declare it for GNU sources only.
  */
-#ifdef __linux__
 #include <sched.h>
 #include <stdbool.h>
 static inline bool shippy_thread_run_when_idle(void) {
     struct sched_param parameters = {0};
     return pthread_setschedparam(pthread_self(), 5, &parameters) == 0;
 }
-#else
-#include <stdbool.h>
-static inline bool shippy_thread_run_when_idle(void) { return false; }
-#endif
 
 /* mallopt is glibc's, in <malloc.h>, which is not part of Swift's Glibc module. */
-#ifdef __GLIBC__
 #include <malloc.h>
 static inline void shippy_malloc_map_from(int bytes) { (void)mallopt(M_MMAP_THRESHOLD, bytes); }
-#else
-static inline void shippy_malloc_map_from(int bytes) { (void)bytes; }
-#endif
 
 /*
  * Gives the program's own code and constants back to the page cache; whatever is needed again comes back from there by
  * a minor fault. Only segments that nobody may write to: those hold the file's bytes and nothing else, as a position
  * independent program has no relocations in them (elf(5), PT_LOAD; madvise(2), MADV_DONTNEED).
  */
-#if defined(__linux__) && defined(__LP64__)
 #include <elf.h>
 #include <stdint.h>
 #include <sys/auxv.h>
@@ -60,6 +46,3 @@ static inline void shippy_return_program_pages(void) {
         if (start < end) (void)madvise((void *)start, end - start, MADV_DONTNEED);
     }
 }
-#else
-static inline void shippy_return_program_pages(void) {}
-#endif

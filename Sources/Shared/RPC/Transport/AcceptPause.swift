@@ -1,13 +1,6 @@
+import Glibc
 import Logging
 import NIOCore
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Pauses a listener when the system has no file descriptor or no memory for another connection. Must be the first
 /// handler of the listening channel.

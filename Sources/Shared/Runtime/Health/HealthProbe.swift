@@ -1,12 +1,5 @@
-import RPC
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
+import RPC
 
 /// Asks a program that runs on this machine whether it is ready.
 ///

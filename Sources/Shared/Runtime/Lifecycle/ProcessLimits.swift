@@ -1,23 +1,12 @@
 import CPlatform
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// What a server changes about its process before it starts.
 public enum ProcessLimits {
     /// Enough for every connection that a server allows; more would only make closing them at exec slow.
     static let openFilesMax: UInt = 65_536
 
-    #if canImport(Glibc)
     private static let openFilesResource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    #else
-    private static let openFilesResource = RLIMIT_NOFILE
-    #endif
 
     /// Writing to a connection that the peer closed must be an error, not the end of the process.
     static func ignoreBrokenPipes() {

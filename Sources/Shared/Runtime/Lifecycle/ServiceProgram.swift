@@ -1,16 +1,9 @@
 import ArgumentParser
 import CoreMetrics
+import Glibc
 import Logging
 import Tracing
 import UnixSignals
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// A program of the system: flags, and a function that builds its parts. Mark the conforming type `@main`.
 ///

@@ -1,16 +1,9 @@
+import Glibc
 import HTTP
 import Logging
 import NIOCore
 import RPC
 import ServiceLifecycle
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// Runs the parts of a program: store, clients, admin endpoints, front, background work; and stops them the other way
 /// round when a signal comes.

@@ -1,12 +1,5 @@
-import Synchronization
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
+import Synchronization
 
 /// A `Double` that several threads may add to.
 final class AtomicDouble: Sendable {
@@ -81,11 +74,7 @@ enum ThreadShard {
 
     @inline(__always)
     static var index: Int {
-        #if canImport(Darwin)
-        let thread = UInt(bitPattern: pthread_self())
-        #else
         let thread = UInt(pthread_self())
-        #endif
         // Thread handles are page-aligned addresses; the multiplication spreads them, its top bits pick the shard.
         let hash = UInt64(thread >> 12) &* 0x9e37_79b9_7f4a_7c15
         return Int(hash >> 61)

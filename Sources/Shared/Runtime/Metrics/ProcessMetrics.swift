@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// The figures of this process that every Prometheus client library gives, read at each scrape.
 enum ProcessMetrics {
@@ -13,7 +7,6 @@ enum ProcessMetrics {
         registry.gauge("process_start_time_seconds", "When the process started, as Unix time.") { startSeconds }
         registry.counter("process_cpu_seconds_total", "Processor time, user and system.") { cpuSeconds() }
         registry.gauge("process_max_fds", "File descriptors that may be open.") { Double(ProcessLimits.openFiles()) }
-        #if os(Linux)
         registry.gauge("process_resident_memory_bytes", "Memory that is resident.") { residentBytes() ?? .nan }
         registry.gauge("process_virtual_memory_bytes", "Memory that is mapped.") { virtualBytes() ?? .nan }
         registry.gauge("process_threads", "Threads.") { threads() ?? .nan }
@@ -22,7 +15,6 @@ enum ProcessMetrics {
             limit
         }
         registry.gauge("process_open_fds", "File descriptors that are open.") { openDescriptors() ?? .nan }
-        #endif
     }
 
     static func cpuSeconds() -> Double {
@@ -31,7 +23,6 @@ enum ProcessMetrics {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    #if os(Linux)
     /// The second number in `/proc/self/statm`.
     static func residentBytes() -> Double? { memoryBytes(field: 1) }
 
@@ -72,5 +63,4 @@ enum ProcessMetrics {
         }
         return Double(count)
     }
-    #endif
 }

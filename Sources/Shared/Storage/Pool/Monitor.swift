@@ -1,12 +1,5 @@
-import NIOCore
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+import NIOCore
 
 /// A value behind one mutex, and the conditions that threads wait on: what blocking pool threads need and Swift's
 /// standard library has no counterpart for. The thread sanitizer understands it, unlike the library's `Mutex`.
@@ -39,10 +32,8 @@ package final class Monitor<Value>: @unchecked Sendable {
         check(pthread_mutex_init(mutex, nil))
         var attributes = pthread_condattr_t()
         check(pthread_condattr_init(&attributes))
-        #if !canImport(Darwin)
         // Wall-clock jumps must not stretch a wait.
         check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC))
-        #endif
         for index in 0..<count { check(pthread_cond_init(conditions + index, &attributes)) }
         pthread_condattr_destroy(&attributes)
     }
@@ -82,16 +73,10 @@ package final class Monitor<Value>: @unchecked Sendable {
     package func broadcast(_ condition: Int) { check(pthread_cond_broadcast(conditions + condition)) }
 
     private func wait(on condition: Int, until instant: NIODeadline) {
-        #if canImport(Darwin)
-        let left = max(0, (instant - .now()).nanoseconds)
-        var time = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
-        let code = pthread_cond_timedwait_relative_np(conditions + condition, mutex, &time)
-        #else
         // NIODeadline counts CLOCK_MONOTONIC nanoseconds, which is the clock of these conditions.
         let nanoseconds = instant.uptimeNanoseconds
         var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
         let code = pthread_cond_timedwait(conditions + condition, mutex, &time)
-        #endif
         if code != ETIMEDOUT { check(code) }
     }
 

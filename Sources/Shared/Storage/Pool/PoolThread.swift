@@ -1,12 +1,5 @@
 import CPlatform
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// A thread of its own for code that blocks, apart from event loops and Swift's cooperative threads.
 ///
@@ -35,36 +28,20 @@ package final class PoolThread: @unchecked Sendable {
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, Self.stackSizeBytes)
-        #if canImport(Darwin)
-        var thread: pthread_t?
-        #else
         var thread = pthread_t()
-        #endif
         let code = pthread_create(
             &thread, &attributes,
             { argument in
-                #if canImport(Darwin)
-                let pointer: UnsafeMutableRawPointer? = argument
-                #else
-                let pointer = argument
-                #endif
-                guard let pointer else { return nil }
-                let start = Unmanaged<Start>.fromOpaque(pointer).takeRetainedValue()
+                guard let argument else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 shippy_thread_set_name(start.name)
                 start.body()
                 return nil
             }, start.toOpaque())
-        #if canImport(Darwin)
-        guard code == 0, let thread else {
-            start.release()
-            throw StorageError(.other, "no thread could be started (error \(code))")
-        }
-        #else
         guard code == 0 else {
             start.release()
             throw StorageError(.other, "no thread could be started (error \(code))")
         }
-        #endif
         handle = thread
     }
 

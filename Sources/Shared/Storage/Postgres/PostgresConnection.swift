@@ -1,13 +1,6 @@
+import Glibc
 import RPC
 import Storage
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// One connection to PostgreSQL, on one pool thread, with its prepared statements.
 ///

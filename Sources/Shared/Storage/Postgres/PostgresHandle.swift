@@ -1,14 +1,7 @@
 import CPostgres
+import Glibc
 import RPC
 import Storage
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// The one owner of a `PGconn`, in libpq's nonblocking mode: whatever the server does, no function here waits beyond
 /// the deadline that it is given. Only looking up a host's name, which libpq leaves to the system, is not bounded by it.

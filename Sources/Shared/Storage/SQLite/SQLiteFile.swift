@@ -1,12 +1,5 @@
-import Storage
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+import Storage
 
 /// A database file: opened and brought to the newest schema once, then opened again for each reader.
 final class SQLiteFile: Sendable {
