@@ -1,7 +1,6 @@
 import Contracts
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 import TestSupport
 import Testing
 
@@ -10,18 +9,6 @@ import Testing
 /// The only server of a service stops and starts again.
 @Suite("A service that restarts", .turns)
 struct RestartTests {
-    private func withLoops<R>(_ count: Int, _ port: Int, _ body: (RPCClient) async throws -> R) async throws -> R {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
-        var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port))
-        // The machine may be busy.
-        configuration.connectWait = .seconds(10)
-        let client = RPCClient(configuration: configuration, group: group, logger: quiet)
-        let result = await Result { try await body(client) }
-        await client.shutdown()
-        try await group.shutdownGracefully()
-        return try result.get()
-    }
-
     @Test("five restarts under load, 0.3 s each, lose no idempotent call", arguments: [1, 2, 8])
     func underLoad(loops: Int) async throws {
         let port = try Ports.free()

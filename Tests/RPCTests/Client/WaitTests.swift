@@ -1,7 +1,6 @@
 import Contracts
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 import TestSupport
 import Testing
 
@@ -10,20 +9,8 @@ import Testing
 /// Calls to a service without a connection.
 @Suite("Waiting for a connection", .turns)
 struct WaitTests {
-    /// A client on event loops of its own.
-    private func withLoops<R>(
-        _ count: Int, _ port: Int, _ adjust: (inout RPCClient.Configuration) -> Void = { _ in },
-        _ body: (RPCClient) async throws -> R
-    ) async throws -> R {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
-        var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port))
+    private static func patient(_ configuration: inout RPCClient.Configuration) {
         configuration.connectWait = .seconds(15)
-        adjust(&configuration)
-        let client = RPCClient(configuration: configuration, group: group, logger: quiet)
-        let result = await Result { try await body(client) }
-        await client.shutdown()
-        try await group.shutdownGracefully()
-        return try result.get()
     }
 
     private func onEveryLoop(_ client: RPCClient, _ method: TestMethods.Echo = TestMethods.echo) async -> Status {
@@ -38,7 +25,7 @@ struct WaitTests {
     @Test("calls made before the server listens are answered when it does, on every loop", arguments: [1, 2, 8])
     func beforeTheServer(loops: Int) async throws {
         let port = try Ports.free()
-        try await withLoops(loops, port) { client in
+        try await withLoops(loops, port, Self.patient) { client in
             let early = (0..<10).map { _ in Task { await onEveryLoop(client) } }
             try await Task.sleep(for: .milliseconds(700))
             let server = try await TestServer.start(port: port)
@@ -92,7 +79,7 @@ struct WaitTests {
             _ = peer.next(.settings, &reader, flags: Frame.acknowledgement, patience: 1)
             peer.end()
         }
-        try await withLoops(8, server.port) { client in
+        try await withLoops(8, server.port, Self.patient) { client in
             let calls = client.loops.map { loop in
                 Task {
                     try? await client.call(
@@ -167,7 +154,7 @@ struct WaitTests {
     @Test("isConnected tells whether calls wait for a connection")
     func isConnected() async throws {
         let port = try Ports.free()
-        try await withLoops(1, port) { client in
+        try await withLoops(1, port, Self.patient) { client in
             let loop = try #require(client.loops.first).eventLoop
             #expect(!client.isConnected(on: loop))
             let early = Task { await client.status(of: TestMethods.echo) }

@@ -1,7 +1,6 @@
 import Contracts
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 import TestSupport
 import Testing
 
@@ -9,18 +8,6 @@ import Testing
 
 @Suite("The maximum age of connections", .turns)
 struct ConnectionAgeTests {
-    private func withLoops<R>(_ count: Int, _ port: Int, _ body: (RPCClient) async throws -> R) async throws -> R {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
-        var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port))
-        // The machine may be busy.
-        configuration.connectWait = .seconds(10)
-        let client = RPCClient(configuration: configuration, group: group, logger: quiet)
-        let result = await Result { try await body(client) }
-        await client.shutdown()
-        try await group.shutdownGracefully()
-        return try result.get()
-    }
-
     @Test("calls without pause see one generation of connections after the other, and none fails")
     func generations() async throws {
         try await withServer({ $0.connectionAgeMax = .milliseconds(300) }) { server in

@@ -2,6 +2,7 @@ import Contracts
 import Logging
 import NIOCore
 import NIOPosix
+import TestSupport
 @testable import RPC
 
 /// Logs of servers and clients under test are not looked at, and hostile peers make many.
@@ -85,6 +86,22 @@ func withClient<R>(
     adjust(&configuration)
     let client = RPCClient(configuration: configuration, group: .singleton, logger: quiet) { _ in try addresses() }
     return try await closing(client, body)
+}
+
+/// Runs `body` with a client of 127.0.0.1 on event loops of its own.
+func withLoops<R>(
+    _ count: Int, _ port: Int, _ adjust: (inout RPCClient.Configuration) -> Void = { _ in },
+    _ body: (RPCClient) async throws -> R
+) async throws -> R {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+    var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: port))
+    // The machine may be busy.
+    configuration.connectWait = .seconds(10)
+    adjust(&configuration)
+    let client = RPCClient(configuration: configuration, group: group, logger: quiet)
+    let result = await Result { try await closing(client, body) }
+    try await group.shutdownGracefully()
+    return try result.get()
 }
 
 private func closing<R>(_ client: RPCClient, _ body: (RPCClient) async throws -> R) async throws -> R {
