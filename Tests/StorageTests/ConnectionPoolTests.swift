@@ -15,8 +15,8 @@ import Testing
     ) -> ConnectionPool<FakeConnection> {
         var configuration = PoolConfiguration(name: "test", threads: threads)
         configuration.queueCapacity = capacity
-        configuration.backoffMin = .milliseconds(1)
-        configuration.backoffMax = .milliseconds(20)
+        configuration.backoff.first = .milliseconds(1)
+        configuration.backoff.longest = .milliseconds(20)
         change(&configuration)
         return ConnectionPool(configuration, logger: logger) { [store] in try store.connect() }
     }

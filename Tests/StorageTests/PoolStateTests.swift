@@ -124,20 +124,16 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
 
     @Test("the pause before connecting again doubles up to its limit, less up to half at random")
     func backoff() {
-        var configuration = PoolConfiguration(name: "test", threads: 1)
-        configuration.backoffMin = .milliseconds(50)
-        configuration.backoffMax = .seconds(2)
-        let pauses = (0..<8).map {
-            PoolState<TestJob>.backoff(attempt: $0, configuration, jitter: 0).nanoseconds / 1_000_000
-        }
+        let backoff = PoolConfiguration(name: "test", threads: 1).backoff
+        let pauses = (1...8).map { backoff.wait(after: $0, random: 1) / .milliseconds(1) }
         #expect(pauses == [50, 100, 200, 400, 800, 1600, 2000, 2000])
-        #expect(PoolState<TestJob>.backoff(attempt: 0, configuration, jitter: 1) == .milliseconds(25))
+        #expect(backoff.wait(after: 1, random: 0) == .milliseconds(25))
     }
 
     @Test("a worker in backoff waits for its time, connects, and starts afresh after success")
     func retries() {
         var state = running(connected: 0)
-        state.connectFailed(0, StorageError(.connectionLost, "no route"), now: epoch, jitter: 0)
+        state.connectFailed(0, StorageError(.connectionLost, "no route"), now: epoch, random: 1)
         #expect(state.lastError?.message == "no route")
         #expect(state.retry(0, now: epoch) == .waitUntil(epoch + .milliseconds(50)))
         #expect(state.retry(0, now: epoch + .milliseconds(50)) == .run)
@@ -146,7 +142,7 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         #expect(state.lastError == nil)
         state.lost(0, StorageError(.connectionLost, "reset"), finished: 0, now: epoch)
         #expect(!state.isReady)
-        state.connectFailed(0, StorageError(.connectionLost, "no route"), now: epoch, jitter: 0)
+        state.connectFailed(0, StorageError(.connectionLost, "no route"), now: epoch, random: 1)
         #expect(state.retry(0, now: epoch) == .waitUntil(epoch + .milliseconds(50)))
     }
 
@@ -172,7 +168,7 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
     @Test("a store that will not have us refuses calls at once, and is forgiven when it takes us")
     func refusal() {
         var state = running(connected: 0)
-        state.connectFailed(0, StorageError(.accessDenied, "wrong password"), now: epoch, jitter: 0)
+        state.connectFailed(0, StorageError(.accessDenied, "wrong password"), now: epoch, random: 1)
         #expect(state.refusal?.message == "wrong password")
         #expect(isRefused(state.submit(TestJob(number: 1)) { epoch }, .connectionLost))
         state.connected(0)

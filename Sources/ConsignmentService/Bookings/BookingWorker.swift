@@ -11,10 +11,8 @@ struct BookingWorker: QueueHandler {
     private static let policy: QueuePolicy = {
         var policy = QueuePolicy()
         policy.lease = .seconds(20)
-        policy.backoff.first = .milliseconds(500)
-        policy.backoff.factor = 2
-        // So that no booking is pending a minute after all services are up.
-        policy.backoff.longest = .seconds(10)
+        // So short that no booking is pending a minute after all services are up.
+        policy.backoff = Backoff(first: .milliseconds(500), factor: 2, longest: .seconds(10))
         return policy
     }()
 

@@ -18,13 +18,7 @@ struct MailDelivery: QueueHandler {
     static let lifetime: Duration = .seconds(5 * 86_400)
 
     /// Pauses of all mails while the server is away or rejects the connection; each varies by 20 %.
-    static let pause: Backoff = {
-        var pause = Backoff()
-        pause.first = .milliseconds(500)
-        pause.factor = 2
-        pause.longest = .seconds(30)
-        return pause
-    }()
+    static let pause = Backoff(first: .milliseconds(500), factor: 2, longest: .seconds(30))
 
     /// - Parameters:
     ///   - timeout: the transport's.
@@ -36,9 +30,7 @@ struct MailDelivery: QueueHandler {
         policy.pollInterval = .milliseconds(500)
         policy.stopPatience = patience
         // Retries of a mail that the server postponed: after 1 s, 3 s, 9 s … up to an hour, each varied by 20 %.
-        policy.backoff.first = .seconds(1)
-        policy.backoff.factor = 3
-        policy.backoff.longest = .seconds(3_600)
+        policy.backoff = Backoff(first: .seconds(1), factor: 3, longest: .seconds(3_600))
         return policy
     }
 

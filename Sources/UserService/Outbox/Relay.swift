@@ -19,12 +19,8 @@ final class Relay: QueueHandler {
         policy.claimedAhead = 48
         policy.finishesTogether = true
         policy.lease = .seconds(30)
-        policy.backoff.first = .seconds(1)
-        policy.backoff.factor = 2
-        policy.backoff.longest = .seconds(300)
         // Events that failed together spread.
-        policy.backoff.jitter = 0.5
-        policy.backoff.lengthens = false
+        policy.backoff = Backoff(first: .seconds(1), factor: 2, longest: .seconds(300), jitter: 0.5, lengthens: false)
         // At 5 minutes three and a half days.
         policy.triesMax = 1_000
         return policy

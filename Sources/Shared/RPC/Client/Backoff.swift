@@ -1,15 +1,24 @@
 /// How long to wait before the next attempt: grows from `first` by `factor` up to `longest`, give or take `jitter`, so
 /// that clients that lost the same server do not come back at the same moment.
 package struct Backoff: Sendable {
-    package var first: Duration = .milliseconds(100)
-    package var factor = 1.6
-    package var longest: Duration = .seconds(5)
+    package var first: Duration
+    package var factor: Double
+    package var longest: Duration
     /// The share by which a wait varies, 0 to 1.
-    package var jitter = 0.2
+    package var jitter: Double
     /// Whether a wait may also be longer by it, or only shorter.
-    package var lengthens = true
+    package var lengthens: Bool
 
-    package init() {}
+    package init(
+        first: Duration = .milliseconds(100), factor: Double = 1.6, longest: Duration = .seconds(5),
+        jitter: Double = 0.2, lengthens: Bool = true
+    ) {
+        self.first = first
+        self.factor = factor
+        self.longest = longest
+        self.jitter = jitter
+        self.lengthens = lengthens
+    }
 
     /// - Parameters:
     ///   - attempt: failed attempts so far, from 1.

@@ -51,10 +51,5 @@ extension RPCClient {
 extension Backoff {
     /// Backoff between attempts to connect. Short, as calls wait meanwhile: a refused attempt costs next to nothing,
     /// and several must fit into ``RPCClient/Configuration/connectWait``.
-    package static let betweenConnections: Backoff = {
-        var backoff = Backoff()
-        backoff.first = .milliseconds(20)
-        backoff.longest = .milliseconds(500)
-        return backoff
-    }()
+    package static let betweenConnections = Backoff(first: .milliseconds(20), longest: .milliseconds(500))
 }

@@ -247,14 +247,8 @@ public final class RPCClient: Sendable {
 
 extension Backoff {
     /// Between the attempts of one call: short, as the caller waits.
-    fileprivate static let betweenAttempts: Backoff = {
-        var backoff = Backoff()
-        backoff.first = .milliseconds(10)
-        backoff.factor = 3
-        backoff.longest = .milliseconds(200)
-        backoff.jitter = 0.5
-        return backoff
-    }()
+    fileprivate static let betweenAttempts = Backoff(
+        first: .milliseconds(10), factor: 3, longest: .milliseconds(200), jitter: 0.5)
 }
 
 /// Lets the loops, which are made first, reach the resolver, which is made after them.

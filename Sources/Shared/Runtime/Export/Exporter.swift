@@ -10,12 +10,7 @@ enum ExportLimits {
     static let flushTimeout: Duration = .seconds(2)
     /// Tries for one batch, the first included.
     static let attemptsMax = 5
-    static let backoff: Backoff = {
-        var backoff = Backoff()
-        backoff.first = .milliseconds(500)
-        backoff.longest = .seconds(10)
-        return backoff
-    }()
+    static let backoff = Backoff(first: .milliseconds(500), longest: .seconds(10))
 }
 
 /// Wakes an exporter: when it is time, and when a batch is full.

@@ -8,12 +8,7 @@ import Synchronization
 /// While the store is away it claims nothing, and retries outcomes until they are stored or the program stops.
 package final class QueueWorker<Item: Sendable>: Service {
     /// Between tries to store an outcome.
-    private static var storeBackoff: Backoff {
-        var backoff = Backoff()
-        backoff.first = .milliseconds(20)
-        backoff.longest = .seconds(1)
-        return backoff
-    }
+    private static var storeBackoff: Backoff { Backoff(first: .milliseconds(20), longest: .seconds(1)) }
 
     private struct State {
         var running = 0

@@ -35,8 +35,8 @@ extension ConnectionPool {
                 return connection
             } catch {
                 let error = StorageError(wrapping: error)
-                let jitter = Double.random(in: 0...1)
-                monitor.withLock { $0.state.connectFailed(index, error, now: .now(), jitter: jitter) }
+                let random = Double.random(in: 0...1)
+                monitor.withLock { $0.state.connectFailed(index, error, now: .now(), random: random) }
                 monitor.signal(Condition.keeper)
                 logger.debug("could not connect to the store", metadata: metadata(error))
             }

@@ -1,3 +1,5 @@
+import RPC
+
 /// The bounds of a ``ConnectionPool``.
 public struct PoolConfiguration: Sendable {
     /// Names the threads and the gauges, for example `vessels-read`.
@@ -20,9 +22,9 @@ public struct PoolConfiguration: Sendable {
     /// How long calls may wait for a lost connection before they are refused with UNAVAILABLE. In an outage that lasts
     /// longer they are refused at once.
     public var outageGrace: Duration = .seconds(1)
-    /// Before the second attempt to connect; it doubles with each further one, and is shortened at random by up to half.
-    public var backoffMin: Duration = .milliseconds(50)
-    public var backoffMax: Duration = .seconds(2)
+    /// Between attempts to connect.
+    package var backoff = Backoff(
+        first: .milliseconds(50), factor: 2, longest: .seconds(2), jitter: 0.5, lengthens: false)
     /// How long a thread may be idle before it pings its connection; `nil` for stores that can't go away.
     public var pingInterval: Duration?
 

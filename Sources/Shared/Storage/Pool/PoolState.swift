@@ -1,4 +1,5 @@
 import NIOCore
+import RPC
 
 /// A call as the queue sees it.
 protocol PoolQueueable {
@@ -186,23 +187,14 @@ struct PoolState<Job: PoolQueueable> {
         if readyCount == 0 { outageEnd = now + TimeAmount(configuration.outageGrace) }
     }
 
-    /// - Parameter jitter: 0 to 1, at random.
-    mutating func connectFailed(_ index: Int, _ error: StorageError, now: NIODeadline, jitter: Double) {
+    /// - Parameter random: 0 to 1.
+    mutating func connectFailed(_ index: Int, _ error: StorageError, now: NIODeadline, random: Double) {
         let attempt = failedAttempts[index]
         failedAttempts[index] = attempt + 1
         lastError = error
         if error.isRefusal { refusal = error }
-        let delay = Self.backoff(attempt: attempt, configuration, jitter: jitter)
+        let delay = TimeAmount(configuration.backoff.wait(after: attempt + 1, random: random))
         workers[index] = .backoff(attempt: attempt, until: now + delay)
-    }
-
-    /// `backoffMin` doubled `attempt` times, at most `backoffMax`, less up to half of it.
-    static func backoff(attempt: Int, _ configuration: PoolConfiguration, jitter: Double) -> TimeAmount {
-        let base = Double(TimeAmount(configuration.backoffMin).nanoseconds)
-        let limit = Double(TimeAmount(configuration.backoffMax).nanoseconds)
-        var delay = base
-        for _ in 0..<attempt where delay < limit { delay *= 2 }
-        return .nanoseconds(Int64(min(delay, limit) * (1 - jitter / 2)))
     }
 
     /// Whether a worker in backoff may try again.

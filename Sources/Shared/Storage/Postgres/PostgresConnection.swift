@@ -19,9 +19,8 @@ public final class PostgresConnection: PooledConnection {
     private static let rollbackGrace: Duration = .milliseconds(100)
     /// How often a call is tried that others stood in the way of, the first time included.
     static let attemptsMax = 10
-    /// Before the second attempt; it doubles with each further one, and is shortened at random by up to half.
-    private static let retryPauseMilliseconds = 2.0
-    private static let retryPauseMillisecondsMax = 100.0
+    private static let retryPause = Backoff(
+        first: .milliseconds(2), factor: 2, longest: .milliseconds(100), jitter: 0.5, lengthens: false)
 
     private let handle: PostgresHandle
     /// Names it in traces.
@@ -226,8 +225,7 @@ public final class PostgresConnection: PooledConnection {
     ///
     /// - Returns: false when there is no time for it.
     private func pause(_ attempt: Int) -> Bool {
-        let longest = min(Self.retryPauseMillisecondsMax, Self.retryPauseMilliseconds * Double(1 << (attempt - 1)))
-        let duration = Duration.milliseconds(longest * Double.random(in: 0.5...1))
+        let duration = Self.retryPause.wait(after: attempt, random: .random(in: 0..<1))
         guard deadline.isNever || deadline.remaining > duration else { return false }
         poll(nil, 0, Int32(duration / .milliseconds(1)) + 1)
         return true
