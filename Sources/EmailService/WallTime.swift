@@ -1,15 +1,12 @@
 import Glibc
+import Idempotency
 
 /// A moment of the wall clock, as it is stored and as it stands in mails.
 struct WallTime: Sendable, Equatable, Comparable {
     /// Since 1970 in UTC.
     var milliseconds: Int64
 
-    static var now: WallTime {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
-    }
+    static var now: WallTime { WallTime(milliseconds: WallClock.microseconds / 1_000) }
 
     static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 

@@ -1,3 +1,5 @@
+import RPC
+
 /// google.protobuf.Timestamp as the JSON mapping has it: RFC 3339, in the years 1 to 9999.
 enum TimestampText {
     struct Time: Equatable {
@@ -26,7 +28,8 @@ enum TimestampText {
         guard year >= 1, (1...12).contains(month), day >= 1, day <= days(in: month, of: year), hour < 24, minute < 60,
             second < 60
         else { return nil }
-        var seconds = daysSince1970(year, month, day) * secondsPerDay + hour * 3_600 + minute * 60 + second
+        let date = CalendarDate(year: year, month: month, day: day)
+        var seconds = date.daysSince1970 * secondsPerDay + hour * 3_600 + minute * 60 + second
         var at = 19
         guard let nanos = fraction(text, &at), let offset = offset(text, &at), at == text.count else { return nil }
         seconds -= offset
@@ -85,29 +88,6 @@ enum TimestampText {
         }
     }
 
-    // Days are counted in years that begin with March and in cycles of 400 years, which have 146,097 days.
-    // Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-
-    private static func daysSince1970(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let marchYear = month <= 2 ? year - 1 : year
-        let cycle = (marchYear >= 0 ? marchYear : marchYear - 399) / 400
-        let yearOfCycle = marchYear - cycle * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let dayOfCycle = yearOfCycle * 365 + yearOfCycle / 4 - yearOfCycle / 100 + dayOfYear
-        return cycle * 146_097 + dayOfCycle - 719_468
-    }
-
-    private static func date(daysSince1970: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let days = daysSince1970 + 719_468
-        let cycle = (days >= 0 ? days : days - 146_096) / 146_097
-        let dayOfCycle = days - cycle * 146_097
-        let yearOfCycle = (dayOfCycle - dayOfCycle / 1_460 + dayOfCycle / 36_524 - dayOfCycle / 146_096) / 365
-        let dayOfYear = dayOfCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100)
-        let marchMonth = (5 * dayOfYear + 2) / 153
-        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
-        return (yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
-    }
-
     /// Writes a time with its quotes.
     ///
     /// - Throws: ``MalformedMessage`` for one that JSON can't express.
@@ -117,39 +97,25 @@ enum TimestampText {
         }
         var secondOfDay = time.seconds % secondsPerDay
         if secondOfDay < 0 { secondOfDay += secondsPerDay }
-        let (year, month, day) = date(daysSince1970: (time.seconds - secondOfDay) / secondsPerDay)
         out.append(UInt8(ascii: "\""))
-        write(year, digits: 4, to: &out)
-        out.append(UInt8(ascii: "-"))
-        write(month, digits: 2, to: &out)
-        out.append(UInt8(ascii: "-"))
-        write(day, digits: 2, to: &out)
+        out.append(CalendarDate(daysSince1970: (time.seconds - secondOfDay) / secondsPerDay))
         out.append(UInt8(ascii: "T"))
-        write(secondOfDay / 3_600, digits: 2, to: &out)
+        out.append(secondOfDay / 3_600, digits: 2)
         out.append(UInt8(ascii: ":"))
-        write(secondOfDay / 60 % 60, digits: 2, to: &out)
+        out.append(secondOfDay / 60 % 60, digits: 2)
         out.append(UInt8(ascii: ":"))
-        write(secondOfDay % 60, digits: 2, to: &out)
+        out.append(secondOfDay % 60, digits: 2)
         // Three, six or nine digits, as few as are needed.
         if time.nanos != 0 {
             out.append(UInt8(ascii: "."))
             if time.nanos % 1_000_000 == 0 {
-                write(Int64(time.nanos / 1_000_000), digits: 3, to: &out)
+                out.append(Int64(time.nanos / 1_000_000), digits: 3)
             } else if time.nanos % 1_000 == 0 {
-                write(Int64(time.nanos / 1_000), digits: 6, to: &out)
+                out.append(Int64(time.nanos / 1_000), digits: 6)
             } else {
-                write(Int64(time.nanos), digits: 9, to: &out)
+                out.append(Int64(time.nanos), digits: 9)
             }
         }
         out.append(literal: "Z\"")
-    }
-
-    private static func write(_ number: Int64, digits: Int, to out: inout [UInt8]) {
-        var divisor: Int64 = 1
-        for _ in 1..<digits { divisor *= 10 }
-        while divisor > 0 {
-            out.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
-        }
     }
 }
