@@ -18,3 +18,19 @@ enum FileProbe {
         access(path, R_OK) == 0 ? nil : SystemError.text(errno)
     }
 }
+
+/// Files of the system that are read at once, such as those in `/proc`.
+enum SmallFile {
+    private static let bytesMax = 4 * 1024
+
+    /// The first 4 KiB; `nil` for a file that is empty or can't be read.
+    static func text(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: bytesMax)
+        let count = read(descriptor, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(decoding: buffer.prefix(count), as: UTF8.self)
+    }
+}

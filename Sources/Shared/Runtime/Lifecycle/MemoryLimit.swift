@@ -1,14 +1,10 @@
-import Glibc
-
 /// Memory limit of the process's container (cgroups(7)).
 enum MemoryLimit {
-    private static let fileBytesMax = 4 * 1024
-
     /// The limit in bytes; `nil` when there is none. The smallest limit of the process's control group and its
     /// ancestors counts.
     static func ofContainer(root: String = "/sys/fs/cgroup", groups: String = "/proc/self/cgroup") -> Int? {
         var least: Int?
-        for line in (text(groups) ?? "").split(separator: "\n") {
+        for line in (SmallFile.text(groups) ?? "").split(separator: "\n") {
             // number:controllers:path
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
@@ -43,20 +39,8 @@ enum MemoryLimit {
 
     /// `nil` for a missing file, for `max`, and for the number that version 1 uses for no limit.
     private static func limit(_ path: String) -> Int? {
-        guard let text = text(path), let bytes = Int(text.prefix { $0.isNumber }), bytes > 0, bytes < 1 << 60 else {
-            return nil
-        }
+        guard let text = SmallFile.text(path), let bytes = Int(text.prefix { $0.isNumber }), bytes > 0, bytes < 1 << 60
+        else { return nil }
         return bytes
-    }
-
-    /// The beginning of a file.
-    private static func text(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: fileBytesMax)
-        let count = read(descriptor, &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        return String(decoding: buffer.prefix(count), as: UTF8.self)
     }
 }

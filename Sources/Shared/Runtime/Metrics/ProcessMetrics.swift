@@ -31,7 +31,7 @@ enum ProcessMetrics {
 
     /// A number in `/proc/self/statm`, which counts pages.
     private static func memoryBytes(field: Int) -> Double? {
-        guard let text = text("/proc/self/statm") else { return nil }
+        guard let text = SmallFile.text("/proc/self/statm") else { return nil }
         let fields = text.split(separator: " ")
         guard fields.indices.contains(field), let pages = Double(fields[field]) else { return nil }
         return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
@@ -39,17 +39,6 @@ enum ProcessMetrics {
 
     /// The entries of `/proc/self/task`.
     static func threads() -> Double? { entries("/proc/self/task") }
-
-    /// The first 256 bytes of a file, which is short.
-    private static func text(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 256)
-        let count = read(descriptor, &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        return String(decoding: buffer.prefix(count), as: UTF8.self)
-    }
 
     /// The entries of `/proc/self/fd`, without the one that reading it opens.
     static func openDescriptors() -> Double? { entries("/proc/self/fd").map { $0 - 1 } }
