@@ -1,4 +1,5 @@
 import NIOCore
+import RPC
 
 extension ByteBuffer {
     /// Appends `text` as a JSON string with its quotes (RFC 8259 section 7).
@@ -13,15 +14,11 @@ extension ByteBuffer {
             case 0x09: writeStaticString("\\t")
             case 0..<0x20, 0x7f:
                 writeStaticString("\\u00")
-                writeInteger(Self.hexadecimalDigit(byte >> 4))
-                writeInteger(Self.hexadecimalDigit(byte & 0xf))
+                writeInteger(Hexadecimal.digit(byte >> 4))
+                writeInteger(Hexadecimal.digit(byte & 0xf))
             default: writeInteger(byte)
             }
         }
         writeInteger(UInt8(ascii: "\""))
-    }
-
-    private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 }

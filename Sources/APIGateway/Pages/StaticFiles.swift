@@ -80,10 +80,9 @@ struct StaticFiles: Sendable {
 
     /// `nil` when a decoded byte would be a separator, which earlier checks of the path have not seen as one.
     private static func percentDecoded(_ path: String) -> String? {
-        guard let bytes = PercentCoding.decoded(path.utf8) else { return nil }
+        guard let decoded = PercentEncoding.decode(path[...]) else { return nil }
         let isSeparator: (UInt8) -> Bool = { $0 == UInt8(ascii: "/") }
-        guard bytes.count(where: isSeparator) == path.utf8.count(where: isSeparator) else { return nil }
-        return String(validating: bytes, as: UTF8.self)
+        return decoded.utf8.count(where: isSeparator) == path.utf8.count(where: isSeparator) ? decoded : nil
     }
 }
 

@@ -80,28 +80,18 @@ struct PassedHeaders {
 
 /// Makes request ids: 32 hexadecimal digits, never the same twice in a process, and hardly in two.
 final class RequestIDs: Sendable {
-    private let prefix: String
+    private let prefix: UInt64
     private let counter: Atomic<UInt64>
 
     init() {
         var random = SystemRandomNumberGenerator()
-        prefix = Self.hexadecimal(random.next())
+        prefix = random.next()
         counter = Atomic(random.next())
     }
 
     func next() -> String {
         // The multiplier is odd, so no two counts give the same product; neighbours just don't look alike.
         let (_, count) = counter.wrappingAdd(1, ordering: .relaxed)
-        return prefix + Self.hexadecimal(count &* 0x9e37_79b9_7f4a_7c15)
-    }
-
-    private static func hexadecimal(_ value: UInt64) -> String {
-        String(unsafeUninitializedCapacity: 16) { bytes in
-            for index in 0..<16 {
-                let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - index * 4)) & 0xf
-                bytes[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-            }
-            return 16
-        }
+        return Hexadecimal.text(prefix, count &* 0x9e37_79b9_7f4a_7c15)
     }
 }

@@ -59,29 +59,13 @@ struct SMTPAddress: Sendable, Equatable {
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
             throw error("it needs both a user and a password, or neither")
         }
-        guard let user = decoded(parts[0]), let password = decoded(parts[1]) else {
+        guard let user = PercentEncoding.decode(parts[0]), let password = PercentEncoding.decode(parts[1]) else {
             throw error("user or password is not percent-encoded UTF-8; write % as %25")
         }
         guard !user.hasControls, !password.hasControls else {
             throw error("user and password must not hold control characters")
         }
         return Login(user: user, password: password)
-    }
-
-    private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2).compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-            guard digits.count == 2 else { return nil }
-            bytes.append(UInt8(digits[0] << 4 | digits[1]))
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 
     private static func server(_ text: Substring, port: Int) throws(ConfigurationError) -> HostPort {

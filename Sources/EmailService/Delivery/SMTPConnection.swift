@@ -1,6 +1,7 @@
 import CCurl
 import Glibc
 import NIOCore
+import RPC
 import Storage
 
 /// One easy handle of libcurl, on one pool thread; it keeps its connection to the server from mail to mail.
@@ -115,7 +116,7 @@ final class SMTPConnection: PooledConnection {
         var text = text
         text.replaceAll(recipient, with: "…")
         if let login = settings.address.login {
-            for secret in [login.password, HeaderText.base64(Array(login.password.utf8))] {
+            for secret in [login.password, Base64.encode(Array(login.password.utf8), isPadded: true)] {
                 text.replaceAll(secret, with: "…")
             }
         }

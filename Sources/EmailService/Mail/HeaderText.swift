@@ -1,3 +1,5 @@
+import RPC
+
 /// Text of any kind as a mail header may hold it (RFC 5322, RFC 2047).
 ///
 /// Whatever comes in, what goes out is printable ASCII in lines of at most 76 characters, where every line but the first
@@ -46,28 +48,12 @@ enum HeaderText {
         for scalar in text.unicodeScalars {
             let encoded = Array(String(scalar).utf8)
             if bytes.count + encoded.count > wordBytesMax {
-                words.append(prefix + base64(bytes) + suffix)
+                words.append(prefix + Base64.encode(bytes, isPadded: true) + suffix)
                 bytes = []
             }
             bytes += encoded
         }
-        if !bytes.isEmpty { words.append(prefix + base64(bytes) + suffix) }
+        if !bytes.isEmpty { words.append(prefix + Base64.encode(bytes, isPadded: true) + suffix) }
         return words.joined(separator: "\r\n ")
-    }
-
-    /// RFC 4648, 4.
-    static func base64(_ bytes: [UInt8]) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits = UInt32(0)
-            for (place, byte) in group.enumerated() { bits |= UInt32(byte) << (16 - 8 * place) }
-            for place in 0..<4 {
-                let isPadding = place > group.count
-                text.append(isPadding ? UInt8(ascii: "=") : alphabet[Int(bits >> (18 - 6 * place)) & 63])
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }

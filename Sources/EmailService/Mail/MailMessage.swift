@@ -1,4 +1,5 @@
 import Idempotency
+import RPC
 
 /// A whole mail as it goes over the wire: headers, a text part and an HTML part (RFC 5322, RFC 2046).
 ///
@@ -22,7 +23,7 @@ struct MailMessage: Sendable {
         self.sender = sender.address
         self.recipient = recipient.address
         // A line of quoted-printable text can't hold `=_`, so no content can end a part.
-        let boundary = "=_shippy_" + Self.hex(SHA256.digest(eventID.utf8).prefix(16))
+        let boundary = "=_shippy_" + Hexadecimal.text(Array(SHA256.digest(eventID.utf8).prefix(16)))
         let headers = [
             "Date: \(date.mailDate)",
             "From: \(HeaderText.mailbox(sender))",
@@ -55,11 +56,6 @@ struct MailMessage: Sendable {
         }
         if isPlain, (1...plainIDLengthMax).contains(eventID.utf8.count) { return eventID }
         // Longer than any plain one, so that the two can't meet.
-        return "sha256-" + hex(SHA256.digest(eventID.utf8)[...])
-    }
-
-    private static func hex(_ bytes: ArraySlice<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return "sha256-" + Hexadecimal.text(SHA256.digest(eventID.utf8))
     }
 }

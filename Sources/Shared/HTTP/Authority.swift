@@ -1,4 +1,5 @@
 import NIOCore
+import RPC
 
 /// The authority of an http URI: `host` or `host:port`, without userinfo (RFC 9110 sections 4.2 and 7.2, RFC 3986
 /// section 3.2). `Host`, HTTP/2's `:authority` and absolute request targets carry one. Works on bytes only.
@@ -23,7 +24,7 @@ enum Authority {
     static func isSame(_ one: Substring.UTF8View, _ other: Substring.UTF8View, portStandard: StaticString) -> Bool {
         let one = withoutPort(portStandard, one)
         let other = withoutPort(portStandard, other)
-        return one.count == other.count && zip(one, other).allSatisfy { lowercased($0) == lowercased($1) }
+        return one.count == other.count && zip(one, other).allSatisfy { $0.lowercasedASCII == $1.lowercasedASCII }
     }
 
     /// The authority without its port, if that is empty or the default one.
@@ -51,15 +52,13 @@ enum Authority {
     /// `IPv6address` or `IPvFuture`, without the brackets. Zone identifiers are local to one machine and are rejected.
     private static func isAddressLiteral(_ text: some Collection<UInt8>) -> Bool {
         guard let first = text.first else { return false }
-        if lowercased(first) == UInt8(ascii: "v") {
+        if first.lowercasedASCII == UInt8(ascii: "v") {
             let parts = text.dropFirst().split(
                 separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, let version = parts.first, let address = parts.last else { return false }
-            return !version.isEmpty && version.allSatisfy { PercentCoding.hexValue($0) != nil }
+            return !version.isEmpty && version.allSatisfy { Hexadecimal.value(of: $0) != nil }
                 && !address.isEmpty
-                && address.allSatisfy {
-                    PercentCoding.isUnreserved($0) || isSubDelimiter($0) || $0 == UInt8(ascii: ":")
-                }
+                && address.allSatisfy { $0.isUnreserved || isSubDelimiter($0) || $0 == UInt8(ascii: ":") }
         }
         guard text.count <= addressBytesMax else { return false }
         if case .v6 = try? SocketAddress(ipAddress: String(decoding: text, as: UTF8.self), port: 0) { return true }
@@ -70,11 +69,11 @@ enum Authority {
         var rest = text[...]
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%") {
-                guard let high = rest.popFirst(), let low = rest.popFirst(), PercentCoding.hexValue(high) != nil,
-                    PercentCoding.hexValue(low) != nil
-                else { return false }
+                let digits = rest.prefix(2)
+                guard digits.count == 2, digits.allSatisfy({ Hexadecimal.value(of: $0) != nil }) else { return false }
+                rest = rest.dropFirst(2)
             } else {
-                guard PercentCoding.isUnreserved(byte) || isSubDelimiter(byte) else { return false }
+                guard byte.isUnreserved || isSubDelimiter(byte) else { return false }
             }
         }
         return true
@@ -87,70 +86,5 @@ enum Authority {
             true
         default: false
         }
-    }
-
-    private static func lowercased(_ byte: UInt8) -> UInt8 {
-        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
-    }
-}
-
-/// Percent-encoding of URIs (RFC 3986 section 2.1).
-package enum PercentCoding {
-    /// Bytes that mean the same with and without encoding (RFC 3986 section 2.3).
-    static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            true
-        default: false
-        }
-    }
-
-    static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
-
-    /// The text with every percent-encoded byte decoded; `nil` if an encoding is malformed.
-    package static func decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count)
-        var rest = text[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
-                return nil
-            }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
-    }
-
-    /// The path with its unreserved bytes decoded, so that `/%72pc` is `/rpc` (RFC 3986 section 6.2.2.2). All other
-    /// bytes stay encoded: `%2F` is no separator.
-    static func normalized(_ path: Substring) -> String {
-        guard path.utf8.contains(UInt8(ascii: "%")) else { return String(path) }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(path.utf8.count)
-        var rest = path.utf8[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(hexValue),
-                let low = rest.dropFirst().first.flatMap(hexValue), isUnreserved(high << 4 | low)
-            {
-                bytes.append(high << 4 | low)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

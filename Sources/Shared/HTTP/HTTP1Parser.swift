@@ -1,4 +1,5 @@
 import NIOCore
+import RPC
 
 /// Reads HTTP/1 requests (RFC 9112) from bytes as they arrive. It does no I/O and keeps no bytes.
 ///
@@ -216,7 +217,7 @@ package struct HTTP1Parser {
             guard let line = try nextLine(bytes) else { return nil }
             var at = line.lowerBound
             var value: UInt64 = 0
-            while at < line.upperBound, let digit = PercentCoding.hexValue(bytes[at]) {
+            while at < line.upperBound, let digit = Hexadecimal.value(of: bytes[at]) {
                 value = value << 4 | UInt64(digit)
                 at += 1
             }

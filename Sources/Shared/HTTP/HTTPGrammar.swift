@@ -103,6 +103,17 @@ extension UInt8 {
     /// Space or tab.
     var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
 
+    /// What means the same with and without percent-encoding (RFC 3986 section 2.3).
+    var isUnreserved: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+
     /// What a request target may contain: visible ASCII (`VCHAR`).
     var isTargetByte: Bool { self > 0x20 && self < 0x7f }
 }

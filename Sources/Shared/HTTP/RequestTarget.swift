@@ -1,3 +1,5 @@
+import RPC
+
 /// A parsed request target: origin form, absolute form, or `*` (RFC 9112 section 3.2).
 struct RequestTarget {
     /// Unreserved characters are decoded, all others are as sent; starts with `/`, or is `*`.
@@ -30,7 +32,7 @@ struct RequestTarget {
         let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
         let path = rest[..<(mark ?? rest.endIndex)]
         // "http://host" and "http://host?query" mean the path "/".
-        self.path = path.isEmpty ? "/" : PercentCoding.normalized(path)
+        self.path = path.isEmpty ? "/" : Self.normalized(path)
         query = mark.map { String(rest[rest.utf8.index(after: $0)...]) }
     }
 
@@ -39,12 +41,30 @@ struct RequestTarget {
             let length = scheme.utf8CodeUnitCount
             let isSame = scheme.withUTF8Buffer { expected in
                 target.utf8.count > length
-                    && zip(target.utf8, expected).allSatisfy { byte, expected in
-                        (byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte) == expected
-                    }
+                    && zip(target.utf8, expected).allSatisfy { byte, expected in byte.lowercasedASCII == expected }
             }
             if isSame { return length }
         }
         return nil
+    }
+
+    /// The path with its unreserved bytes decoded, so that `/%72pc` is `/rpc` (RFC 3986 section 6.2.2.2). All other
+    /// bytes stay encoded: `%2F` is no separator.
+    private static func normalized(_ path: Substring) -> String {
+        guard path.utf8.contains(UInt8(ascii: "%")) else { return String(path) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(path.utf8.count)
+        var rest = path.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let high = rest.first.flatMap(Hexadecimal.value),
+                let low = rest.dropFirst().first.flatMap(Hexadecimal.value), (high << 4 | low).isUnreserved
+            {
+                bytes.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

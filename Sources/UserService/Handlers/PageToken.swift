@@ -1,3 +1,5 @@
+import RPC
+
 /// A place in the list of users as callers see it: a text that they give back as it is.
 ///
 /// It holds nothing that the page before it did not show, so it is not sealed.
@@ -13,15 +15,15 @@ enum PageToken {
 
     static func text(_ position: UserPosition) -> String {
         let time = UInt64(bitPattern: position.createdAtMicroseconds)
-        return String(UnicodeScalar(version)) + hex((0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * $0)) })
-            + hex(Array(position.id.utf8))
+        let timeBytes = (0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - 8 * $0)) }
+        return String(UnicodeScalar(version)) + Hexadecimal.text(timeBytes + Array(position.id.utf8))
     }
 
     /// - Throws: ``UserError/invalid(_:_:)`` for a text that ``text(_:)`` never returned, and for one that no store
     ///   accepts.
-    static func position(_ text: String) throws(UserError) -> UserPosition {
+    static func position(_ token: String) throws(UserError) -> UserPosition {
         let problem = UserError.invalid("page_token", "page_token must be one that this service gave")
-        let text = text.utf8
+        let text = token.utf8
         guard text.count <= 1 + timeDigits + 2 * idByteCountMax, text.first == version,
             let bytes = bytes(text.dropFirst()), bytes.count > timeDigits / 2,
             let id = String(validating: bytes[(timeDigits / 2)...], as: UTF8.self), !id.utf8.contains(0)
@@ -29,28 +31,15 @@ enum PageToken {
         let bits = bytes[..<(timeDigits / 2)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         let time = Int64(bitPattern: bits)
         guard times.contains(time) || time == .min else { throw problem }
-        return UserPosition(createdAtMicroseconds: time, id: id)
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        String(decoding: bytes.flatMap { [digit($0 >> 4), digit($0 & 15)] }, as: UTF8.self)
-    }
-
-    private static func digit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+        let position = UserPosition(createdAtMicroseconds: time, id: id)
+        // Digits in upper case are not ours.
+        guard token.hasSameBytes(as: Self.text(position)) else { throw problem }
+        return position
     }
 
     private static func bytes(_ hex: Substring.UTF8View) -> [UInt8]? {
-        let digits = Array(hex).compactMap(value)
+        let digits = Array(hex).compactMap(Hexadecimal.value)
         guard digits.count == hex.count, digits.count.isMultiple(of: 2) else { return nil }
         return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
-    }
-
-    private static func value(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        default: nil
-        }
     }
 }

@@ -48,16 +48,7 @@ enum JSONWebToken {
     }
 
     /// Base64url without padding (RFC 7515 section 2).
-    private static func base64URL(_ bytes: [UInt8]) -> String {
-        let text = Base64.encode(bytes).utf8.map { character in
-            switch character {
-            case UInt8(ascii: "+"): UInt8(ascii: "-")
-            case UInt8(ascii: "/"): UInt8(ascii: "_")
-            default: character
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
+    private static func base64URL(_ bytes: [UInt8]) -> String { Base64.encode(bytes, alphabet: .url) }
 
     private static func isBase64URL(_ byte: UInt8) -> Bool {
         switch byte {

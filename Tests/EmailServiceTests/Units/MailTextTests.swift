@@ -54,13 +54,6 @@ struct MailTextTests {
         #expect(long.split(separator: "\r\n").dropFirst().allSatisfy { $0.hasPrefix(" =?") })
     }
 
-    @Test(
-        "Base64 is that of the standard",
-        arguments: ["": "", "f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg=="])
-    func base64(plain: String, encoded: String) {
-        #expect(HeaderText.base64(Array(plain.utf8)) == encoded)
-    }
-
     @Test("quoted-printable lines are short, in ASCII, without spaces at their ends or dots at their beginnings")
     func quotedPrintable() {
         #expect(QuotedPrintable.encode("a=b \nö\n.") == "a=3Db=20\r\n=C3=B6\r\n=2E")

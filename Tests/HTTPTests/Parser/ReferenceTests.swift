@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import RPC
 import Testing
 
 @testable import HTTP
@@ -66,7 +67,7 @@ struct ReferenceTests {
     /// The same within chunked bodies.
     private static let stricterInChunks: [(reason: String, applies: @Sendable (Stricter) -> Bool)] = [
         ("an extension's value is not empty, and a token has no quotes (RFC 9112 section 7.1.1)", { $0.contains(";") }),
-        ("a chunk's size has at most 16 digits", { $0.line.prefix { PercentCoding.hexValue($0) != nil }.count > 16 }),
+        ("a chunk's size has at most 16 digits", { $0.line.prefix { Hexadecimal.value(of: $0) != nil }.count > 16 }),
         ("a chunk fits into memory", { $0.refusal == .bodyTooLarge }),
         ("limits count whole lines", { $0.refusal == .headersTooLarge }),
     ]

@@ -5,21 +5,21 @@ import Testing
 @Suite("Percent encoding of status messages")
 struct PercentEncodingTests {
     private func decode(_ text: String) -> String {
-        Array(text.utf8).withUnsafeBytes { PercentEncoding.decode($0) }
+        Array(text.utf8).withUnsafeBytes { PercentEncoding.decode(message: $0) }
     }
 
     @Test(
         "what is encoded is plain ASCII and comes back",
         arguments: ["", "plain ~ text!", "100 %", "%41", "Grüße, 船", "a\r\nb\u{0}\u{7f}", "🚢"])
     func roundTrip(text: String) {
-        let encoded = PercentEncoding.encode(text)
+        let encoded = PercentEncoding.encode(message: text)
         for byte in encoded.utf8 { #expect(byte >= 0x20 && byte <= 0x7e) }
         #expect(decode(encoded) == text)
     }
 
     @Test("upper case digits are written, both cases are read")
     func cases() {
-        #expect(PercentEncoding.encode("ü%") == "%C3%BC%25")
+        #expect(PercentEncoding.encode(message: "ü%") == "%C3%BC%25")
         #expect(decode("%c3%bC") == "ü")
     }
 
@@ -33,6 +33,39 @@ struct PercentEncodingTests {
     @Test("bytes that are no UTF-8 are replaced")
     func notUTF8() {
         #expect(decode("%ff") == "\u{fffd}")
+    }
+}
+
+@Suite("Percent encoding of URIs and forms")
+struct PercentDecodingTests {
+    @Test(
+        "codes are resolved, digits of both cases",
+        arguments: [("", ""), ("a+b", "a+b"), ("%41%7a", "Az"), ("%C3%bc", "ü"), ("%2541", "%41")])
+    func decoding(text: String, expected: String) {
+        #expect(PercentEncoding.decode(text[...]) == expected)
+    }
+
+    @Test("what is malformed, or no UTF-8, is refused", arguments: ["%", "a%4", "%zz", "%4g", "%%41", "%ff"])
+    func malformed(text: String) {
+        #expect(PercentEncoding.decode(text[...]) == nil)
+    }
+
+    @Test("in forms a plus sign is a space, and an encoded one is itself")
+    func forms() {
+        let decoded = Array("a+b%2B".utf8).withUnsafeBytes { PercentEncoding.decode($0, plusIsSpace: true) }
+        #expect(decoded == Array("a b+".utf8))
+    }
+}
+
+@Suite("Hexadecimal digits")
+struct HexadecimalTests {
+    @Test("digits are written in lower case and read in both")
+    func digits() {
+        #expect(Hexadecimal.text([0, 0x9a, 0xff]) == "009aff")
+        #expect(Hexadecimal.text(0x0123_4567_89ab_cdef, 1) == "0123456789abcdef0000000000000001")
+        for value in UInt8(0)..<16 { #expect(Hexadecimal.value(of: Hexadecimal.digit(value)) == value) }
+        #expect(Hexadecimal.value(of: UInt8(ascii: "F")) == 15)
+        for other in "/:@G`g".utf8 { #expect(Hexadecimal.value(of: other) == nil) }
     }
 }
 

@@ -44,12 +44,17 @@ import Testing
         }
     }
 
-    @Test("base64 is the standard's, without padding; both alphabets and padding are read")
+    @Test("base64 is the standard's, with and without padding; both alphabets and padding are read")
     func base64() {
         for (text, encoded) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")] {
             #expect(Base64.encode(Array(text.utf8)) == encoded)
             #expect(Base64.decode(encoded.utf8) == Array(text.utf8))
         }
+        for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+            #expect(Base64.encode(Array(text.utf8), isPadded: true) == encoded)
+        }
+        #expect(Base64.encode([0xff, 0xef, 0xbe]) == "/+++")
+        #expect(Base64.encode([0xff, 0xef, 0xbe], alphabet: .url) == "_---")
         #expect(Base64.decode("Zg==".utf8) == [0x66])
         #expect(Base64.decode("_-8".utf8) == Base64.decode("/+8=".utf8))
         for wrong in ["Z", "Zg=A", "Z g", "Zg===", "Zü"] { #expect(Base64.decode(wrong.utf8) == nil, "\(wrong)") }

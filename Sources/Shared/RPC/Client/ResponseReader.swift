@@ -92,7 +92,7 @@ struct ResponseReader {
             // Codes that contradict each other count as UNKNOWN.
             code = code == nil || code == known ? known : .unknown
         } else if name.equals("grpc-message") {
-            message = PercentEncoding.decode(value)
+            message = PercentEncoding.decode(message: value)
         } else if name.equals(ErrorDetail.trailer) {
             details = ErrorDetail.details(inTrailer: value.text)
         } else if !name.hasPrefix("grpc-"), !name.equals("content-type"), name.first != UInt8(ascii: ":") {

@@ -252,7 +252,7 @@ extension ServerConnection {
                 if !status.message.isEmpty {
                     fields.add(
                         "grpc-message",
-                        PercentEncoding.encode(status.message, bytesMax: Self.statusMessageBytesMax),
+                        PercentEncoding.encode(message: status.message, bytesMax: Self.statusMessageBytesMax),
                         neverIndexed: true)
                 }
                 if let details = ErrorDetail.trailerValue(of: status) {

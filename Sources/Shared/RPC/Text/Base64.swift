@@ -1,11 +1,26 @@
 /// Base64 (RFC 4648).
 package enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    /// The last two characters differ.
+    package enum Alphabet: Sendable {
+        /// `+` and `/` (section 4).
+        case standard
+        /// `-` and `_`, for URLs and file names (section 5).
+        case url
+    }
 
-    /// In the usual alphabet, without padding.
-    package static func encode(_ bytes: [UInt8]) -> String {
+    private static let common = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+    private static let standard = common + Array("+/".utf8)
+    private static let url = common + Array("-_".utf8)
+
+    /// The text of some bytes.
+    ///
+    /// - Parameter isPadded: whether `=` fills the text up to a multiple of four characters.
+    package static func encode(
+        _ bytes: [UInt8], alphabet: Alphabet = .standard, isPadded: Bool = false
+    ) -> String {
+        let alphabet = alphabet == .standard ? standard : url
         var text: [UInt8] = []
-        text.reserveCapacity((bytes.count * 4 + 2) / 3)
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
         var bits: UInt32 = 0
         var count = 0
         for byte in bytes {
@@ -17,6 +32,7 @@ package enum Base64 {
             }
         }
         if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count)) & 63]) }
+        if isPadded { while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) } }
         return String(decoding: text, as: UTF8.self)
     }
 

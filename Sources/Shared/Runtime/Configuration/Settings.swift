@@ -113,6 +113,20 @@ public struct Settings: Sendable {
         }
     }
 
+    /// The variable's `NAME=VALUE,NAME=VALUE`, percent-encoded (W3C Baggage), in order; none when it is unset. It may hold
+    /// secrets, so its text is in no error.
+    func pairs(_ variable: String) throws(ConfigurationError) -> [(name: String, value: String)] {
+        var pairs: [(name: String, value: String)] = []
+        for member in (self.variable(variable) ?? "").split(separator: ",") {
+            let parts = member.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let name = PercentEncoding.decode(parts[0].trimmedOfBlanks), !name.isEmpty,
+                let value = PercentEncoding.decode(parts[1].trimmedOfBlanks)
+            else { throw ConfigurationError("\(variable): it is not NAME=VALUE,NAME=VALUE") }
+            pairs.append((name, value))
+        }
+        return pairs
+    }
+
     /// A log level: trace, debug, info, notice, warning, error or critical.
     public func level(
         _ flag: String?, _ name: String, _ variable: String

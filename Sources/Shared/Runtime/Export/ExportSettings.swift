@@ -136,9 +136,9 @@ struct ExportSettings: Sendable {
         _ signal: TelemetrySignal, _ settings: Settings
     ) throws(ConfigurationError) -> Metadata {
         let variable = variables(signal, "HEADERS").first { settings.variable($0) != nil }
-        guard let variable, let text = settings.variable(variable) else { return [:] }
+        guard let variable else { return [:] }
         var headers = Metadata()
-        for (name, value) in try PercentText.pairs(text, variable) {
+        for (name, value) in try settings.pairs(variable) {
             let name = name.lowercased()
             guard name.utf8.allSatisfy(Self.isHeaderByte), value.utf8.allSatisfy({ $0 >= 0x20 && $0 <= 0x7e }) else {
                 throw ConfigurationError("\(variable): a name or a value can't be in a header")

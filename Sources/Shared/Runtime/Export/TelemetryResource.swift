@@ -29,8 +29,7 @@ struct TelemetryResource: Sendable {
     /// - Throws: what can't be used, in one line that names the variable and no secret.
     mutating func addAttributes(_ settings: Settings) throws(ConfigurationError) {
         let variable = "OTEL_RESOURCE_ATTRIBUTES"
-        guard let text = settings.variable(variable) else { return }
-        for (name, value) in try PercentText.pairs(text, variable) {
+        for (name, value) in try settings.pairs(variable) {
             if let index = attributes.firstIndex(where: { $0.name == name }) {
                 if index > 0 || !nameIsSet { attributes[index].value = value }
             } else {

@@ -1,3 +1,5 @@
+import RPC
+
 /// JSON's string form: quotes around, and escapes for quotes, backslashes and control characters.
 package enum JSONText {
     /// Appends `text`, however long it is.
@@ -33,21 +35,17 @@ package enum JSONText {
             bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
         case 0..<0x20, 0x7f:
             bytes.append(contentsOf: #"\u00"#.utf8)
-            bytes.append(hexDigit(byte >> 4))
-            bytes.append(hexDigit(byte & 15))
+            bytes.append(Hexadecimal.digit(byte >> 4))
+            bytes.append(Hexadecimal.digit(byte & 15))
         case 0x80..<0xa0 where bytes.last == 0xc2:
             // U+0080 to U+009F, whose first byte is there already: terminals obey them like those below U+0020.
             bytes.removeLast()
             bytes.append(contentsOf: #"\u00"#.utf8)
-            bytes.append(hexDigit(byte >> 4))
-            bytes.append(hexDigit(byte & 15))
+            bytes.append(Hexadecimal.digit(byte >> 4))
+            bytes.append(Hexadecimal.digit(byte & 15))
         default:
             bytes.append(byte)
         }
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? 0x30 + value : 0x61 + value - 10
     }
 
     /// A cut through a character of several bytes would not be UTF-8 any more.

@@ -1,3 +1,5 @@
+import RPC
+
 /// Makes ids that grow with time, so that their order is the order of age and new ones go to the end of an index.
 ///
 /// Within a process each is larger than the one before, and than the newest stored one, whatever the clock does; see
@@ -7,7 +9,7 @@ package final class OrderedIdentifiers: Sendable {
     package static let length = 32
     private static let timeDigits = 16
     /// All our ids are smaller than this.
-    package static let end = Identifier.hexadecimal(UInt64(GrowingTime.end), 0)
+    package static let end = Hexadecimal.text(UInt64(GrowingTime.end), 0)
 
     private let times: GrowingTime
 
@@ -27,7 +29,7 @@ package final class OrderedIdentifiers: Sendable {
 
     /// 32 hexadecimal digits.
     package func next() -> String {
-        Identifier.hexadecimal(UInt64(times.next()), .random(in: .min ... .max))
+        Hexadecimal.text(UInt64(times.next()), .random(in: .min ... .max))
     }
 
     /// When an id of ours was made, in microseconds since 1970 in UTC; `nil` for another's.
