@@ -29,7 +29,7 @@ public final class HTTPServer: Sendable {
     private let openConnections: OpenConnections
     private let logger: Logger
     /// Rate limit of the warning about too many connections.
-    private let fullLog = LogGap()
+    private let fullLog = Pace(every: .seconds(60))
     private let lifecycle = Mutex(Lifecycle.new)
 
     /// - Parameters:
@@ -151,7 +151,7 @@ public final class HTTPServer: Sendable {
     private func configure(_ channel: any Channel) throws {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { return channel.close(promise: nil) }
         let admission = openConnections.add { loop.evictIdle() }
-        if admission != .fits, fullLog.admits() {
+        if admission != .fits, fullLog.isDue() {
             logger.warning(
                 "there are as many connections as may be; idle ones make room for new ones",
                 metadata: ["connections": "\(connectionCount)"])

@@ -64,7 +64,7 @@ public final class RPCServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard shared.connections.count < shared.configuration.connectionsMax else {
-                        if shared.fullLog.admits() { shared.logger.warning("too many connections; some are refused") }
+                        if shared.fullLog.isDue() { shared.logger.warning("too many connections; some are refused") }
                         throw ChannelError.operationUnsupported
                     }
                     guard

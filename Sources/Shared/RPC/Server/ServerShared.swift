@@ -10,7 +10,7 @@ final class ServerShared: Sendable {
     let logger: Logger
     let running: RunningCalls
     /// Rate limit of the warning about too many connections.
-    let fullLog = LogGap()
+    let fullLog = Pace(every: .seconds(60))
     let connections = ConnectionSet()
 
     init(

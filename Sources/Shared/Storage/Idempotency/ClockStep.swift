@@ -1,6 +1,3 @@
-import NIOCore
-import Synchronization
-
 /// Handling of a clock that is set back: work that is due at a time of day must not wait until the clock reaches that
 /// time again.
 ///
@@ -12,20 +9,4 @@ package enum ClockStep {
     package static let secondsMin: Int64 = 60
     /// Interval at which to look for such work.
     package static let interval: Duration = .seconds(5)
-}
-
-/// Rate limit by the monotonic clock: lets one caller through per interval, and the first at once.
-package final class Pace: Sendable {
-    private let interval: UInt64
-    private let next = Atomic<UInt64>(0)
-
-    package init(every interval: Duration) {
-        self.interval = UInt64(TimeAmount(interval).nanoseconds)
-    }
-
-    package func isDue() -> Bool {
-        let now = NIODeadline.now().uptimeNanoseconds
-        let due = next.load(ordering: .relaxed)
-        return now >= due && next.compareExchange(expected: due, desired: now + interval, ordering: .relaxed).exchanged
-    }
 }
