@@ -1,3 +1,4 @@
+import Contracts
 import FoundationEssentials
 
 /// What is said of all telemetry of this process: the program, and where it runs.
@@ -39,5 +40,28 @@ struct TelemetryResource: Sendable {
         guard attributes.count <= Self.attributesMax else {
             throw ConfigurationError("\(variable): more than \(Self.attributesMax) attributes")
         }
+    }
+}
+
+extension Otlp_KeyValue {
+    init(_ key: String, _ value: Otlp_AnyValue) {
+        self.init()
+        self.key = key
+        self.value = value
+    }
+}
+
+extension Otlp_AnyValue {
+    static func text(_ text: String) -> Otlp_AnyValue {
+        var value = Otlp_AnyValue()
+        value.stringValue = text
+        return value
+    }
+}
+
+extension Otlp_Resource {
+    init(_ resource: TelemetryResource) {
+        self.init()
+        attributes = resource.attributes.map { Otlp_KeyValue($0.name, .text($0.value)) }
     }
 }

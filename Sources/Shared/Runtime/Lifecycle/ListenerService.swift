@@ -1,7 +1,19 @@
+import HTTP
 import Logging
 import NIOCore
 import RPC
 import ServiceLifecycle
+
+/// Something that listens at an address: the gRPC server of a service, the HTTP server of the gateway.
+public protocol Listener: Sendable {
+    /// Binds and listens; answers the bound address.
+    func start() async throws -> SocketAddress
+    /// Takes nothing new, lets what is in progress end for at most `timeout`, then closes. Idempotent.
+    func drain(timeout: Duration) async
+}
+
+extension RPCServer: Listener {}
+extension HTTPServer: Listener {}
 
 /// Listens from the start of the program, and drains when it stops.
 struct ListenerService: Service {

@@ -2,6 +2,7 @@ import ArgumentParser
 import CoreMetrics
 import Glibc
 import Logging
+import ServiceLifecycle
 import Tracing
 import UnixSignals
 
@@ -121,4 +122,38 @@ extension ServiceProgram {
 /// under them what they work with: a crash in place of the status. Nothing is lost, as logs are written unbuffered.
 private func endProcess(_ status: Int32) -> Never {
     _exit(status)
+}
+
+/// Why a program ends with a non-zero status, in one line for standard error.
+public struct ProgramFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+
+    /// - Parameter description: one line without secrets.
+    public init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// What a program consists of, beside what all programs have. Made by ``ServiceProgram/build(_:)``.
+public struct ServiceParts: Sendable {
+    /// Takes the calls: ``ServiceRuntime/rpcServer(_:configure:)``, or the gateway's HTTP server.
+    public var front: any Listener
+    /// Opened at the start and waited for; the program is ready only while it answers.
+    public var store: (any StoreLifecycle)?
+    /// Runs once after the store opened and before the program is ready, such as seeding; tried again when it throws.
+    public var prepare: @Sendable () async throws -> Void
+    /// Run beside the front from the time that the store is open, such as a relay. Each must end on graceful shutdown.
+    public var background: [any Service]
+
+    public init(
+        front: any Listener,
+        store: (any StoreLifecycle)? = nil,
+        background: [any Service] = [],
+        prepare: @escaping @Sendable () async throws -> Void = {}
+    ) {
+        self.front = front
+        self.store = store
+        self.background = background
+        self.prepare = prepare
+    }
 }

@@ -1,5 +1,14 @@
 import RPC
 
+/// Names for things that came without one.
+package enum Identifier {
+    /// 128 random bits of the system's generator as 32 hexadecimal digits.
+    package static func random() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return Hexadecimal.text(generator.next(), generator.next())
+    }
+}
+
 /// Makes ids that grow with time, so that their order is the order of age and new ones go to the end of an index.
 ///
 /// Within a process each is larger than the one before, and than the newest stored one, whatever the clock does; see

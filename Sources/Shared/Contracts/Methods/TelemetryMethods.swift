@@ -1,0 +1,22 @@
+import RPC
+
+/// Where OpenTelemetry's collectors take spans.
+public enum TraceMethods {
+    /// Idempotent, as collectors know spans by their ids.
+    public static let export = Method<Otlp_ExportRequest, Otlp_ExportResponse>(
+        service: "opentelemetry.proto.collector.trace.v1.TraceService", name: "Export", isIdempotent: true)
+}
+
+/// Where OpenTelemetry's collectors take metrics.
+public enum MetricMethods {
+    /// Idempotent, as values are cumulative and carry their times.
+    public static let export = Method<Otlp_ExportMetricsRequest, Otlp_ExportResponse>(
+        service: "opentelemetry.proto.collector.metrics.v1.MetricsService", name: "Export", isIdempotent: true)
+}
+
+/// Where OpenTelemetry's collectors take logs.
+public enum LogMethods {
+    /// Not idempotent: a line that is sent twice is there twice.
+    public static let export = Method<Otlp_ExportLogsRequest, Otlp_ExportResponse>(
+        service: "opentelemetry.proto.collector.logs.v1.LogsService", name: "Export")
+}
