@@ -39,8 +39,7 @@ final class Gateway: Sendable {
                 configuration: configuration.client(of: upstream), group: group, logger: logger)
         }
         let checks = configuration.upstreams.compactMap { upstream in
-            upstream.isRequired
-                ? clients[upstream.name].map { Readiness.Check(service: upstream.name, client: $0) } : nil
+            clients[upstream.name].map { Readiness.Check(service: upstream.name, client: $0) }
         }
         let table = RouteTable(namespace: configuration.namespace, clients: clients, recorder: recorder)
         self.clients = clients

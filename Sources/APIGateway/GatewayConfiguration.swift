@@ -13,15 +13,6 @@ struct GatewayConfiguration: Sendable {
         var address: HostPort
         /// `nil` speaks plaintext HTTP/2.
         var tls: NIOSSLContext?
-        /// Whether the gateway is ready only when this service answers.
-        var isRequired: Bool
-
-        init(name: String, address: HostPort, tls: NIOSSLContext? = nil, isRequired: Bool = true) {
-            self.name = name
-            self.address = address
-            self.tls = tls
-            self.isRequired = isRequired
-        }
     }
 
     /// Address, TLS and the limits on requests.

@@ -97,12 +97,11 @@ struct PageTests {
         }
     }
 
-    @Test("/readyz is ready when the required services answer, and asks them once for many probes")
+    @Test("/readyz is ready when the services answer, and asks them once for many probes")
     func ready() async throws {
         try await GatewayFixture.run(configure: {
             $0.readinessLifetime = .seconds(60)
-            $0.upstreams[2].address = HostPort(host: "127.0.0.1", port: 1)
-            $0.upstreams[2].isRequired = false
+            $0.upstreams.removeLast()
         }) { fixture in
             try await withThrowingTaskGroup { group in
                 for _ in 0..<20 { group.addTask { try await fixture.fetch("GET", "/readyz").status } }
