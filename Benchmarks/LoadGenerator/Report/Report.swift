@@ -81,11 +81,6 @@ struct KindReport: Codable {
         service = LatencyReport(figures.service)
         refusal = LatencyReport(figures.refusal)
     }
-
-    /// Of what is no success, the share that was refused as a system under load should: with 429.
-    var refusedShare: Double? {
-        refused + failed > 0 ? Double(refused) / Double(refused + failed) : nil
-    }
 }
 
 struct LatencyReport: Codable {

@@ -13,7 +13,7 @@ public final class PooledStore: StoreLifecycle {
     /// How long one try waits before it reports what it waits for.
     private static let tryTimeout: Duration = .seconds(1)
 
-    /// - Parameter address: for logs; without user, password or options. ``DatabaseAddress`` describes itself so.
+    /// - Parameter address: for logs; without user, password or options.
     public init(_ store: any Store, address: String) {
         self.store = store
         storeAddress = address

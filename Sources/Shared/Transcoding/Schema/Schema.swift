@@ -108,7 +108,6 @@ private struct SchemaBuilder {
     private var made: [MessageSchema?] = []
     private(set) var enums: [EnumSchema] = []
 
-    private static let optional: UInt64 = 1
     private static let repeated: UInt64 = 3
 
     init(_ descriptors: Descriptors) {
