@@ -43,7 +43,7 @@ private struct Credentials {
         let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") }
         let text = field.utf8.drop(while: isSpace)
         guard let end = text.firstIndex(where: isSpace), Substring(text[..<end]).hasSameBytes(asAnyCaseOf: "basic"),
-            let bytes = Base64.decode(text[end...].drop(while: isSpace).trimmingBlanks),
+            let bytes = Base64.decode(text[end...].drop(while: isSpace)),
             let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
             let email = String(validating: bytes[..<colon], as: UTF8.self),
             let password = String(validating: bytes[(colon + 1)...], as: UTF8.self)
@@ -55,13 +55,5 @@ private struct Credentials {
         body.writeJSONString(password)
         body.writeStaticString("}")
         json = body
-    }
-}
-
-extension Substring.UTF8View {
-    fileprivate var trimmingBlanks: Substring.UTF8View {
-        var text = self
-        while let last = text.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { text.removeLast() }
-        return text
     }
 }
