@@ -70,13 +70,7 @@ struct SMTPAddress: Sendable, Equatable {
 
     private static func server(_ text: Substring, port: Int) throws(ConfigurationError) -> HostPort {
         let hasPort = text.last != "]" && text.contains(":")
-        let isPlain = text.utf8.allSatisfy {
-            switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            default: "-._:[]".utf8.contains($0)
-            }
-        }
+        let isPlain = text.utf8.allSatisfy { $0.isAlphanumericASCII || "-._:[]".utf8.contains($0) }
         guard isPlain, let server = HostPort(hasPort ? String(text) : "\(text):\(port)"), !server.host.isEmpty,
             server.port > 0
         else {

@@ -34,11 +34,7 @@ enum HeaderText {
     }
 
     private static func isAtomic(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: "!#$%&'*+-/=?^_`{|}~".utf8.contains(byte)
-        }
+        byte.isAlphanumericASCII || "!#$%&'*+-/=?^_`{|}~".utf8.contains(byte)
     }
 
     /// Each word holds whole characters of Unicode, as readers decode word by word.

@@ -47,13 +47,7 @@ struct MailMessage: Sendable {
 
     /// The part before the `@`.
     static func messageID(_ eventID: String) -> String {
-        let isPlain = eventID.utf8.allSatisfy {
-            switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"): true
-            default: false
-            }
-        }
+        let isPlain = eventID.utf8.allSatisfy { $0.isAlphanumericASCII || "-_".utf8.contains($0) }
         if isPlain, (1...plainIDLengthMax).contains(eventID.utf8.count) { return eventID }
         // Longer than any plain one, so that the two can't meet.
         return "sha256-" + Hexadecimal.text(SHA256.digest(eventID.utf8))

@@ -20,7 +20,7 @@ enum EmailAddress {
     private static func isLocal(_ bytes: ArraySlice<UInt8>) -> Bool {
         guard bytes.count <= localByteCountMax else { return false }
         return bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-            .allSatisfy { !$0.isEmpty && $0.allSatisfy { isAlphanumeric($0) || atomMarks.contains($0) } }
+            .allSatisfy { !$0.isEmpty && $0.allSatisfy { $0.isAlphanumericASCII || atomMarks.contains($0) } }
     }
 
     private static func isDomain(_ bytes: ArraySlice<UInt8>) -> Bool {
@@ -30,17 +30,12 @@ enum EmailAddress {
         }
         return labels.allSatisfy { label in
             guard let first = label.first, let last = label.last, label.count <= labelByteCountMax else { return false }
-            return isAlphanumeric(first) && isAlphanumeric(last)
-                && label.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
+            return first.isAlphanumericASCII && last.isAlphanumericASCII
+                && label.allSatisfy { $0.isAlphanumericASCII || $0 == UInt8(ascii: "-") }
         }
     }
 
     private static let atomMarks = Set("!#$%&'*+-/=?^_`{|}~".utf8)
-
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-            || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-    }
 }
 
 /// The form in which two addresses are compared: Unicode's lower case, letter by letter, of every scalar.

@@ -25,6 +25,12 @@ struct OutsideTextTests {
         #expect(text.trimmedOfBlanks.hasSameBytes(as: expected))
     }
 
+    @Test("letters and digits are those of ASCII")
+    func alphanumeric() {
+        let found = "azAZ09`{@[/:_-ßé".utf8.filter { $0.isAlphanumericASCII }
+        #expect(found == Array("azAZ09".utf8))
+    }
+
     @Test("a text is cut between scalars")
     func shortened() {
         #expect("abc".shortened(bytesMax: 3) == "abc")

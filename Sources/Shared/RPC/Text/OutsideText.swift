@@ -99,6 +99,16 @@ package struct ByteKey: Hashable, Sendable {
 }
 
 extension UInt8 {
+    /// Whether the byte is an ASCII letter or digit.
+    package var isAlphanumericASCII: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+
     /// The byte in lower case if it is an ASCII letter in upper case, else the byte itself.
     package var lowercasedASCII: UInt8 {
         self >= UInt8(ascii: "A") && self <= UInt8(ascii: "Z") ? self | 0x20 : self

@@ -140,7 +140,7 @@ struct ExportSettings: Sendable {
         var headers = Metadata()
         for (name, value) in try settings.pairs(variable) {
             let name = name.lowercased()
-            guard name.utf8.allSatisfy(Self.isHeaderByte), value.utf8.allSatisfy({ $0 >= 0x20 && $0 <= 0x7e }) else {
+            guard name.utf8.allSatisfy(Self.isHeaderByte), value.isPrintableASCII else {
                 throw ConfigurationError("\(variable): a name or a value can't be in a header")
             }
             headers.add(name, value)

@@ -1,3 +1,5 @@
+import RPC
+
 /// The labels of one series, in a stable order and ready to be written.
 struct Labels: Hashable, Sendable {
     /// `name="value",…` without braces, escaped; empty for no labels.
@@ -54,10 +56,7 @@ enum PrometheusName {
     }
 
     private static func legal(_ name: String, or allowed: (UInt8) -> Bool) -> String {
-        var bytes = name.utf8.map { byte in
-            let isLetter = (0x61...0x7a).contains(byte | 0x20)
-            return isLetter || (0x30...0x39).contains(byte) || allowed(byte) ? byte : 0x5f
-        }
+        var bytes = name.utf8.map { $0.isAlphanumericASCII || allowed($0) ? $0 : 0x5f }
         if bytes.first.map({ (0x30...0x39).contains($0) }) ?? true { bytes.insert(0x5f, at: 0) }
         return String(decoding: bytes, as: UTF8.self)
     }
