@@ -1,4 +1,5 @@
 import Contracts
+import RPC
 
 /// What a request must hold. All rules are about the request alone, so that they tell nothing about who exists.
 enum UserRules {

@@ -25,6 +25,13 @@ extension String {
     /// Whether the text is printable ASCII, spaces included: what gRPC metadata may hold ("ASCII-Value").
     package var isPrintableASCII: Bool { utf8.allSatisfy { $0 >= 0x20 && $0 <= 0x7e } }
 
+    /// Whether the text has at most `limit` characters, counted as Unicode scalars (not grapheme clusters): the measure
+    /// of every text in a request.
+    package func hasAtMost(_ limit: Int) -> Bool {
+        // A scalar has one to four bytes, so that few texts need to be counted, and none of megabytes.
+        utf8.count <= limit || (utf8.count <= 4 * limit && unicodeScalars.count <= limit)
+    }
+
     /// Like ``Substring/trimmedOfBlanks``.
     package var trimmedOfBlanks: Substring { self[...].trimmedOfBlanks }
 
