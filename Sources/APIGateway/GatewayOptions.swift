@@ -58,7 +58,7 @@ struct GatewaySettings: Sendable, Equatable {
     init(_ options: GatewayOptions, environment: [String: String]) throws(ConfigurationError) {
         let settings = Settings(environment: environment)
         if let (text, source) = settings.text(options.namespace, "namespace", "MICRO_API_NAMESPACE") {
-            let isName = text.utf8.allSatisfy { $0.isAlphanumericASCII || [0x2d, 0x2e, 0x5f].contains($0) }
+            let isName = text.utf8.allSatisfy { $0.isAlphanumericASCII || "-._".utf8.contains($0) }
             guard isName, !text.isEmpty else {
                 throw ConfigurationError(
                     "\(source): '\(text)' is not a namespace; write letters and digits, such as shippy")
