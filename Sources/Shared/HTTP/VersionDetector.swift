@@ -64,17 +64,19 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
         guard !isHandshaking else { return }
         let seen = held.readableBytesView
         guard seen.elementsEqual(Self.preface.prefix(seen.count)) || seen.count >= Self.preface.count else {
-            return makeWay(context, isHTTP2: false)
+            return installProtocolHandlers(context, isHTTP2: false)
         }
         // A prefix of the preface so far; more has to come, unless all of it is there.
-        if seen.count >= Self.preface.count { makeWay(context, isHTTP2: seen.starts(with: Self.preface)) }
+        if seen.count >= Self.preface.count {
+            installProtocolHandlers(context, isHTTP2: seen.starts(with: Self.preface))
+        }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case TLSUserEvent.handshakeCompleted(let negotiated):
             isHandshaking = false
-            makeWay(context, isHTTP2: negotiated == "h2")
+            installProtocolHandlers(context, isHTTP2: negotiated == "h2")
         case ChannelEvent.inputClosed:
             context.close(promise: nil)
         default:
@@ -87,7 +89,8 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
         context.close(promise: nil)
     }
 
-    private func makeWay(_ context: ChannelHandlerContext, isHTTP2: Bool) {
+    /// Puts the handlers of the detected version into the pipeline in place of this one.
+    private func installProtocolHandlers(_ context: ChannelHandlerContext, isHTTP2: Bool) {
         let pipeline = context.pipeline.syncOperations
         var successor: any ServedConnection = self
         do {
