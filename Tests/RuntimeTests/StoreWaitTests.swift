@@ -64,17 +64,17 @@ struct StoreWaitTests {
         #expect(StoreWait.retryDelay(Int.max) == .seconds(2))
     }
 
-    @Test("a gate lets everybody pass once it is open, and a cancelled task no longer waits")
+    @Test("waiters of a gate continue when it opens, and a cancelled task stops waiting")
     func gate() async throws {
         let gate = Gate()
-        let cancelled = Task { try await gate.passage() }
-        let waiting = Task { try await gate.passage() }
+        let cancelled = Task { try await gate.waitUntilOpen() }
+        let waiting = Task { try await gate.waitUntilOpen() }
         cancelled.cancel()
         await #expect(throws: CancellationError.self) { try await cancelled.value }
         #expect(!gate.isOpen)
         gate.open()
         try await waiting.value
-        try await gate.passage()
+        try await gate.waitUntilOpen()
         #expect(gate.isOpen)
     }
 }

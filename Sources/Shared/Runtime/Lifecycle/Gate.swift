@@ -25,7 +25,7 @@ final class Gate: Sendable {
     /// Returns when the gate is open.
     ///
     /// - Throws: `CancellationError` when the task is cancelled first.
-    func passage() async throws {
+    func waitUntilOpen() async throws {
         let id = state.withLock { state in
             state.next += 1
             return state.next

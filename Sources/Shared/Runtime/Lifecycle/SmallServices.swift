@@ -24,7 +24,7 @@ struct BackgroundService: Service {
     func run() async throws {
         if let opened {
             do {
-                try await cancelWhenGracefulShutdown { try await opened.passage() }
+                try await cancelWhenGracefulShutdown { try await opened.waitUntilOpen() }
             } catch is CancellationError {
                 return
             }
