@@ -8,7 +8,7 @@ import NIOSSL
 ///
 /// It does not offer streaming calls or compression; both are answered UNIMPLEMENTED.
 public final class RPCServer: Sendable {
-    /// What calls of methods that there are not go by in metrics and logs.
+    /// Label for unknown methods in metrics and logs.
     /// Source: OpenTelemetry, "Semantic conventions for RPC metrics", `rpc.method`.
     public static let unknownMethod = "_OTHER"
 

@@ -31,28 +31,28 @@ extension ServerConnection {
     func session(received data: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: ServerStream.self)
         guard !stream.isAnswered else { return }
-        if stream.objection == nil {
+        if stream.rejection == nil {
             let before = stream.reader.message.count
             let heldBefore = stream.reader.heldBytes
             do {
                 try stream.reader.append(data, bytesMax: shared.configuration.messageBytesMax)
             } catch {
-                stream.object(.status(objection(to: error, on: stream)))
+                stream.reject(.status(status(of: error, on: stream)))
             }
             pendingRequestBytes += stream.reader.message.count - before
             if pendingRequestBytes > shared.configuration.bufferedRequestBytesMax {
-                stream.object(.status(Status(.resourceExhausted, "too many request bytes wait on this connection")))
+                stream.reject(.status(Status(.resourceExhausted, "too many request bytes wait on this connection")))
             }
             hold(stream.reader.heldBytes - heldBefore, stream)
         }
-        if let objection = stream.objection { answer(stream, objection) }
+        if let rejection = stream.rejection { answer(stream, rejection) }
     }
 
     func sessionReceivedEnd(on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: ServerStream.self)
         guard !stream.isAnswered else { return }
-        if let objection = stream.objection {
-            answer(stream, objection)
+        if let rejection = stream.rejection {
+            answer(stream, rejection)
         } else if stream.reader.isComplete, let route = stream.route {
             run(stream, route)
         } else if stream.reader.isEmpty {
@@ -93,7 +93,7 @@ extension ServerConnection {
         if requestMemory.take(bytes) {
             stream.requestMemory += bytes
         } else {
-            stream.object(.status(.outOfMemory))
+            stream.reject(.status(.outOfMemory))
         }
     }
 
@@ -102,7 +102,7 @@ extension ServerConnection {
         stream.requestMemory = 0
     }
 
-    private func objection(to failure: MessageReader.Failure, on stream: ServerStream) -> Status {
+    private func status(of failure: MessageReader.Failure, on stream: ServerStream) -> Status {
         switch failure {
         // Source: gRPC over HTTP/2, "Compression": the flag without an encoding is the caller's mistake, not a missing
         // feature.
@@ -134,7 +134,7 @@ extension ServerConnection {
         }
         running += 1
         stream.isHandled = true
-        noteBegin(stream, route, now: now)
+        recordStart(stream, route, now: now)
         let trace = beginTrace(stream, route)
         let context = RequestContext(
             path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer, trace: trace)
@@ -199,7 +199,7 @@ extension ServerConnection {
             answer(stream, .status(status))
         }
         stream.span?.endServer(stream.statusOnWire ?? code)
-        noteEnd(stream, code)
+        recordEnd(stream, code)
     }
 
     private func refusal(of message: FramedMessage) -> Status? {
@@ -235,13 +235,13 @@ extension ServerConnection {
 
     // MARK: Answers without a message
 
-    func answer(_ stream: ServerStream, _ objection: ServerStream.Objection) {
+    func answer(_ stream: ServerStream, _ rejection: ServerStream.Rejection) {
         guard let session, stream.isOpen, !stream.isAnswered else { return }
         stream.isAnswered = true
-        noteRefusal(stream, objection)
+        recordRejection(stream, rejection)
         releaseRequestBytes(stream)
         session.submitHeadersOnly(stream) { fields in
-            switch objection {
+            switch rejection {
             case .http(let code):
                 fields.add(":status", code)
             case .status(let status):

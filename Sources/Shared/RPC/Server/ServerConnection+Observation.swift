@@ -1,15 +1,15 @@
 import NIOCore
 
-/// What recorders and observers hear of calls.
+/// Reports calls to their recorder and observer.
 extension ServerConnection {
     /// The handler is about to run.
-    func noteBegin(_ stream: ServerStream, _ route: ServerRoute, now: NIODeadline) {
+    func recordStart(_ stream: ServerStream, _ route: ServerRoute, now: NIODeadline) {
         stream.startedAt = now
         route.recorder?.callBegan()
     }
 
     /// The handler has ended. A call that was answered before (deadline, cancelled) counts as what its caller saw.
-    func noteEnd(_ stream: ServerStream, _ code: Status.Code) {
+    func recordEnd(_ stream: ServerStream, _ code: Status.Code) {
         guard let route = stream.route, let began = stream.startedAt else { return }
         let code = stream.statusOnWire ?? code
         let ended = NIODeadline.now()
@@ -18,10 +18,10 @@ extension ServerConnection {
         route.observer?.callEnded(code, metadata: stream.metadata, peer: peer, began: began, ended: ended)
     }
 
-    /// The call is refused before any handler ran. Calls of methods that there are not share one name, so that callers
-    /// can't make up names without end; requests that are not gRPC are no calls.
-    func noteRefusal(_ stream: ServerStream, _ objection: ServerStream.Objection) {
-        guard stream.startedAt == nil, case .status(let status) = objection else { return }
+    /// The call is rejected before any handler ran. All unknown methods share one label, which bounds the number of
+    /// series; requests that are not gRPC are not counted.
+    func recordRejection(_ stream: ServerStream, _ rejection: ServerStream.Rejection) {
+        guard stream.startedAt == nil, case .status(let status) = rejection else { return }
         let route = stream.route ?? shared.unknownRoute
         guard route.isObserved else { return }
         let now = NIODeadline.now()

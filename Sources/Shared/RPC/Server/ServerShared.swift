@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 /// What all connections of a server share. Immutable but for the set of connections.
 final class ServerShared: Sendable {
     let routes: [ServerRoute]
-    /// Stands for the methods that there are not.
+    /// Unknown methods are counted and logged under it.
     let unknownRoute: ServerRoute
     let configuration: RPCServer.Configuration
     let logger: Logger

@@ -7,7 +7,7 @@ extension ServerStream {
     ) {
         headerBytes += name.count + value.count + 32
         guard headerBytes <= bytesMax else {
-            object(.status(Status(.resourceExhausted, "the header list is larger than \(bytesMax) bytes")))
+            reject(.status(Status(.resourceExhausted, "the header list is larger than \(bytesMax) bytes")))
             return
         }
         // Fields after the headers are trailers of the request; gRPC gives them no meaning.
@@ -39,7 +39,7 @@ extension ServerStream {
     private func receiveReserved(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
         if name.equals("grpc-timeout") {
             guard let nanoseconds = Deadline.nanoseconds(grpcTimeout: value) else {
-                object(.status(Status(.invalidArgument, "grpc-timeout is malformed")))
+                reject(.status(Status(.invalidArgument, "grpc-timeout is malformed")))
                 return
             }
             let now = NIODeadline.now()
@@ -53,21 +53,21 @@ extension ServerStream {
         // Others (grpc-accept-encoding, grpc-trace-bin, ...) ask nothing of us.
     }
 
-    /// The first objection counts, and only its text is made.
-    func object(_ new: @autoclosure () -> Objection) {
-        if objection == nil { objection = new() }
+    /// Sets the rejection; the first one counts, and only its text is made.
+    func reject(_ new: @autoclosure () -> Rejection) {
+        if rejection == nil { rejection = new() }
     }
 
-    /// What speaks against running the call once its headers are complete.
+    /// Rejects a call that can't be run, once its headers are complete.
     func checkHeaders() {
         hasHeaders = true
-        if objection != nil { return }
+        if rejection != nil { return }
         if !isPost {
-            object(.http("405"))
+            reject(.http("405"))
         } else if !isGRPC {
-            object(.http("415"))
+            reject(.http("415"))
         } else if route == nil {
-            object(.status(Status(.unimplemented, "there is no such method")))
+            reject(.status(Status(.unimplemented, "there is no such method")))
         }
     }
 

@@ -5,8 +5,8 @@ import Traces
 ///
 /// Touched only on the event loop of its connection.
 final class ServerStream: HTTP2Stream {
-    /// Whether something in the request headers already decides the answer.
-    enum Objection {
+    /// An answer that is decided before the handler runs.
+    enum Rejection {
         /// An HTTP status instead of gRPC's, for peers that do not speak gRPC (405, 415).
         case http(StaticString)
         case status(Status)
@@ -19,7 +19,7 @@ final class ServerStream: HTTP2Stream {
     /// Absolute, from `grpc-timeout`.
     var deadline = Deadline.never
     var encoding: String?
-    var objection: Objection?
+    var rejection: Rejection?
     /// Name + value + 32 for each field so far.
     var headerBytes = 0
     var reader = MessageReader()
@@ -79,7 +79,7 @@ final class ServerRoute: Sendable {
         isTraced = route.service != "grpc.health.v1.Health"
     }
 
-    /// What stands for all methods that there are not. No request finds it; it is there to be counted and logged.
+    /// The route that unknown methods are counted and logged under. No request finds it.
     init(unknownNamed name: String, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
         pathBytes = []
         path = name

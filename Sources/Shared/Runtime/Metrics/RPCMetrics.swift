@@ -31,7 +31,7 @@ public final class RPCMetrics: Sendable {
     /// The recorder of a method; the same one each time. Pass it as `RPCServer(recorder:)`.
     public func recorder(service: String, method: String) -> (any CallRecorder)? {
         guard isEnabled else { return nil }
-        // Methods that there are not go by one name, which is no service's.
+        // Unknown methods share one label, which is no service's name.
         let name = service.isEmpty ? method : "\(service)/\(method)"
         return recorders.withLock { recorders in
             if let known = recorders[name] { return known }
