@@ -172,14 +172,14 @@ struct RunningCallsTests {
             let waiting = (0..<2).map { _ in
                 Task { await client.status(of: TestMethods.wait, .with { $0.capacity = 60_000 }) }
             }
-            try await eventually("a refusal") {
+            try await eventually("a call that is shed") {
                 let status = await client.status(of: TestMethods.echo)
                 guard status.code == .resourceExhausted else { return false }
                 #expect(status.metadata["retry-after"] == "1")
                 return true
             }
-            let refused = server.refusedCalls
-            #expect(refused >= 1)
+            let shed = server.shedCalls
+            #expect(shed >= 1)
             let healthy = await client.status(of: TestMethods.Echo(service: "test.Health", name: "Check"))
             #expect(healthy == .ok)
             waiting[0].cancel()
@@ -212,6 +212,6 @@ struct RunningCallsTests {
         let running = RunningCalls(max: 100)
         for own in 0..<100 { #expect(running.begin(running: own, connections: { 1 })) }
         #expect(!running.begin(running: 100, connections: { 1 }))
-        #expect(running.refusedCount == 1)
+        #expect(running.shedCount == 1)
     }
 }

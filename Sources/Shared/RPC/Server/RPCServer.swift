@@ -104,8 +104,8 @@ public final class RPCServer: Sendable {
         _ = shared.connections.enter(.over)
     }
 
-    /// Calls refused so far because too many were running, for a counter.
-    public var refusedCalls: Int { shared.running.refusedCount }
+    /// Calls shed so far because too many were running, for a counter.
+    public var shedCalls: Int { shared.running.shedCount }
 
     /// Connections open now, for a gauge.
     public var connectionCount: Int { shared.connections.count }

@@ -5,7 +5,7 @@ import Synchronization
 /// The first half of the places is open to every connection. Of the second half no connection takes more than its
 /// share, so that a few that fill the server, and perhaps never read an answer, leave room for the calls of others.
 final class RunningCalls: Sendable {
-    static let refusal = Status(
+    static let overloaded = Status(
         .resourceExhausted, "too many calls run; try again in 1 s", metadata: ["retry-after": "1"])
 
     /// Smallest share of a connection.
@@ -13,7 +13,7 @@ final class RunningCalls: Sendable {
 
     private let max: Int
     private let count = Atomic(0)
-    private let refused = Atomic(0)
+    private let shed = Atomic(0)
 
     init(max: Int) {
         self.max = max
@@ -32,7 +32,7 @@ final class RunningCalls: Sendable {
             if others <= 0 || running < Swift.max(Self.shareMin, max / 2 / (others + 1)) { return true }
         }
         end()
-        refused.add(1, ordering: .relaxed)
+        shed.add(1, ordering: .relaxed)
         return false
     }
 
@@ -40,5 +40,6 @@ final class RunningCalls: Sendable {
         count.subtract(1, ordering: .relaxed)
     }
 
-    var refusedCount: Int { refused.load(ordering: .relaxed) }
+    /// Calls that were shed so far.
+    var shedCount: Int { shed.load(ordering: .relaxed) }
 }

@@ -129,7 +129,7 @@ extension ServerConnection {
         let isTaken =
             route.isAlwaysAnswered || shared.running.begin(running: running) { shared.connections.count }
         guard isTaken else {
-            answer(stream, .status(RunningCalls.refusal))
+            answer(stream, .status(RunningCalls.overloaded))
             return
         }
         running += 1
@@ -178,9 +178,9 @@ extension ServerConnection {
         case .success(let message):
             if !stream.isOpen || stream.isAnswered {
                 // Its caller has left, or it is answered already.
-            } else if let refusal = refusal(of: message) {
-                code = refusal.code
-                answer(stream, .status(refusal))
+            } else if let status = limitExceeded(by: message) {
+                code = status.code
+                answer(stream, .status(status))
             } else {
                 stream.isAnswered = true
                 stream.responseMemory = message.framed.count
@@ -202,7 +202,8 @@ extension ServerConnection {
         recordEnd(stream, code)
     }
 
-    private func refusal(of message: FramedMessage) -> Status? {
+    /// The error of an answer that exceeds a limit; `nil` for one that may be sent, whose memory is then taken.
+    private func limitExceeded(by message: FramedMessage) -> Status? {
         if message.count > shared.configuration.messageBytesMax {
             return Status(.resourceExhausted, "the answer is larger than \(shared.configuration.messageBytesMax) bytes")
         }
