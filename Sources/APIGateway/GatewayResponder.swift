@@ -57,13 +57,13 @@ final class GatewayResponder: HTTPResponder {
         }
         var passed = PassedHeaders(request.headers, ids: ids)
         let note = observer.requestBegan(request)
-        // Only requests that may become calls are traced and carry a client address: probes and pages would bury the
+        // Only requests that may become calls are traced and carry a client address: probes and pages would hide the
         // rest.
         guard request.method == .POST || GatewayPath(exactly: request.path) == .login else {
             return await respond(to: request, passed, note)
         }
         passed.add(clientAddress: clients.text(of: request))
-        guard let span = trace.enter(request, &passed, table) else {
+        guard let span = trace.begin(request, &passed, table) else {
             return await respond(to: request, passed, note)
         }
         let response = await ServiceContext.$current.withValue(span.context) {

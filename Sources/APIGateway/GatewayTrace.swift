@@ -16,15 +16,15 @@ struct GatewayTrace: Sendable {
         scheme = configuration.http.tls == nil ? "http" : "https"
     }
 
-    /// Finds the request's place in a trace.
+    /// Begins the request's span, and adds its trace context to what is forwarded.
     ///
-    /// - Returns: its span; `nil` when it is not recorded.
-    func enter(_ request: HTTPRequest, _ passed: inout PassedHeaders, _ table: RouteTable) -> TraceSpan? {
-        let arrival = passed.enterTrace(tracer)
-        guard arrival.isRecorded else { return nil }
+    /// - Returns: `nil` when the request is not recorded.
+    func begin(_ request: HTTPRequest, _ passed: inout PassedHeaders, _ table: RouteTable) -> TraceSpan? {
+        let decision = passed.propagateTrace(tracer)
+        guard decision.isRecorded else { return nil }
         let route = Self.route(of: request, table)
         let method = request.method.rawValue
-        let span = tracer.begin(arrival, route.map { "\(method) \($0)" } ?? method, kind: .server)
+        let span = tracer.begin(decision, route.map { "\(method) \($0)" } ?? method, kind: .server)
         span.set("http.request.method", .string(method))
         span.set("url.path", .string(request.path))
         span.set("url.scheme", .string(scheme))

@@ -40,11 +40,11 @@ struct SpanTracerTests {
     func samplers(rule: Rule) throws {
         let tracer = try tracer(rule.sampler, share: rule.share)
         for (given, expected) in [(nil, rule.root), (Self.sampled, rule.sampled), (Self.unsampled, rule.unsampled)] {
-            let arrival = tracer.arrival(given, nil)
-            #expect(arrival.isRecorded == expected)
+            let decision = tracer.decide(given, nil)
+            #expect(decision.isRecorded == expected)
             // What goes on says what was decided, so that nobody decides otherwise.
-            #expect(arrival.identity.isSampled == expected)
-            if given != nil { #expect(arrival.identity.traceID == Self.trace) }
+            #expect(decision.identity.isSampled == expected)
+            if given != nil { #expect(decision.identity.traceID == Self.trace) }
         }
     }
 
@@ -72,32 +72,32 @@ struct SpanTracerTests {
 
     @Test("what is not sampled goes on unchanged, with its state, and makes no span")
     func unchanged() throws {
-        let arrival = try tracer("parentbased_always_on").arrival(Self.unsampled, "a=b")
-        #expect(arrival.isUnchanged && !arrival.isRecorded)
-        #expect(arrival.identity.text == Self.unsampled && arrival.state == "a=b")
+        let decision = try tracer("parentbased_always_on").decide(Self.unsampled, "a=b")
+        #expect(decision.isUnchanged && !decision.isRecorded)
+        #expect(decision.identity.text == Self.unsampled && decision.state == "a=b")
         // Nothing is recorded here, but others may.
-        let idle = SpanTracer(buffer: nil).arrival(Self.sampled, nil)
+        let idle = SpanTracer(buffer: nil).decide(Self.sampled, nil)
         #expect(idle.isUnchanged && !idle.isRecorded && idle.identity.text == Self.sampled)
         // A state that can't be passed on is not.
-        #expect(try !tracer("parentbased_always_on").arrival(Self.unsampled, "==").isUnchanged)
+        #expect(try !tracer("parentbased_always_on").decide(Self.unsampled, "==").isUnchanged)
         let future = "cc" + Self.unsampled.dropFirst(2)
-        #expect(try !tracer("parentbased_always_on").arrival(String(future), nil).isUnchanged)
+        #expect(try !tracer("parentbased_always_on").decide(String(future), nil).isUnchanged)
     }
 
     @Test("who leaves a sampled trace out says so under an id of its own")
     func leftOut() throws {
-        let arrival = try tracer("always_off").arrival(Self.sampled, "a=b")
-        #expect(!arrival.isRecorded && !arrival.isUnchanged && arrival.state == "a=b")
-        #expect(!arrival.identity.isSampled && arrival.identity.traceID == Self.trace)
-        #expect(arrival.identity.spanID != TraceParent(Self.sampled)?.spanID && arrival.identity.spanID != 0)
+        let decision = try tracer("always_off").decide(Self.sampled, "a=b")
+        #expect(!decision.isRecorded && !decision.isUnchanged && decision.state == "a=b")
+        #expect(!decision.identity.isSampled && decision.identity.traceID == Self.trace)
+        #expect(decision.identity.spanID != TraceParent(Self.sampled)?.spanID && decision.identity.spanID != 0)
         // Nothing is changed here.
-        #expect(try tracer("always_off").arrival(Self.unsampled, nil).identity.text == Self.unsampled)
+        #expect(try tracer("always_off").decide(Self.unsampled, nil).identity.text == Self.unsampled)
     }
 
     @Test("a span is the child of the one it came from, and is finished once")
     func parents() throws {
         let tracer = try tracer("parentbased_always_on")
-        let server = tracer.begin(tracer.arrival(Self.sampled, "a=b"), "serve", kind: .server)
+        let server = tracer.begin(tracer.decide(Self.sampled, "a=b"), "serve", kind: .server)
         ServiceContext.$current.withValue(server.context) {
             // As a library does that knows the interface alone.
             tracer.withSpan("inside") { $0.attributes["answer"] = 42 }
@@ -118,7 +118,7 @@ struct SpanTracerTests {
     @Test("what a span is told is bounded, and what is left out is counted")
     func bounds() throws {
         let tracer = try tracer("always_on")
-        let span = tracer.begin(tracer.arrival(nil, nil), "chatty", kind: .internal)
+        let span = tracer.begin(tracer.decide(nil, nil), "chatty", kind: .internal)
         for index in 0..<1_000 {
             span.set("key\(index)", .int64(Int64(index)))
             span.addEvent(SpanEvent(name: "event"))
@@ -170,7 +170,7 @@ struct SpanTracerTests {
         let rings = NIOLockedValueBox(0)
         let buffer = SpanBuffer(capacity: 5, batchSize: 3) { rings.withLockedValue { $0 += 1 } }
         let tracer = SpanTracer(buffer: buffer)
-        for index in 0..<8 { tracer.begin(tracer.arrival(nil, nil), "\(index)", kind: .internal).end() }
+        for index in 0..<8 { tracer.begin(tracer.decide(nil, nil), "\(index)", kind: .internal).end() }
         #expect(buffer.count == 5 && buffer.dropped == 3)
         #expect(rings.withLockedValue { $0 } == 1)
         #expect(buffer.take(2).map(\.name) == ["0", "1"])

@@ -55,17 +55,17 @@ struct PassedHeaders {
         return passed
     }
 
-    /// Finds the request's place in a trace, the caller's or a new one, and adds it to ``metadata``. What a caller says
-    /// wrongly about it is no reason to refuse the request.
-    mutating func enterTrace(_ tracer: SpanTracer) -> SpanTracer.Arrival {
-        let arrival = tracer.arrival(traceParent, traceState)
-        if arrival.isUnchanged, let traceParent {
+    /// Adds the request's trace context, the caller's or a new one, to ``metadata``. A malformed one of the caller counts
+    /// as missing.
+    mutating func propagateTrace(_ tracer: SpanTracer) -> SpanTracer.SamplingDecision {
+        let decision = tracer.decide(traceParent, traceState)
+        if decision.isUnchanged, let traceParent {
             metadata.add("traceparent", traceParent)
         } else {
-            metadata.add("traceparent", arrival.identity.text)
+            metadata.add("traceparent", decision.identity.text)
         }
-        if let state = arrival.state { metadata.add("tracestate", state) }
-        return arrival
+        if let state = decision.state { metadata.add("tracestate", state) }
+        return decision
     }
 
     /// Headers whose values become metadata as they are.

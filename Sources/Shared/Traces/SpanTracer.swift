@@ -14,10 +14,10 @@ public final class SpanTracer: Tracer {
         self.sampler = buffer == nil ? .never : sampler
     }
 
-    // MARK: What comes from outside
+    // MARK: Requests from outside
 
-    /// A request as it came in, and what becomes of its trace.
-    public struct Arrival: Sendable {
+    /// Whether a request that came in is recorded, and under which ids.
+    public struct SamplingDecision: Sendable {
         /// The request's own span when it is recorded; otherwise what goes on to others.
         public let identity: TraceParent
         /// 0 for the first span of a trace.
@@ -34,10 +34,10 @@ public final class SpanTracer: Tracer {
     /// - Parameters:
     ///   - parent: the `traceparent`.
     ///   - state: the `tracestate`.
-    public func arrival(_ parent: String?, _ state: String?) -> Arrival {
+    public func decide(_ parent: String?, _ state: String?) -> SamplingDecision {
         guard let parent, let remote = TraceParent(parent) else {
             let root = TraceIDs.root { sampler.decide(traceLow: $0) }
-            return Arrival(
+            return SamplingDecision(
                 identity: root, parentSpanID: 0, state: nil, isRecorded: root.isSampled && buffer != nil,
                 isUnchanged: false)
         }
@@ -47,23 +47,23 @@ public final class SpanTracer: Tracer {
         guard isSampled, buffer != nil else {
             let isSame = isSampled == remote.isSampled
             // Who changes the decision has to do so under an id of its own (W3C Trace Context, section 3.4).
-            return Arrival(
+            return SamplingDecision(
                 identity: isSame ? remote : remote.sampled(isSampled).next(), parentSpanID: 0, state: checkedState,
                 isRecorded: false,
                 // The checked state is the text itself or `nil`.
                 isUnchanged: isSame && (checkedState == nil) == (state == nil)
                     && parent.utf8.starts(with: "00-".utf8))
         }
-        return Arrival(
+        return SamplingDecision(
             identity: remote.sampled(true).next(), parentSpanID: remote.spanID, state: checkedState, isRecorded: true,
             isUnchanged: false)
     }
 
     /// Begins the span of a request that is recorded.
-    public func begin(_ arrival: Arrival, _ name: String, kind: SpanKind) -> TraceSpan {
+    public func begin(_ decision: SamplingDecision, _ name: String, kind: SpanKind) -> TraceSpan {
         TraceSpan(
-            self, name, kind: kind, identity: arrival.identity, parentSpanID: arrival.parentSpanID,
-            state: arrival.state, base: .topLevel, isRecording: arrival.isRecorded,
+            self, name, kind: kind, identity: decision.identity, parentSpanID: decision.parentSpanID,
+            state: decision.state, base: .topLevel, isRecording: decision.isRecorded,
             startNanoseconds: DefaultTracerClock.now.nanosecondsSinceEpoch)
     }
 

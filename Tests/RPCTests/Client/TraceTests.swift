@@ -19,7 +19,7 @@ struct TraceTests {
     private func inSpan<Result: Sendable>(
         _ tracer: SpanTracer, _ body: () async throws -> Result
     ) async rethrows -> (Result, TraceParent) {
-        let span = tracer.begin(tracer.arrival(nil, "a=b"), "test", kind: .internal)
+        let span = tracer.begin(tracer.decide(nil, "a=b"), "test", kind: .internal)
         defer { span.end() }
         return (try await TraceSpan.within(span, body), span.identity)
     }

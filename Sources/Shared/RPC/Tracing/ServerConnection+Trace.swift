@@ -9,10 +9,10 @@ extension ServerConnection {
     func beginTrace(_ stream: ServerStream, _ route: ServerRoute) -> TraceParent? {
         guard let tracer = shared.configuration.tracer, route.isTraced else { return nil }
         stream.metadata.mergeTrace()
-        let arrival = tracer.arrival(stream.metadata["traceparent"], stream.metadata["tracestate"])
-        if !arrival.isUnchanged { stream.metadata.set(arrival.identity, state: arrival.state) }
-        if arrival.isRecorded {
-            let span = tracer.begin(arrival, route.name, kind: .server)
+        let decision = tracer.decide(stream.metadata["traceparent"], stream.metadata["tracestate"])
+        if !decision.isUnchanged { stream.metadata.set(decision.identity, state: decision.state) }
+        if decision.isRecorded {
+            let span = tracer.begin(decision, route.name, kind: .server)
             span.set("rpc.system.name", "grpc")
             span.set("rpc.method", .string(route.name))
             if let address = transport?.context?.remoteAddress, let host = address.ipAddress {
@@ -21,6 +21,6 @@ extension ServerConnection {
             }
             stream.span = span
         }
-        return arrival.identity
+        return decision.identity
     }
 }
