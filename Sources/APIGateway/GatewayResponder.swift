@@ -55,41 +55,43 @@ final class GatewayResponder: HTTPResponder {
             await pauses.wait()
             return refusal
         }
-        var passed = PassedHeaders(request.headers, ids: ids)
-        let note = observer.requestBegan(request)
+        var forwarded = ForwardedHeaders(request.headers, ids: ids)
+        let record = observer.requestBegan(request)
         // Only requests that may become calls are traced and carry a client address: probes and pages would hide the
         // rest.
         guard request.method == .POST || GatewayPath(exactly: request.path) == .login else {
-            return await respond(to: request, passed, note)
+            return await respond(to: request, forwarded, record)
         }
-        passed.add(clientAddress: clients.text(of: request))
-        guard let span = trace.begin(request, &passed, table) else {
-            return await respond(to: request, passed, note)
+        forwarded.add(clientAddress: clients.text(of: request))
+        guard let span = trace.begin(request, &forwarded, table) else {
+            return await respond(to: request, forwarded, record)
         }
         let response = await ServiceContext.$current.withValue(span.context) {
-            await respond(to: request, passed, note)
+            await respond(to: request, forwarded, record)
         }
         GatewayTrace.end(span, response)
         return response
     }
 
-    private func respond(to request: HTTPRequest, _ passed: PassedHeaders, _ begun: RequestNote) async -> HTTPResponse {
-        var note = begun
+    private func respond(
+        to request: HTTPRequest, _ forwarded: ForwardedHeaders, _ begun: RequestRecord
+    ) async -> HTTPResponse {
+        var record = begun
         var response: HTTPResponse
         do {
-            if let problem = passed.problem { throw problem }
-            response = try await answer(request, passed, &note)
+            if let problem = forwarded.problem { throw problem }
+            response = try await answer(request, forwarded, &record)
         } catch let error as GatewayError {
             response = error.response(namespace: namespace)
         } catch {
             // Nothing below throws anything else; if it does one day, its text stays here.
             logger.error(
-                "a request failed", metadata: ["request_id": "\(passed.requestID)", "error": "\(error)"])
+                "a request failed", metadata: ["request_id": "\(forwarded.requestID)", "error": "\(error)"])
             response = GatewayError(500, "internal error").response(namespace: namespace)
         }
         Self.complete(&response)
-        response.headers.add(name: "x-request-id", value: passed.requestID)
-        observer.requestEnded(request, note, passed, response)
+        response.headers.add(name: "x-request-id", value: forwarded.requestID)
+        observer.requestEnded(request, record, forwarded, response)
         return response
     }
 
@@ -120,12 +122,12 @@ final class GatewayResponder: HTTPResponder {
     // MARK: Paths
 
     private func answer(
-        _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
+        _ request: HTTPRequest, _ forwarded: ForwardedHeaders, _ record: inout RequestRecord
     ) async throws -> HTTPResponse {
         if request.method == .OPTIONS { return CORS.preflight(allow: allow(at: request.path)) }
         switch GatewayPath(exactly: request.path) {
         case .rpc:
-            note.path = .rpc
+            record.path = .rpc
             try require(request, at: .rpc)
             let envelope =
                 switch try MediaType(of: request) {
@@ -133,13 +135,13 @@ final class GatewayResponder: HTTPResponder {
                 case .form: try Envelope(form: request.body)
                 }
             let entry = try table.find(service: envelope.service, method: envelope.method)
-            return try await call(entry, envelope.request, root: "request", passed, &note)
+            return try await call(entry, envelope.request, root: "request", forwarded, &record)
         case .healthz:
-            note.path = .healthz
+            record.path = .healthz
             try require(request, at: .healthz)
             return Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n"))
         case .readyz:
-            note.path = .readyz
+            record.path = .readyz
             try require(request, at: .readyz)
             let outcome = await readiness.outcome()
             let isDraining = readiness.isDraining
@@ -147,37 +149,37 @@ final class GatewayResponder: HTTPResponder {
                 outcome.json(isDraining: isDraining),
                 status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
         case .services:
-            note.path = .services
+            record.path = .services
             try require(request, at: .services)
             return Self.json(servicesPage)
         case .login:
-            note.path = .login
+            record.path = .login
             try require(request, at: .login)
-            return try await logIn(request, passed, &note)
+            return try await logIn(request, forwarded, &record)
         case .method, .file, nil:
-            return try await answerOther(request, passed, &note)
+            return try await answerOther(request, forwarded, &record)
         }
     }
 
     /// A file, or a method by its path.
     private func answerOther(
-        _ request: HTTPRequest, _ passed: PassedHeaders, _ note: inout RequestNote
+        _ request: HTTPRequest, _ forwarded: ForwardedHeaders, _ record: inout RequestRecord
     ) async throws -> HTTPResponse {
         if let file = files?.file(at: request.path) {
-            note.path = .file
+            record.path = .file
             try require(request, at: .file)
             return try file.response(to: request)
         }
         guard let entry = try table.find(path: request.path) else {
             throw GatewayError.notFound("path \"\(request.path.shortened())\" is not known")
         }
-        note.path = .method
+        record.path = .method
         try require(request, at: .method)
         guard case .json = try MediaType(of: request) else {
             throw GatewayError(415, "this path takes application/json only")
         }
         let isEmpty = request.body.readableBytes == 0
-        return try await call(entry, isEmpty ? nil : request.body, root: "", passed, &note)
+        return try await call(entry, isEmpty ? nil : request.body, root: "", forwarded, &record)
     }
 
     /// Calls are POST; everything else is GET or HEAD.
@@ -204,13 +206,13 @@ final class GatewayResponder: HTTPResponder {
     // MARK: Calls
 
     func call(
-        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ passed: PassedHeaders,
-        _ note: inout RequestNote
+        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ forwarded: ForwardedHeaders,
+        _ record: inout RequestRecord
     ) async throws -> HTTPResponse {
-        note.entry = entry
+        record.entry = entry
         // Checked here, because the service could only answer RESOURCE_EXHAUSTED.
-        guard passed.metadata.headerListBytes <= Metadata.headerListBytesMax else {
-            throw GatewayError(431, "the headers that are passed on are larger than is allowed")
+        guard forwarded.metadata.headerListBytes <= Metadata.headerListBytesMax else {
+            throw GatewayError(431, "the forwarded headers are larger than is allowed")
         }
         // The wait in the queue is part of the caller's timeout.
         let deadline = Deadline.after(timeout)
@@ -227,7 +229,7 @@ final class GatewayResponder: HTTPResponder {
         }
         let began = NIODeadline.now()
         entry.recorder?.callBegan()
-        let result = await invoke(entry, json, root: root, passed, deadline)
+        let result = await invoke(entry, json, root: root, forwarded, deadline)
         let ended = NIODeadline.now()
         entry.recorder?.callEnded(result.statusCode, nanoseconds: (ended - began).nanoseconds)
         loop?.finished(entry.queue, now: ended)
@@ -235,10 +237,12 @@ final class GatewayResponder: HTTPResponder {
     }
 
     private func invoke(
-        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ passed: PassedHeaders, _ deadline: Deadline
+        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ forwarded: ForwardedHeaders,
+        _ deadline: Deadline
     ) async -> Result {
         do {
-            let answer = try await entry.route.call(json, root: root, passed.metadata, deadline, entry.client, memory)
+            let answer = try await entry.route.call(
+                json, root: root, forwarded.metadata, deadline, entry.client, memory)
             var response = Self.json(answer.body)
             response.memory = answer.memory
             return Result(response: response, statusCode: .ok)
@@ -251,7 +255,7 @@ final class GatewayResponder: HTTPResponder {
                     "a call failed inside",
                     metadata: [
                         "service": "\(entry.service)", "method": "\(entry.route.method)",
-                        "request_id": "\(passed.requestID)", "error": "\(error)",
+                        "request_id": "\(forwarded.requestID)", "error": "\(error)",
                     ])
             }
             return Result(error: GatewayError(status, service: entry.service), statusCode: status.code)

@@ -19,8 +19,8 @@ struct GatewayTrace: Sendable {
     /// Begins the request's span, and adds its trace context to what is forwarded.
     ///
     /// - Returns: `nil` when the request is not recorded.
-    func begin(_ request: HTTPRequest, _ passed: inout PassedHeaders, _ table: RouteTable) -> TraceSpan? {
-        let decision = passed.propagateTrace(tracer)
+    func begin(_ request: HTTPRequest, _ forwarded: inout ForwardedHeaders, _ table: RouteTable) -> TraceSpan? {
+        let decision = forwarded.propagateTrace(tracer)
         guard decision.isRecorded else { return nil }
         let route = Self.route(of: request, table)
         let method = request.method.rawValue

@@ -124,7 +124,7 @@ struct RPCTests {
         }
     }
 
-    @Test("only the listed headers are passed on, and the request's id comes back")
+    @Test("only the listed headers are forwarded, and the request's id comes back")
     func headers() async throws {
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
         try await GatewayFixture.run { fixture in
@@ -192,7 +192,7 @@ struct RPCTests {
     }
 
     @Test(
-        "space around a header's value is not passed on",
+        "space around a header's value is not forwarded",
         arguments: [("Bearer ", "Bearer"), (" \t t \t", "t"), (" ", "")])
     func trimmed(given: String, passed: String) async throws {
         try await GatewayFixture.run { fixture in

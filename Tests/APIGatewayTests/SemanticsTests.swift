@@ -95,7 +95,7 @@ struct SemanticsTests {
         }
     }
 
-    @Test("headers that a service would find too large are 431, just under that they are passed on")
+    @Test("headers that a service would find too large are 431, just under that they are forwarded")
     func largeToken() async throws {
         try await GatewayFixture.run { fixture in
             func post(_ bytes: Int) async throws -> Answer {

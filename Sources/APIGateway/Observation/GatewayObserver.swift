@@ -4,8 +4,8 @@ import NIOCore
 import RPC
 import Runtime
 
-/// What is noted of a request while it is answered, for metrics and the log.
-struct RequestNote {
+/// What metrics and the log say about a request, filled in while it is answered.
+struct RequestRecord {
     let began: NIODeadline
     /// `nil` for paths that lead nowhere.
     var path: GatewayPath?
@@ -20,36 +20,38 @@ struct GatewayObserver: Sendable {
     /// `nil` logs nothing.
     var log: CallLog?
 
-    func requestBegan(_ request: HTTPRequest) -> RequestNote {
+    func requestBegan(_ request: HTTPRequest) -> RequestRecord {
         metrics?.requestBegan(request.method)
-        return RequestNote(began: .now())
+        return RequestRecord(began: .now())
     }
 
-    func requestEnded(_ request: HTTPRequest, _ note: RequestNote, _ passed: PassedHeaders, _ response: HTTPResponse) {
+    func requestEnded(
+        _ request: HTTPRequest, _ record: RequestRecord, _ forwarded: ForwardedHeaders, _ response: HTTPResponse
+    ) {
         let ended = NIODeadline.now()
-        let nanoseconds = (ended - note.began).nanoseconds
+        let nanoseconds = (ended - record.began).nanoseconds
         let status = response.status.code
         metrics?.requestEnded(
-            request.method, route: note.path?.rawValue ?? -1, status: status, nanoseconds: nanoseconds)
-        let level = note.path?.isProbe == true ? .debug : Self.level(status)
+            request.method, route: record.path?.rawValue ?? -1, status: status, nanoseconds: nanoseconds)
+        let level = record.path?.isProbe == true ? .debug : Self.level(status)
         guard let log, log.admits(level, ended) else { return }
         log.write(
             .init(
-                level: level, method: Self.method(request, note), service: note.entry?.service, status: "\(status)",
-                nanoseconds: nanoseconds, requestID: passed.requestID, traceparent: passed.metadata["traceparent"],
-                peer: request.peer))
+                level: level, method: Self.method(request, record), service: record.entry?.service, status: "\(status)",
+                nanoseconds: nanoseconds, requestID: forwarded.requestID,
+                traceparent: forwarded.metadata["traceparent"], peer: request.peer))
     }
 
     /// What was refused for its address or for the load, before anybody looked at it.
     func refused(_ request: HTTPRequest, _ response: HTTPResponse) {
-        var note = requestBegan(request)
-        if GatewayPath(exactly: request.path) == .rpc { note.path = .rpc }
+        var record = requestBegan(request)
+        if GatewayPath(exactly: request.path) == .rpc { record.path = .rpc }
         let status = response.status.code
-        metrics?.requestEnded(request.method, route: note.path?.rawValue ?? -1, status: status, nanoseconds: 0)
-        guard let log, log.admits(Self.level(status), note.began) else { return }
+        metrics?.requestEnded(request.method, route: record.path?.rawValue ?? -1, status: status, nanoseconds: 0)
+        guard let log, log.admits(Self.level(status), record.began) else { return }
         log.write(
             .init(
-                level: Self.level(status), method: Self.method(request, note), status: "\(status)", nanoseconds: 0,
+                level: Self.level(status), method: Self.method(request, record), status: "\(status)", nanoseconds: 0,
                 requestID: request.headers[.requestID], traceparent: request.headers[.traceparent],
                 peer: request.peer))
     }
@@ -69,10 +71,10 @@ struct GatewayObserver: Sendable {
     }
 
     /// The RPC method where there is one, else the HTTP method and route; nothing that a caller made up.
-    private static func method(_ request: HTTPRequest, _ note: RequestNote) -> String {
-        if let entry = note.entry { return entry.route.fullName }
+    private static func method(_ request: HTTPRequest, _ record: RequestRecord) -> String {
+        if let entry = record.entry { return entry.route.fullName }
         let method = HTTPMetrics.name(of: request.method)
-        return note.path.map { "\(method) \($0.route)" } ?? method
+        return record.path.map { "\(method) \($0.route)" } ?? method
     }
 
     private static func level(_ status: Int) -> Logger.Level {

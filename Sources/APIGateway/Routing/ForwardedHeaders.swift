@@ -3,17 +3,17 @@ import RPC
 import Synchronization
 import Traces
 
-/// The request headers that go on to a service as metadata, and no others.
-struct PassedHeaders {
+/// The request headers that are forwarded to a service as metadata.
+struct ForwardedHeaders {
     /// In order, names in lower case, `x-request-id` always among them.
     private(set) var metadata = Metadata()
     /// The caller's, or one made here.
     private(set) var requestID = ""
 
-    /// The longest `x-request-id` that is passed on, in bytes.
+    /// The longest `x-request-id` that is forwarded, in bytes.
     static let requestIDBytesMax = 128
 
-    /// A header that can't be passed on; the request is refused for it.
+    /// The error of a header that can't be forwarded; it rejects the request.
     private(set) var problem: GatewayError?
 
     private var traceParent: String?
@@ -21,12 +21,12 @@ struct PassedHeaders {
 
     init(_ headers: HTTPFields, ids: RequestIDs) {
         // gRPC's "ASCII-Value" is what metadata can carry.
-        for (name, passed) in Self.copied {
+        for (name, metadataName) in Self.copied {
             headers.forEachValue(of: name) { value in
                 if value.isPrintableASCII {
-                    metadata.add(passed, value)
+                    metadata.add(metadataName, value)
                 } else {
-                    problem = GatewayError(400, "header \(passed): not printable ASCII")
+                    problem = GatewayError(400, "header \(metadataName): not printable ASCII")
                 }
             }
         }
@@ -41,22 +41,21 @@ struct PassedHeaders {
         metadata.add("x-request-id", requestID)
     }
 
-    /// Adds the client's address for the services. A header of that name is not among those that are passed on, so the
+    /// Adds the client's address for the services. A header of that name is not among those that are forwarded, so the
     /// address never comes from the caller.
     mutating func add(clientAddress: String) {
         if !clientAddress.isEmpty { metadata.add("x-client-address", clientAddress) }
     }
 
     /// Without `authorization` and `token`.
-    var withoutCredentials: PassedHeaders {
-        var passed = self
-        passed.metadata.remove("authorization")
-        passed.metadata.remove("token")
-        return passed
+    var withoutCredentials: ForwardedHeaders {
+        var forwarded = self
+        forwarded.metadata.remove("authorization")
+        forwarded.metadata.remove("token")
+        return forwarded
     }
 
-    /// Adds the request's trace context, the caller's or a new one, to ``metadata``. A malformed one of the caller counts
-    /// as missing.
+    /// Adds the request's trace context, the caller's or a new one, to ``metadata``. A malformed one counts as missing.
     mutating func propagateTrace(_ tracer: SpanTracer) -> SpanTracer.SamplingDecision {
         let decision = tracer.decide(traceParent, traceState)
         if decision.isUnchanged, let traceParent {
@@ -69,7 +68,7 @@ struct PassedHeaders {
     }
 
     /// Headers whose values become metadata as they are.
-    private static let copied: [(name: HTTPFields.Name, passed: String)] = [
+    private static let copied: [(name: HTTPFields.Name, metadataName: String)] = [
         (.authorization, "authorization"), (.token, "token"), (.idempotencyKey, "idempotency-key"),
     ]
 

@@ -5,8 +5,8 @@ import Testing
 
 @testable import APIGateway
 
-@Suite("The address that services are told", .timeLimit(.minutes(1)))
-struct PassedAddressTests {
+@Suite("The client address that is forwarded", .timeLimit(.minutes(1)))
+struct ForwardedAddressTests {
     /// What the service saw of a request with these headers.
     private func seen(_ proxies: TrustedProxies?, _ headers: HTTPHeaders) async throws -> [String] {
         var seen: [String] = []
