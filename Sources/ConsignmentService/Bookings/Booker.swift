@@ -106,7 +106,7 @@ struct CallOrigin: Sendable {
     /// For a call that was received.
     init(_ context: RequestContext) {
         deadline = context.deadline
-        metadata = context.metadata.trace
+        metadata = context.metadata.propagated
     }
 
     /// For work that no caller waits for.

@@ -45,7 +45,7 @@ struct ConsignmentHandlers: Sendable {
         wanted.maxWeight = consignment.weight
         do {
             return try await booker.vessels.call(
-                VesselMethods.findAvailable, wanted, metadata: context.metadata.trace,
+                VesselMethods.findAvailable, wanted, metadata: context.metadata.propagated,
                 deadline: min(context.deadline, .after(Booker.searchTimeout))
             ).vessel.id
         } catch {

@@ -108,7 +108,7 @@ import Testing
                 #expect(answer.name == "2")
             }
         }
-        let passedOn: Metadata = ["grpc-previous-rpc-attempts": "2", "secret": "x"]
-        #expect(passedOn.trace == ["grpc-previous-rpc-attempts": "2"])
+        let received: Metadata = ["grpc-previous-rpc-attempts": "2", "secret": "x"]
+        #expect(received.propagated == ["grpc-previous-rpc-attempts": "2"])
     }
 }

@@ -16,13 +16,13 @@ extension Metadata {
         return token.isEmpty ? nil : String(Substring(token))
     }
 
-    /// What ties the calls of one request together: goes along on every call that a handler makes for its caller.
-    public var trace: Metadata {
-        var trace = Metadata()
+    /// The fields that tie the calls of one request together. A handler adds them to the calls that it makes meanwhile.
+    public var propagated: Metadata {
+        var propagated = Metadata()
         for name in ["x-request-id", "traceparent", "tracestate", Self.attempts] {
-            if let value = self[name] { trace.add(name, value) }
+            if let value = self[name] { propagated.add(name, value) }
         }
-        return trace
+        return propagated
     }
 
     /// How often a call was tried before (gRFC A6).
@@ -30,7 +30,7 @@ extension Metadata {
 
     var isRepeat: Bool { !isEmpty && self[Self.attempts] != nil }
 
-    mutating func noteRepeat(_ attempts: Int) { set(Self.attempts, String(attempts)) }
+    mutating func setPreviousAttempts(_ attempts: Int) { set(Self.attempts, String(attempts)) }
 }
 
 extension Status {

@@ -65,10 +65,12 @@ public final class RPCClient: Sendable {
     ///
     /// Waits for a connection when there is none, at most ``Configuration/connectWait``.
     ///
-    /// Repeats a call that the server surely did not start, and one whose connection was lost if the method is idempotent
-    /// or the metadata has an idempotency key, within the deadline, ``Configuration/attemptsMax`` and a budget of a tenth of all calls; the first repeat after the loss of
-    /// a connection is free. A repeat is marked as one, and calls made on its behalf (see ``Metadata/trace``) are not
-    /// repeated again. A call that fails with RESOURCE_EXHAUSTED is never repeated.
+    /// Retries a call that the server surely did not start, and one whose connection was lost if the method is idempotent
+    /// or the metadata has an idempotency key, within the deadline, ``Configuration/attemptsMax`` and a budget of a tenth
+    /// of all calls; the first retry after the loss of a connection is free. A retry is marked as one, and calls made on
+    /// its behalf (see ``Metadata/propagated``) are not retried again. A call that fails with RESOURCE_EXHAUSTED is never
+    /// retried.
+    ///
     /// - Parameter inspect: checks the answer's bytes before they are decoded, such as the number of elements; the call
     ///   fails with what it throws.
     /// - Throws: ``Status`` only.
@@ -184,9 +186,9 @@ public final class RPCClient: Sendable {
                 let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))
                 guard deadline.isNever || deadline.remaining > pause else { throw status }
                 do { try await Task.sleep(for: pause) } catch { throw status }
-                metadata.noteRepeat(attempt)
+                metadata.setPreviousAttempts(attempt)
                 attempt += 1
-                span?.noteRetry(attempt, after: status)
+                span?.recordRetry(attempt, after: status)
             }
         }
     }

@@ -17,8 +17,8 @@ extension RPCClient {
 }
 
 extension TraceSpan {
-    /// Notes that a call was not answered and is made once more.
-    func noteRetry(_ attempt: Int, after status: Status) {
+    /// Adds an event: the call failed and is retried.
+    func recordRetry(_ attempt: Int, after status: Status) {
         addEvent(
             SpanEvent(
                 name: "retry",

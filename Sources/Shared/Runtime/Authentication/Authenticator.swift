@@ -60,7 +60,7 @@ public final class Authenticator: Sendable {
         let answer: User_Token
         do {
             answer = try await users.call(
-                UserMethods.validateToken, request, metadata: context.metadata.trace,
+                UserMethods.validateToken, request, metadata: context.metadata.propagated,
                 deadline: min(context.deadline, .after(Self.timeout)))
         } catch {
             throw Self.status(of: Status(error))
