@@ -8,7 +8,7 @@ import Testing
 
 /// A failing service must not be asked much more often than a healthy one.
 @Suite("Retries in a brown-out", .timeLimit(.minutes(2)), .turns) struct BrownOutTests {
-    /// Refuses every second request unprocessed, which is safe to repeat, and answers the others.
+    /// Refuses every second request unprocessed, which is safe to retry, and answers the others.
     private func losing(_ count: Counter) throws -> FakeServer {
         try FakeServer { _, peer in
             var reader = FrameReader()
@@ -21,16 +21,16 @@ import Testing
         }
     }
 
-    @Test("each call earns a tenth of a retry, a repeat from before costs one of ours")
+    @Test("each call earns a tenth of a retry, a retry by the caller costs one of ours")
     func arithmetic() {
         let budget = RetryBudget(tokensMax: 2)
         #expect(budget.takeRetry() && budget.takeRetry() && !budget.takeRetry())
         for _ in 0..<10 { budget.callBegan() }
         #expect(budget.takeRetry() && !budget.takeRetry())
         for _ in 0..<20 { budget.callBegan() }
-        budget.repeatBegan()
+        budget.retryBegan()
         #expect(budget.takeRetry() && !budget.takeRetry())
-        budget.repeatBegan()
+        budget.retryBegan()
         for _ in 0..<10 { budget.callBegan() }
         #expect(!budget.takeRetry(), "the debt was paid")
         for _ in 0..<10 { budget.callBegan() }
@@ -55,17 +55,17 @@ import Testing
         #expect(count.value == 50)
     }
 
-    @Test("a service that loses half of all calls sees a tenth more than are made, those counted that came as repeats")
+    @Test("a service that loses half of all calls sees a tenth more than are made, those counted that came as retries")
     func chain() async throws {
         let offered = 2_400
-        let repeats = offered / 10
+        let retries = offered / 10
         let count = Counter()
         let server = try losing(count)
         try await withClient(server.port) { client in
             await withTaskGroup { group in
                 for worker in 0..<8 {
                     group.addTask {
-                        for call in 0..<((offered + repeats) / 8) {
+                        for call in 0..<((offered + retries) / 8) {
                             // Every eleventh is somebody else's second attempt.
                             let metadata: Metadata =
                                 (call + worker) % 11 == 0 ? ["grpc-previous-rpc-attempts": "1"] : [:]
@@ -78,10 +78,10 @@ import Testing
         server.stop()
         // A client begins with 100 retries.
         #expect(count.value <= offered + offered / 10 + 100 + 40, "\(count.value)")
-        #expect(count.value >= offered + repeats + 50, "\(count.value): hardly any was repeated")
+        #expect(count.value >= offered + retries + 50, "\(count.value): hardly any was retried")
     }
 
-    @Test("a call made on behalf of a repeat is not repeated again, and says what it is")
+    @Test("a call made on behalf of a retry is not retried again, and says what it is")
     func marks() async throws {
         let count = Counter()
         let server = try FakeServer { _, peer in

@@ -108,8 +108,8 @@ struct RestartTests {
         server.stop()
     }
 
-    @Test("a repeated call that surely was not sent is made again; one that may have been processed is not")
-    func repeats() async throws {
+    @Test("a retried call that surely was not sent is retried again; one that may have been processed is not")
+    func retries() async throws {
         for isProcessed in [true, false] {
             let count = Counter()
             let server = try FakeServer { number, peer in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RPC
 
-/// A call is repeated only when that is surely safe, or when its method allows it.
+/// A call is retried only when that is surely safe, or when its method allows it.
 @Suite("Repeating a call", .turns)
 struct RetryTests {
     /// Takes requests and answers as the test says, counting them.
@@ -57,7 +57,7 @@ struct RetryTests {
         server.stop()
     }
 
-    @Test("a call that may have been processed is not repeated, unless its method is idempotent")
+    @Test("a call that may have been processed is not retried, unless its method is idempotent")
     func lost() async throws {
         for (method, expected) in [(TestMethods.echo, 1), (TestMethods.idempotentEcho, 2)] {
             let count = Counter()
@@ -72,7 +72,7 @@ struct RetryTests {
         }
     }
 
-    @Test("a call that may have been processed is repeated if it has an idempotency key, which an empty text is not")
+    @Test("a call that may have been processed is retried if it has an idempotency key, which an empty text is not")
     func keyed() async throws {
         for (key, expected) in [("k1", 2), ("", 1)] {
             let count = Counter()
@@ -109,7 +109,7 @@ struct RetryTests {
         }
     }
 
-    @Test("an answer that says UNAVAILABLE is the server's word, and not repeated")
+    @Test("an answer that says UNAVAILABLE is the server's decision, and not retried")
     func answered() async throws {
         try await withServer { server in
             try await withClient(server.port) { client in

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("A server's bounds", .turns)
 struct LimitTests {
-    @Test("the 257th stream of a connection is refused, and may be repeated")
+    @Test("the 257th stream of a connection is refused, and may be retried")
     func streams() async throws {
         try await withServer { server in
             try await onThread {

@@ -11,7 +11,7 @@ final class CallLoad: Sendable {
 
     /// - Parameters:
     ///   - pause: of each caller between two calls.
-    ///   - call: makes one call; by default one that is repeated only if the server surely did not start on it.
+    ///   - call: makes one call; by default one that is retried only if the server surely did not start on it.
     init(
         _ client: RPCClient, callers count: Int = 8, pause: Duration = .milliseconds(2),
         _ call: @escaping @Sendable (RPCClient) async -> Status = { await $0.status(of: TestMethods.echo) }

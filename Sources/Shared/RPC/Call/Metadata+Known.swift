@@ -28,7 +28,8 @@ extension Metadata {
     /// How often a call was tried before (gRFC A6).
     static let attempts = "grpc-previous-rpc-attempts"
 
-    var isRepeat: Bool { !isEmpty && self[Self.attempts] != nil }
+    /// Whether the call was tried before.
+    var isRetry: Bool { !isEmpty && self[Self.attempts] != nil }
 
     mutating func setPreviousAttempts(_ attempts: Int) { set(Self.attempts, String(attempts)) }
 }

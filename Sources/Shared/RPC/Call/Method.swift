@@ -14,7 +14,7 @@ public struct Method<Request: Message, Response: Message>: Sendable {
     public var service: String { descriptor.service }
     /// The method's name, such as `Create`.
     public var name: String { descriptor.name }
-    /// Whether doing it twice is the same as doing it once: the client may then repeat it after a lost connection.
+    /// Whether doing it twice is the same as doing it once: the client may then retry it after a lost connection.
     public var isIdempotent: Bool { descriptor.isIdempotent }
     /// Whether it only asks how the service is. The client keeps room for such calls on every connection, and they overtake
     /// those that wait, so that a service whose calls take long is not taken for dead.

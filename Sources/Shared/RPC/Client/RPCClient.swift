@@ -166,8 +166,8 @@ public final class RPCClient: Sendable {
         _ method: MethodDescriptor, _ body: [UInt8], metadata: Metadata, deadline: Deadline, _ span: TraceSpan?,
         on loop: LoopClient?
     ) async throws -> [UInt8] {
-        let isRepeat = metadata.isRepeat
-        if isRepeat { budget.repeatBegan() } else { budget.callBegan() }
+        let isRetry = metadata.isRetry
+        if isRetry { budget.retryBegan() } else { budget.callBegan() }
         var metadata = metadata
         var attempt = 1
         while true {
@@ -181,7 +181,7 @@ public final class RPCClient: Sendable {
                 guard outcome.isTransportFailure, status.code != .resourceExhausted,
                     outcome.wasNeverProcessed || method.isIdempotent || metadata.hasIdempotencyKey,
                     attempt < configuration.attemptsMax, !Task.isCancelled,
-                    mayRepeat(outcome, attempt, isRepeat: isRepeat)
+                    mayRetry(outcome, attempt, isRetry: isRetry)
                 else { throw status }
                 let pause = Backoff.betweenAttempts.wait(after: attempt, random: .random(in: 0..<1))
                 guard deadline.isNever || deadline.remaining > pause else { throw status }
@@ -193,12 +193,14 @@ public final class RPCClient: Sendable {
         }
     }
 
-    /// - Parameter isRepeat: whether the call is itself made for a repeated call.
-    private func mayRepeat(_ outcome: ClientCall.Outcome, _ attempt: Int, isRepeat: Bool) -> Bool {
-        // In a chain of services only one repeats a call that was, or may have been, processed.
-        if isRepeat, !(outcome.isConnectionLoss && outcome.wasNeverProcessed) { return false }
+    /// Whether a failed call is made again.
+    ///
+    /// - Parameter isRetry: whether the call is itself made for a retried call.
+    private func mayRetry(_ outcome: ClientCall.Outcome, _ attempt: Int, isRetry: Bool) -> Bool {
+        // In a chain of services only one retries a call that was, or may have been, processed.
+        if isRetry, !(outcome.isConnectionLoss && outcome.wasNeverProcessed) { return false }
         // A service that restarts loses all its calls in flight at once, more than any budget covers. Each may be
-        // repeated once: a restart is not the overload that the budget keeps from being multiplied.
+        // retried once: a restart is not the overload that the budget keeps from being multiplied.
         return (outcome.isConnectionLoss && attempt == 1) || budget.takeRetry()
     }
 

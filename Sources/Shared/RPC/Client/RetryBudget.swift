@@ -22,9 +22,9 @@ final class RetryBudget: Sendable {
         }
     }
 
-    /// A call that somebody before us in the chain repeats: it is a repeat to whoever we ask, too, and counts as ours,
-    /// if need be as a debt.
-    func repeatBegan() {
+    /// Counts a call that is made for a call that our caller retries: it multiplies load as our own retries do, and takes
+    /// a token as they do, if need be as a debt.
+    func retryBegan() {
         if tenths.load(ordering: .relaxed) > -tenthsMax {
             tenths.wrappingSubtract(Self.tenthsPerRetry, ordering: .relaxed)
         }
