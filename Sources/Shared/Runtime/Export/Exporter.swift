@@ -75,14 +75,14 @@ final class Exporter<Queue: ExportQueue>: Service {
         let deadline = Deadline.after(ExportLimits.flushTimeout)
         wakeup.finish()
         // A batch that is on its way is waited for: one that is cancelled must be sent again, and may then be there twice.
-        let impatience = Task {
+        let timer = Task {
             try? await Task.sleep(for: ExportLimits.flushTimeout / 2)
             work.cancel()
         }
-        let unsettled = await work.value
-        impatience.cancel()
-        await flush(unsettled, deadline)
-        noteDropped()
+        let unsent = await work.value
+        timer.cancel()
+        await flush(unsent, deadline)
+        logDropped()
         await client.shutdown()
     }
 
@@ -114,31 +114,31 @@ final class Exporter<Queue: ExportQueue>: Service {
                 let batch = queue.takeBatch()
                 if batch.isEmpty { break }
                 guard await send(batch) else { return batch }
-                noteDropped()
+                logDropped()
                 // What came meanwhile waits for its time, unless it fills a batch.
             } while queue.hasFullBatch
         }
         return []
     }
 
-    /// Sends a batch, more than once if need be.
+    /// Sends a batch, and retries.
     ///
-    /// - Returns: false when the task was cancelled before the batch was settled.
+    /// - Returns: false when the task was cancelled before the batch was sent or given up.
     private func send(_ batch: [Queue.Item]) async -> Bool {
         var attempt = 1
         while true {
             let outcome = await call(batch, deadline: .after(settings.timeout))
             if case .failure(let status) = outcome {
                 if Task.isCancelled { return false }
-                if Self.isWorthRepeating(status.code), attempt < ExportLimits.attemptsMax {
-                    noteFailure(status)
+                if Self.isRetryable(status.code), attempt < ExportLimits.attemptsMax {
+                    logFailure(status)
                     let pause = ExportLimits.backoff.wait(after: attempt, random: .random(in: 0..<1))
                     guard (try? await Task.sleep(for: pause)) != nil else { return false }
                     attempt += 1
                     continue
                 }
             }
-            settle(queue.size(of: batch), outcome)
+            recordOutcome(queue.size(of: batch), outcome)
             return true
         }
     }
@@ -147,7 +147,7 @@ final class Exporter<Queue: ExportQueue>: Service {
         queue.collect()
         var batch = first.isEmpty ? queue.takeBatch() : first
         while !batch.isEmpty {
-            settle(queue.size(of: batch), await call(batch, deadline: deadline))
+            recordOutcome(queue.size(of: batch), await call(batch, deadline: deadline))
             batch = queue.takeBatch()
         }
     }
@@ -160,7 +160,7 @@ final class Exporter<Queue: ExportQueue>: Service {
         }
     }
 
-    private func settle(_ count: Int, _ outcome: Result<Otlp_ExportResponse, Status>) {
+    private func recordOutcome(_ count: Int, _ outcome: Result<Otlp_ExportResponse, Status>) {
         switch outcome {
         case .success(let response):
             let rejected = min(count, max(0, Int(clamping: response.partialSuccess.rejectedItems)))
@@ -168,16 +168,16 @@ final class Exporter<Queue: ExportQueue>: Service {
             counts.failed.add(rejected, ordering: .relaxed)
             if isFailing.exchange(false, ordering: .relaxed) { logger.info("\(signal.rawValue) are exported again") }
             if rejected > 0 {
-                logger.debug("the collector refused \(signal.rawValue)", metadata: ["count": "\(rejected)"])
+                logger.debug("the collector rejected \(signal.rawValue)", metadata: ["count": "\(rejected)"])
             }
         case .failure(let status):
             counts.failed.add(count, ordering: .relaxed)
-            noteFailure(status)
+            logFailure(status)
         }
     }
 
-    /// One line when it begins, not one for each batch.
-    private func noteFailure(_ status: Status) {
+    /// Logs a failed export once until one succeeds.
+    private func logFailure(_ status: Status) {
         guard !isFailing.exchange(true, ordering: .relaxed) else { return }
         let consequence =
             signal == .metrics ? "the next export replaces this one" : "they are dropped when too many wait"
@@ -185,8 +185,8 @@ final class Exporter<Queue: ExportQueue>: Service {
             "\(signal.rawValue) can't be exported; \(consequence)", metadata: ["why": "\(status.code.name)"])
     }
 
-    /// One line when it begins, not one for each batch.
-    private func noteDropped() {
+    /// Logs dropped items once until none are dropped.
+    private func logDropped() {
         let dropped = queue.dropped
         let before = droppedBefore.exchange(dropped, ordering: .relaxed)
         guard dropped > before else {
@@ -199,8 +199,8 @@ final class Exporter<Queue: ExportQueue>: Service {
             metadata: ["count": "\(dropped - before)"])
     }
 
-    /// Source: OTLP specification, "OTLP/gRPC", "Failures".
-    private static func isWorthRepeating(_ code: Status.Code) -> Bool {
+    /// Whether the specification allows a retry. Source: OTLP specification, "OTLP/gRPC", "Failures".
+    private static func isRetryable(_ code: Status.Code) -> Bool {
         switch code {
         case .cancelled, .deadlineExceeded, .aborted, .outOfRange, .unavailable, .dataLoss: true
         default: false
