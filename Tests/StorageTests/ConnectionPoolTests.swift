@@ -70,7 +70,7 @@ import Testing
         await pool.shutdown()
     }
 
-    @Test("a call whose deadline passes before its turn is refused and never run")
+    @Test("a call whose deadline passes before its turn fails and never runs")
     func deadline() async throws {
         let pool = pool()
         try pool.start()
@@ -120,7 +120,7 @@ import Testing
         await pool.shutdown()
     }
 
-    @Test("a full queue refuses with RESOURCE_EXHAUSTED at once, and the log says once that it does")
+    @Test("a full queue sheds with RESOURCE_EXHAUSTED at once, and the log says once that it does")
     func overload() async throws {
         let log = LogCapture()
         let pool = pool(capacity: 3, logger: log.logger())
@@ -157,7 +157,7 @@ import Testing
             let error = await #expect(throws: StorageError.self) { try await task.value }
             #expect(error?.status.code == .resourceExhausted)
         }
-        #expect(pool.gauges.refused == 3)
+        #expect(pool.gauges.shed == 3)
         #expect(await eventually { pool.gauges.running == 0 && pool.gauges.queued == 0 })
         #expect(try await pool.run(deadline: .never) { _ in 5 } == 5)
         await pool.shutdown()
@@ -186,7 +186,7 @@ import Testing
         await pool.shutdown()
     }
 
-    @Test("without a connection calls wait for the grace time, then are refused; when the store is back they run")
+    @Test("without a connection calls wait for the grace time, then fail; when the store is back they run")
     func outage() async throws {
         store.state.withLock { $0.isAway = true }
         let pool = pool { $0.outageGrace = .milliseconds(50) }
@@ -214,7 +214,7 @@ import Testing
         await pool.shutdown()
     }
 
-    @Test("shutdown lets waiting calls finish, refuses new ones, and may be called again")
+    @Test("shutdown lets waiting calls finish, rejects new ones, and may be called again")
     func shutdown() async throws {
         let pool = pool()
         try pool.start()

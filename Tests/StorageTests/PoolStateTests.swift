@@ -33,8 +33,8 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         return (step, batch.map(\.number))
     }
 
-    private func isRefused(_ submission: PoolState<TestJob>.Submission, _ kind: StorageError.Kind) -> Bool {
-        if case .refused(let error) = submission { error.kind == kind } else { false }
+    private func isRejected(_ submission: PoolState<TestJob>.Submission, _ kind: StorageError.Kind) -> Bool {
+        if case .rejected(let error) = submission { error.kind == kind } else { false }
     }
 
     private func wakes(_ submission: PoolState<TestJob>.Submission) -> Bool {
@@ -53,14 +53,14 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         #expect(state.runningCount == 0)
     }
 
-    @Test("a full queue refuses at once, and takes calls again when some have gone")
+    @Test("a full queue rejects at once, and takes calls again when some have gone")
     func full() {
         var state = running(capacity: 2)
         _ = state.submit(TestJob(number: 1)) { epoch }
         _ = state.submit(TestJob(number: 2)) { epoch }
-        #expect(isRefused(state.submit(TestJob(number: 3)) { epoch }, .overloaded))
+        #expect(isRejected(state.submit(TestJob(number: 3)) { epoch }, .overloaded))
         #expect(next(&state) == (.run, [1]))
-        #expect(!isRefused(state.submit(TestJob(number: 4)) { epoch }, .overloaded))
+        #expect(!isRejected(state.submit(TestJob(number: 4)) { epoch }, .overloaded))
     }
 
     @Test("callers that went away make room in a full queue")
@@ -68,8 +68,8 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         var state = running(capacity: 2)
         _ = state.submit(TestJob(number: 1, isAbandoned: true)) { epoch }
         _ = state.submit(TestJob(number: 2)) { epoch }
-        state.noteAbandoned()
-        #expect(!isRefused(state.submit(TestJob(number: 3)) { epoch }, .overloaded))
+        state.recordAbandoned()
+        #expect(!isRejected(state.submit(TestJob(number: 3)) { epoch }, .overloaded))
         #expect(next(&state).1 == [2])
         #expect(next(&state).1 == [3])
     }
@@ -146,23 +146,23 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         #expect(state.retry(0, now: epoch) == .waitUntil(epoch + .milliseconds(50)))
     }
 
-    @Test("calls wait for a lost connection for the grace time, and are refused at once after it")
+    @Test("calls wait for a lost connection for the grace time, and fail at once after it")
     func outage() {
         var state = running()
         state.lost(0, StorageError(.connectionLost, "reset"), finished: 0, now: epoch)
-        #expect(!isRefused(state.submit(TestJob(number: 1)) { epoch }, .connectionLost))
-        guard case .waitUntil(let end) = state.keep(now: epoch) else {
-            Issue.record("the keeper must wait for the end of the grace time")
+        #expect(!isRejected(state.submit(TestJob(number: 1)) { epoch }, .connectionLost))
+        guard case .waitUntil(let end) = state.supervise(now: epoch) else {
+            Issue.record("the supervisor must wait for the end of the grace time")
             return
         }
         #expect(end == epoch + .seconds(1))
-        guard case .refuse(let jobs, let error) = state.keep(now: end) else {
-            Issue.record("the keeper must refuse the call")
+        guard case .fail(let jobs, let error) = state.supervise(now: end) else {
+            Issue.record("the supervisor must fail the call")
             return
         }
         #expect(jobs == [TestJob(number: 1)])
         #expect(error.message == "not connected: reset")
-        #expect(isRefused(state.submit(TestJob(number: 2)) { end }, .connectionLost))
+        #expect(isRejected(state.submit(TestJob(number: 2)) { end }, .connectionLost))
     }
 
     @Test("a store that will not have us refuses calls at once, and is forgiven when it takes us")
@@ -170,34 +170,34 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         var state = running(connected: 0)
         state.connectFailed(0, StorageError(.accessDenied, "wrong password"), now: epoch, random: 1)
         #expect(state.refusal?.message == "wrong password")
-        #expect(isRefused(state.submit(TestJob(number: 1)) { epoch }, .connectionLost))
+        #expect(isRejected(state.submit(TestJob(number: 1)) { epoch }, .connectionLost))
         state.connected(0)
         #expect(state.refusal == nil)
     }
 
     @Test("calls that a lost connection left undone go back to the front of the queue")
-    func putBack() {
+    func requeue() {
         var state = running(threads: 2, batch: 3)
         for number in 1...4 { _ = state.submit(TestJob(number: number)) { epoch } }
         #expect(next(&state, 0) == (.run, [1, 2, 3]))
         state.lost(0, StorageError(.connectionLost, "reset"), finished: 1, now: epoch)
-        #expect(state.putBack([TestJob(number: 2), TestJob(number: 3)]).isEmpty)
+        #expect(state.requeue([TestJob(number: 2), TestJob(number: 3)]).isEmpty)
         #expect(state.runningCount == 0)
         #expect(next(&state, 1) == (.run, [2, 3, 4]))
     }
 
-    @Test("after stop, waiting calls are still run, new ones refused, and then the workers stop")
+    @Test("after stop, waiting calls are still run, new ones rejected, and then the workers stop")
     func stops() {
         var state = running()
         _ = state.submit(TestJob(number: 1)) { epoch }
         state.stop()
-        #expect(isRefused(state.submit(TestJob(number: 2)) { epoch }, .connectionLost))
+        #expect(isRejected(state.submit(TestJob(number: 2)) { epoch }, .connectionLost))
         #expect(next(&state) == (.run, [1]))
         #expect(next(&state, finished: 1) == (.stop, []))
         state.stopped(0)
         #expect(state.phase == .stopped)
-        guard case .stop = state.keep(now: epoch) else {
-            Issue.record("the keeper must stop")
+        guard case .stop = state.supervise(now: epoch) else {
+            Issue.record("the supervisor must stop")
             return
         }
     }

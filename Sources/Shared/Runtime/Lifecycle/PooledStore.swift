@@ -77,7 +77,7 @@ extension ServiceRuntime {
             metrics.counter(
                 "pool_refusals_total", "Calls refused as too many waited, or as they had waited for too long.",
                 labels: [("pool", pool)]
-            ) { Double(read()?.refused ?? 0) }
+            ) { Double(read()?.shed ?? 0) }
             for gauge in gauges {
                 metrics.gauge(gauge.name, gauge.help, labels: [("pool", pool)]) {
                     store.statistics.first { $0.name == pool }.map { Double(gauge.read($0)) } ?? .nan

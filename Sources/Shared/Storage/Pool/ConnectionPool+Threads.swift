@@ -4,7 +4,7 @@ import RPC
 
 // What the pool's threads do. Everything here blocks.
 extension ConnectionPool {
-    /// A worker's life: connect, serve until the connection is lost, connect again; until the pool stops.
+    /// A worker's loop: connect, serve until the connection is lost, connect again; until the pool stops.
     func work(_ index: Int) {
         while let connection = connectPatiently(index) {
             let error = serve(connection, index)
@@ -13,7 +13,7 @@ extension ConnectionPool {
             logger.warning("lost a connection to the store", metadata: metadata(error))
         }
         monitor.withLock { $0.state.stopped(index) }
-        monitor.broadcast(Condition.keeper)
+        monitor.broadcast(Condition.supervisor)
     }
 
     /// - Returns: `nil` when the pool stops.
@@ -37,7 +37,7 @@ extension ConnectionPool {
                 let error = StorageError(wrapping: error)
                 let random = Double.random(in: 0...1)
                 monitor.withLock { $0.state.connectFailed(index, error, now: .now(), random: random) }
-                monitor.signal(Condition.keeper)
+                monitor.signal(Condition.supervisor)
                 logger.debug("could not connect to the store", metadata: metadata(error))
             }
         }
@@ -55,14 +55,14 @@ extension ConnectionPool {
             switch nextStep(index, finished: finished, took: took, into: &batch) {
             case .run:
                 let began = NIODeadline.now()
-                refuseLate(&batch, now: began)
+                shedLate(&batch, now: began)
                 guard !batch.isEmpty else {
                     finished = 0
                     continue
                 }
                 let lost = run(batch, on: connection, now: began)
                 if let lost {
-                    noteLoss(index, lost.error, unstarted: batch[lost.begun...], finished: lost.begun)
+                    recordLoss(index, lost.error, unstarted: batch[lost.begun...], finished: lost.begun)
                     return lost.error
                 }
                 finished = batch.count
@@ -74,7 +74,7 @@ extension ConnectionPool {
                     try connection.ping()
                 } catch {
                     let error = StorageError(wrapping: error)
-                    noteLoss(index, error, unstarted: [], finished: 0)
+                    recordLoss(index, error, unstarted: [], finished: 0)
                     return error
                 }
             case .stop: return nil
@@ -84,18 +84,18 @@ extension ConnectionPool {
     }
 
     /// Removes and fails calls that have waited for longer than ``PoolConfiguration/waitMax``.
-    private func refuseLate(_ batch: inout [Entry], now: NIODeadline) {
+    private func shedLate(_ batch: inout [Entry], now: NIODeadline) {
         guard let waitMax = configuration.waitMax.map({ TimeAmount($0) }) else { return }
         let late = batch.filter { now - $0.queuedAt > waitMax }
         guard !late.isEmpty else { return }
         batch.removeAll { now - $0.queuedAt > waitMax }
-        var refusal = StorageError(.overloaded, "")
+        var error = StorageError(.overloaded, "")
         monitor.withLock { guarded in
-            for _ in late { refusal = guarded.state.refuse("calls wait for too long") }
-            guarded.state.putAside(late.count)
+            for _ in late { error = guarded.state.shed("calls wait for too long") }
+            guarded.state.discarded(late.count)
         }
-        for entry in late { entry.job.fail(refusal) }
-        noteRefusal(refusal)
+        for entry in late { entry.job.fail(error) }
+        logOverload(error)
     }
 
     private func nextStep(
@@ -158,30 +158,30 @@ extension ConnectionPool {
         return lost.map { ($0, begun) }
     }
 
-    private func noteLoss(_ index: Int, _ error: StorageError, unstarted: ArraySlice<Entry>, finished: Int) {
-        let homeless = monitor.withLock { guarded in
+    private func recordLoss(_ index: Int, _ error: StorageError, unstarted: ArraySlice<Entry>, finished: Int) {
+        let overflow = monitor.withLock { guarded in
             guarded.state.lost(index, error, finished: finished, now: .now())
-            return guarded.state.putBack(unstarted)
+            return guarded.state.requeue(unstarted)
         }
-        for entry in homeless { entry.job.fail(error) }
-        // Another worker may be idle, and the keeper must look after the calls if none is.
+        for entry in overflow { entry.job.fail(error) }
+        // Another worker may be idle, and the supervisor must fail the calls if none is.
         monitor.broadcast(Condition.work)
-        monitor.signal(Condition.keeper)
+        monitor.signal(Condition.supervisor)
     }
 
-    /// The keeper's life: refuses the calls that no worker will answer in time, and at the end joins the workers.
-    func keep(_ workers: [PoolThread]) {
+    /// The supervisor's loop: fails the calls that no worker will serve in time, and at the end joins the workers.
+    func supervise(_ workers: [PoolThread]) {
         loop: while true {
-            let step: PoolState<Entry>.KeeperStep = monitor.wait(on: Condition.keeper) { guarded in
-                let step = guarded.state.keep(now: .now())
+            let step: PoolState<Entry>.SupervisorStep = monitor.wait(on: Condition.supervisor) { guarded in
+                let step = guarded.state.supervise(now: .now())
                 switch step {
                 case .wait: return .wait
                 case .waitUntil(let instant): return .waitUntil(instant)
-                case .refuse, .stop: return .done(step)
+                case .fail, .stop: return .done(step)
                 }
             }
             switch step {
-            case .refuse(let entries, let error): for entry in entries { entry.job.fail(error) }
+            case .fail(let entries, let error): for entry in entries { entry.job.fail(error) }
             case .stop: break loop
             case .wait, .waitUntil: continue
             }

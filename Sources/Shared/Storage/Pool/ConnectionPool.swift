@@ -11,7 +11,7 @@ import RPC
 public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     typealias Job = any PoolJob<Connection>
 
-    /// For how long no call must have been refused for a refusal to be news.
+    /// Overload is logged again after so long without it.
     private static var calmInterval: TimeAmount { .seconds(10) }
 
     /// One queued call, behind a concrete type so that the state machine needs no existential of its own.
@@ -27,8 +27,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
         var isJoined = false
         var waits = WaitCounts()
-        /// When a call was refused last because too many waited.
-        var refusedAt: NIODeadline?
+        /// When a call was shed last because too many waited.
+        var shedAt: NIODeadline?
     }
 
     /// The monitor's conditions.
@@ -37,8 +37,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         static var work: Int { 0 }
         /// Workers that wait to connect again; only the shutdown wakes them early.
         static var retry: Int { 1 }
-        /// The keeper: no worker is connected, and a call waits.
-        static var keeper: Int { 2 }
+        /// The supervisor: no worker is connected, and a call waits.
+        static var supervisor: Int { 2 }
         static var count: Int { 3 }
     }
 
@@ -76,7 +76,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
                 if call.arm(continuation) { submit(call) }
             }
         } onCancel: {
-            if call.abandon() { monitor.withLock { $0.state.noteAbandoned() } }
+            if call.abandon() { monitor.withLock { $0.state.recordAbandoned() } }
         }
     }
 
@@ -84,25 +84,25 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         let entry = Entry(job: call, queuedAt: .now())
         let submission = monitor.withLock { $0.state.submit(entry, now: NIODeadline.now) }
         switch submission {
-        case .queued(let wakeWorker, let wakeKeeper):
+        case .queued(let wakeWorker, let wakeSupervisor):
             if wakeWorker { monitor.signal(Condition.work) }
-            if wakeKeeper { monitor.signal(Condition.keeper) }
-        case .refused(let error):
+            if wakeSupervisor { monitor.signal(Condition.supervisor) }
+        case .rejected(let error):
             call.fail(error)
-            if error.kind == .overloaded { noteRefusal(error) }
+            if error.kind == .overloaded { logOverload(error) }
         }
     }
 
-    /// Says it in the log once for as long as it goes on.
-    func noteRefusal(_ error: StorageError) {
+    /// Logs the overload once for as long as it goes on.
+    func logOverload(_ error: StorageError) {
         let now = NIODeadline.now()
         let isFirst = monitor.withLock { guarded in
-            defer { guarded.refusedAt = now }
-            return guarded.refusedAt.map { now - $0 >= Self.calmInterval } ?? true
+            defer { guarded.shedAt = now }
+            return guarded.shedAt.map { now - $0 >= Self.calmInterval } ?? true
         }
         if isFirst {
             logger.warning(
-                "overloaded: calls are refused",
+                "overloaded: calls are shed",
                 metadata: ["pool": "\(configuration.name)", "error": "\(error.message)"])
         }
     }
@@ -122,7 +122,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
             PoolStatistics(
                 name: configuration.name, threads: configuration.threads, connected: guarded.state.readyCount,
                 queued: guarded.state.queuedCount, running: guarded.state.runningCount,
-                queueCapacity: configuration.queueCapacity, refused: guarded.state.refusedCount,
+                queueCapacity: configuration.queueCapacity, shed: guarded.state.shedCount,
                 expectedWait: .nanoseconds(guarded.state.expectedWait), waits: guarded.waits)
         }
     }
@@ -137,10 +137,10 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
             threads.append(try PoolThread(name: "\(configuration.name)-\(index)") { self.work(index) })
         }
         let workers = threads
-        try PoolThread(name: "\(configuration.name)-k") { self.keep(workers) }.detach()
+        try PoolThread(name: "\(configuration.name)-k") { self.supervise(workers) }.detach()
     }
 
-    /// Answers the calls that wait, refuses new ones, closes the connections and joins the threads.
+    /// Answers the calls that wait, rejects new ones, closes the connections and joins the threads.
     ///
     /// A driver call that hangs holds it up until the driver gives up.
     public func shutdown() async {

@@ -7,7 +7,7 @@ public struct PoolConfiguration: Sendable {
     public var name: String
     /// Threads, each with a connection of its own; at least 1.
     public var threads: Int
-    /// Calls that may wait for a thread; one more is refused with RESOURCE_EXHAUSTED.
+    /// Calls that may wait for a thread; one more is shed with RESOURCE_EXHAUSTED.
     public var queueCapacity = 4096
     /// Longest wait for a thread; a call whose turn comes later fails with RESOURCE_EXHAUSTED. `nil`: only its deadline
     /// counts.
@@ -20,8 +20,8 @@ public struct PoolConfiguration: Sendable {
     /// While fewer calls than this wait for each thread that is awake, no other thread is woken: a wake costs more than a
     /// short call. 0 where calls block on a network, so that each has a thread at once.
     public var queuedPerWake = 0
-    /// How long calls may wait for a lost connection before they are refused with UNAVAILABLE. In an outage that lasts
-    /// longer they are refused at once.
+    /// How long calls may wait for a lost connection before they fail with UNAVAILABLE. In an outage that lasts
+    /// longer they fail at once.
     public var outageGrace: Duration = .seconds(1)
     /// Between attempts to connect.
     package var backoff = Backoff(
@@ -48,8 +48,8 @@ public struct PoolStatistics: Sendable, Equatable {
     /// Calls that a thread has taken.
     public var running: Int
     public var queueCapacity: Int
-    /// Calls that were refused so far, as too many waited or would have waited for too long.
-    public var refused = 0
+    /// Calls that were shed so far, as too many waited or had waited for too long.
+    public var shed = 0
     /// How long one more call would wait, by how long calls took lately.
     public var expectedWait = Duration.zero
     /// How long calls waited for a thread, of those that a thread has taken.

@@ -32,8 +32,8 @@ struct PoolState<Job: PoolQueueable> {
     }
 
     enum Submission {
-        case queued(wakeWorker: Bool, wakeKeeper: Bool)
-        case refused(StorageError)
+        case queued(wakeWorker: Bool, wakeSupervisor: Bool)
+        case rejected(StorageError)
     }
 
     enum WorkerStep: Equatable {
@@ -50,8 +50,8 @@ struct PoolState<Job: PoolQueueable> {
     private(set) var workers: [Worker]
     private var queue: RingBuffer<Job>
     private var estimate: WaitEstimate
-    /// Calls that were refused as too many waited, so far.
-    private(set) var refusedCount = 0
+    /// Calls that were shed as too many waited, so far.
+    private(set) var shedCount = 0
     private(set) var readyCount = 0
     private(set) var idleCount = 0
     /// Wakes that were signalled and not yet taken up. Such a worker is no longer counted as idle.
@@ -59,7 +59,7 @@ struct PoolState<Job: PoolQueueable> {
     private(set) var runningCount = 0
     /// Callers that went away while queued, so that a full queue knows whether looking for them is worth it.
     private var abandonedCount = 0
-    /// When the calls that wait for a connection are refused; meaningful while no worker is ready.
+    /// When the calls that wait for a connection fail; meaningful while no worker is ready.
     private var outageEnd = NIODeadline.distantFuture
     private var failedAttempts: [Int]
     private(set) var lastError: StorageError?
@@ -89,23 +89,23 @@ struct PoolState<Job: PoolQueueable> {
     /// - Parameter now: called only in an outage, because reading the clock takes time.
     mutating func submit(_ job: Job, now: () -> NIODeadline) -> Submission {
         guard phase == .running else {
-            return .refused(StorageError(.connectionLost, "the pool \(configuration.name) is not running"))
+            return .rejected(StorageError(.connectionLost, "the pool \(configuration.name) is not running"))
         }
         if readyCount == 0, refusal != nil || now() >= outageEnd {
-            return .refused(outageError)
+            return .rejected(outageError)
         }
         // The queue may hold calls whose callers have left.
         if queue.isFull, abandonedCount > 0 {
             queue.filter { !$0.isAbandoned }
             abandonedCount = 0
         }
-        guard !queue.isFull else { return .refused(refuse("\(queue.capacity) calls wait")) }
+        guard !queue.isFull else { return .rejected(shed("\(queue.capacity) calls wait")) }
         return enqueue(job)
     }
 
-    /// Counts a refused call and makes its error.
-    mutating func refuse(_ reason: String) -> StorageError {
-        refusedCount += 1
+    /// Counts a call that is shed and makes its error.
+    mutating func shed(_ reason: String) -> StorageError {
+        shedCount += 1
         return StorageError(.overloaded, "\(reason) for the pool \(configuration.name)")
     }
 
@@ -113,14 +113,14 @@ struct PoolState<Job: PoolQueueable> {
         queue.append(job)
         let awake = readyCount - idleCount
         guard idleCount > 0, awake == 0 || queue.count > configuration.queuedPerWake * awake else {
-            return .queued(wakeWorker: false, wakeKeeper: readyCount == 0)
+            return .queued(wakeWorker: false, wakeSupervisor: readyCount == 0)
         }
         idleCount -= 1
         wakesPending += 1
-        return .queued(wakeWorker: true, wakeKeeper: false)
+        return .queued(wakeWorker: true, wakeSupervisor: false)
     }
 
-    mutating func noteAbandoned() { abandonedCount += 1 }
+    mutating func recordAbandoned() { abandonedCount += 1 }
 
     /// A worker has run a batch.
     mutating func ran(_ calls: Int, nanoseconds: Int64) { estimate.ran(calls, nanoseconds: nanoseconds) }
@@ -157,10 +157,10 @@ struct PoolState<Job: PoolQueueable> {
         if wakesPending > 0 { wakesPending -= 1 } else { idleCount -= 1 }
     }
 
-    /// Puts back jobs that a worker took and did not begin.
+    /// Returns jobs that a worker took and did not begin to the front of the queue.
     ///
     /// - Returns: those for which there is no room any more.
-    mutating func putBack(_ jobs: ArraySlice<Job>) -> [Job] {
+    mutating func requeue(_ jobs: ArraySlice<Job>) -> [Job] {
         runningCount -= jobs.count
         let room = queue.capacity - queue.count
         queue.prepend(jobs.prefix(room))
@@ -168,7 +168,7 @@ struct PoolState<Job: PoolQueueable> {
     }
 
     /// Counts jobs that a worker took as no longer running: they will not be run.
-    mutating func putAside(_ count: Int) { runningCount -= count }
+    mutating func discarded(_ count: Int) { runningCount -= count }
 
     mutating func connected(_ index: Int) {
         workers[index] = .ready
@@ -218,21 +218,21 @@ struct PoolState<Job: PoolQueueable> {
         if phase == .new { phase = .stopped }
     }
 
-    enum KeeperStep {
+    enum SupervisorStep {
         case wait
         case waitUntil(NIODeadline)
-        /// To be refused, as nobody will connect in time.
-        case refuse([Job], StorageError)
+        /// Jobs to be failed, as no worker will connect in time.
+        case fail([Job], StorageError)
         case stop
     }
 
-    /// The keeper answers the calls that no worker can answer, because each is busy connecting.
-    mutating func keep(now: NIODeadline) -> KeeperStep {
-        if phase == .stopped { return queue.isEmpty ? .stop : .refuse(drain(), outageError) }
+    /// What the supervisor does next: it fails the calls that no worker can serve, because each is busy connecting.
+    mutating func supervise(now: NIODeadline) -> SupervisorStep {
+        if phase == .stopped { return queue.isEmpty ? .stop : .fail(drain(), outageError) }
         guard readyCount == 0, !queue.isEmpty else {
             return .wait
         }
-        if phase == .stopping || refusal != nil || now >= outageEnd { return .refuse(drain(), outageError) }
+        if phase == .stopping || refusal != nil || now >= outageEnd { return .fail(drain(), outageError) }
         return .waitUntil(outageEnd)
     }
 
