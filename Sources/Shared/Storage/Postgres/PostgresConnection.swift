@@ -108,14 +108,14 @@ public final class PostgresConnection: PooledConnection {
     /// Runs SQL that is not kept and takes no parameters, for schemas. It may hold several statements, which are one
     /// transaction where it does not say otherwise.
     public func script(_ sql: String) throws(StorageError) {
-        _ = try noting { () throws(StorageError) in try handle.run(sql, until: deadline) }
+        _ = try recordingConflict { () throws(StorageError) in try handle.run(sql, until: deadline) }
     }
 
     private func answer(
         _ query: PostgresQuery, _ values: [PostgresValue]
     ) throws(StorageError) -> PostgresResult {
         let parameters = PostgresParameters(values)
-        if isInTransaction { return try noting { () throws(StorageError) in try send(query, parameters) } }
+        if isInTransaction { return try recordingConflict { () throws(StorageError) in try send(query, parameters) } }
         // Alone, a statement is a transaction: one that was refused has changed nothing, and is tried again.
         var attempt = 1
         while true {
@@ -150,7 +150,8 @@ public final class PostgresConnection: PooledConnection {
         return try handle.runPrepared(query, parameters, until: deadline)
     }
 
-    private func noting<Value>(
+    /// Runs `body` and keeps the error of a conflict with other transactions.
+    private func recordingConflict<Value>(
         _ body: () throws(StorageError) -> Value
     ) throws(StorageError) -> Value {
         do throws(StorageError) {
@@ -195,7 +196,7 @@ public final class PostgresConnection: PooledConnection {
         do {
             let value = try body(self)
             let tag = try StoreOperation.run(.commit.on(database)) { () throws(StorageError) in
-                try noting { () throws(StorageError) in try handle.run("COMMIT", until: deadline).command }
+                try recordingConflict { () throws(StorageError) in try handle.run("COMMIT", until: deadline).command }
             }
             // A transaction in which a statement failed is rolled back, whoever asks for what.
             guard tag == "COMMIT" else { throw StorageError(.other, "a transaction went on after an error") }

@@ -129,18 +129,18 @@ final class PostgresHandle {
             switch PQflush(connection) {
             case 0: return
             case 1: break
-            default: throw lastWords()
+            default: throw serverFailure()
             }
             // A server that sends while it does not read would wait for us to read.
-            guard wait(for: POLLIN | POLLOUT, until: deadline) else { throw overdue() }
-            guard PQconsumeInput(connection) == 1 else { throw lastWords() }
+            guard wait(for: POLLIN | POLLOUT, until: deadline) else { throw timeoutError() }
+            guard PQconsumeInput(connection) == 1 else { throw serverFailure() }
         }
     }
 
     private func nextResult(until deadline: Deadline) throws(StorageError) -> PostgresResult? {
         while PQisBusy(connection) == 1 {
-            guard wait(for: POLLIN, until: deadline) else { throw overdue() }
-            guard PQconsumeInput(connection) == 1 else { throw lastWords() }
+            guard wait(for: POLLIN, until: deadline) else { throw timeoutError() }
+            guard PQconsumeInput(connection) == 1 else { throw serverFailure() }
         }
         return PQgetResult(connection).map { PostgresResult($0) }
     }
@@ -153,7 +153,7 @@ final class PostgresHandle {
     func waitForNotification(until deadline: Deadline) throws(StorageError) -> Bool {
         guard !isBroken else { throw StorageError(.connectionLost, "the connection was given up") }
         while true {
-            guard PQconsumeInput(connection) == 1 else { throw lastWords() }
+            guard PQconsumeInput(connection) == 1 else { throw serverFailure() }
             var isFound = false
             while let notification = PQnotifies(connection) {
                 isFound = true
@@ -201,8 +201,8 @@ final class PostgresHandle {
         return StorageError(.connectionLost, "the connection to PostgreSQL is lost: \(reason)")
     }
 
-    /// The connection failed; what the server said before it hung up tells more than that it did.
-    private func lastWords() -> StorageError {
+    /// The error of a failed connection: the server's own, if it sent one before it closed the connection.
+    private func serverFailure() -> StorageError {
         let reason = errorMessage
         isBroken = true
         if PQstatus(connection) == CONNECTION_BAD, let result = PQgetResult(connection).map({ PostgresResult($0) }),
@@ -213,7 +213,8 @@ final class PostgresHandle {
         return lost(reason)
     }
 
-    private func overdue() -> StorageError {
+    /// The error of a call that was not answered before its deadline; the connection can't be used any more.
+    private func timeoutError() -> StorageError {
         isBroken = true
         return StorageError(.timeout, "PostgreSQL did not answer before the call's time was over")
     }
