@@ -40,8 +40,8 @@ private struct FixtureStore: StoreLifecycle {
         switch kind {
         case .well: return
         case .absent: throw Absent()
-        case .denying: throw StoreRefusal("wrong password", isProvisional: true)
-        case .unusable: throw StoreRefusal("not a database")
+        case .denying: throw StorePermanentFailure("wrong password", hasGracePeriod: true)
+        case .unusable: throw StorePermanentFailure("not a database")
         case .hanging: try await Task.sleep(for: .seconds(86_400))
         }
     }

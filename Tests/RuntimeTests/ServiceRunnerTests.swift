@@ -134,7 +134,7 @@ struct ServiceRunnerTests {
             let isKnown = Atomic(false)
             let (signals, sender) = AsyncStream<Int32>.makeStream()
             let store = FakeStore(journal: journal) {
-                isKnown.load(ordering: .relaxed) ? nil : StoreRefusal("wrong password", isProvisional: true)
+                isKnown.load(ordering: .relaxed) ? nil : StorePermanentFailure("wrong password", hasGracePeriod: true)
             }
             let front = FakeListener(journal: journal, readiness: runtime.readiness)
             let run = Task {
@@ -149,11 +149,11 @@ struct ServiceRunnerTests {
             sender.yield(15)
             try await run.value
         }
-        try await withRuntime({ $0.refusalPatience = .milliseconds(500) }) { runtime in
+        try await withRuntime({ $0.storeFailureGrace = .milliseconds(500) }) { runtime in
             let journal = Journal()
             let (signals, _) = AsyncStream<Int32>.makeStream()
             let front = FakeListener(journal: journal, readiness: runtime.readiness)
-            let store = FakeStore(journal: journal) { StoreRefusal("wrong password", isProvisional: true) }
+            let store = FakeStore(journal: journal) { StorePermanentFailure("wrong password", hasGracePeriod: true) }
             let began = NIODeadline.now()
             await #expect(throws: ProgramFailure("the store at fake:1 refuses: wrong password")) {
                 try await ServiceRunner(runtime: runtime, parts: ServiceParts(front: front, store: store))
@@ -166,7 +166,7 @@ struct ServiceRunnerTests {
     @Test("a store that refuses ends it at once, one that stays away after the time given", .timeLimit(.minutes(1)))
     func failures() async throws {
         let cases: [(any Error & Sendable, String)] = [
-            (StoreRefusal("not a database"), "the store at fake:1 refuses: not a database"),
+            (StorePermanentFailure("not a database"), "the store at fake:1 refuses: not a database"),
             (Unreachable(), "the store at fake:1 was not there within 0.5 seconds: connection refused"),
         ]
         for (error, complaint) in cases {

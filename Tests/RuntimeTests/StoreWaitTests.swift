@@ -9,7 +9,7 @@ struct StoreWaitTests {
 
     @Test("the first failure is logged at once, then a line every 5 s with the latest reason")
     func logging() {
-        var wait = StoreWait(address: "mongo:27017", timeout: nil, refusalPatience: .seconds(60), start: start)
+        var wait = StoreWait(address: "mongo:27017", timeout: nil, storeFailureGrace: .seconds(60), start: start)
         #expect(
             wait.handle(.failed(reason: "refused"), at: start + .milliseconds(1))
                 == .log("waiting for the store at mongo:27017: refused"))
@@ -24,35 +24,35 @@ struct StoreWaitTests {
 
     @Test("a try that hangs is reported too")
     func hanging() {
-        var wait = StoreWait(address: "s", timeout: .seconds(6), refusalPatience: .seconds(60), start: start)
+        var wait = StoreWait(address: "s", timeout: .seconds(6), storeFailureGrace: .seconds(60), start: start)
         #expect(wait.handle(.tick, at: start + .seconds(4)) == .nothing)
         #expect(wait.handle(.tick, at: start + .seconds(5)) == .log("waiting for the store at s: no answer yet"))
         let end = wait.handle(.tick, at: start + .seconds(6))
         #expect(end == .giveUp("the store at s was not there within 6.0 seconds: no answer yet"))
     }
 
-    @Test("a refusal that may change ends the wait only when it lasts, and any other failure begins its time anew")
-    func provisionalRefusal() {
-        var wait = StoreWait(address: "s", timeout: nil, refusalPatience: .seconds(60), start: start)
-        let refusal = StoreWait.Event.refused(StoreRefusal("wrong password", isProvisional: true))
-        #expect(wait.handle(refusal, at: start) == .log("waiting for the store at s: it refuses: wrong password"))
-        #expect(wait.handle(refusal, at: start + .seconds(2)) == .nothing)
+    @Test("a failure with a grace period ends the wait only when it lasts, and another failure restarts the period")
+    func gracePeriod() {
+        var wait = StoreWait(address: "s", timeout: nil, storeFailureGrace: .seconds(60), start: start)
+        let failure = StoreWait.Event.failedPermanently(StorePermanentFailure("wrong password", hasGracePeriod: true))
+        #expect(wait.handle(failure, at: start) == .log("waiting for the store at s: it refuses: wrong password"))
+        #expect(wait.handle(failure, at: start + .seconds(2)) == .nothing)
         #expect(wait.handle(.failed(reason: "no such host"), at: start + .seconds(4)) == .nothing)
-        #expect(wait.handle(refusal, at: start + .seconds(30)) != .nothing)
+        #expect(wait.handle(failure, at: start + .seconds(30)) != .nothing)
         let line = StoreWait.Action.log("waiting for the store at s: it refuses: wrong password")
         #expect(wait.handle(.tick, at: start + .seconds(89)) == line)
         #expect(wait.handle(.tick, at: start + .seconds(90)) == .giveUp("the store at s refuses: wrong password"))
     }
 
-    @Test("a refusal that may change lasts no longer than the wait for the store, and another one ends it at once")
-    func refusals() {
-        var wait = StoreWait(address: "s", timeout: .seconds(6), refusalPatience: .seconds(60), start: start)
-        let refusal = StoreWait.Event.refused(StoreRefusal("wrong password", isProvisional: true))
-        _ = wait.handle(refusal, at: start + .seconds(1))
+    @Test("a grace period lasts no longer than the wait for the store, and a failure without one ends it at once")
+    func gracePeriodLimits() {
+        var wait = StoreWait(address: "s", timeout: .seconds(6), storeFailureGrace: .seconds(60), start: start)
+        let failure = StoreWait.Event.failedPermanently(StorePermanentFailure("wrong password", hasGracePeriod: true))
+        _ = wait.handle(failure, at: start + .seconds(1))
         #expect(wait.handle(.tick, at: start + .seconds(5)) != .giveUp("the store at s refuses: wrong password"))
         #expect(wait.handle(.tick, at: start + .seconds(6)) == .giveUp("the store at s refuses: wrong password"))
-        var other = StoreWait(address: "s", timeout: nil, refusalPatience: .seconds(60), start: start)
-        let last = other.handle(.refused(StoreRefusal("not a database")), at: start)
+        var other = StoreWait(address: "s", timeout: nil, storeFailureGrace: .seconds(60), start: start)
+        let last = other.handle(.failedPermanently(StorePermanentFailure("not a database")), at: start)
         #expect(last == .giveUp("the store at s refuses: not a database"))
     }
 

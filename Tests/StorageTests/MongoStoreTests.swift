@@ -269,7 +269,7 @@ import Testing
             #expect(error?.status.code == .unavailable)
             #expect(await eventually(within: .seconds(20)) { !store.isReady })
             #expect(store.lastError != nil)
-            #expect(store.refusal == nil)
+            #expect(store.permanentFailure == nil)
             try await server.start()
             #expect(await eventually(within: .seconds(30)) { store.isReady })
             #expect(try await text(store, 1) == "kept")
@@ -286,13 +286,13 @@ import Testing
         try store.start()
         #expect(await eventually { store.lastError != nil })
         #expect(!store.isReady)
-        #expect(store.refusal == nil)
+        #expect(store.permanentFailure == nil)
         try await server.start()
         #expect(await eventually(within: .seconds(30)) { store.isReady })
         await store.shutdown()
     }
 
-    @Test("wrong credentials and missing ones are refusals, and show no password")
+    @Test("wrong credentials and missing ones are permanent failures, and show no password")
     func credentials() async throws {
         let guarded = try await MongoServer(needsCredentials: true)
         let port = guarded.port
@@ -301,9 +301,11 @@ import Testing
                 try MongoAddress(uri), name: "test", threads: 1, logger: Logger(label: "test")
             ) { try $0.ensureIndex("items", name: "text_1", keys: ["text": 1]) }
             try store.start()
-            #expect(await eventually(within: .seconds(20)) { store.refusal != nil }, "\(store.lastError ?? "no error")")
-            #expect(store.refusal?.kind == .accessDenied)
-            #expect(store.refusal?.message.contains("hunter22") == false)
+            #expect(
+                await eventually(within: .seconds(20)) { store.permanentFailure != nil },
+                "\(store.lastError ?? "no error")")
+            #expect(store.permanentFailure?.kind == .accessDenied)
+            #expect(store.permanentFailure?.message.contains("hunter22") == false)
             await store.shutdown()
         }
         guarded.kill()

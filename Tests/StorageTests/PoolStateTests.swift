@@ -165,14 +165,14 @@ private let epoch = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         #expect(isRejected(state.submit(TestJob(number: 2)) { end }, .connectionLost))
     }
 
-    @Test("a store that will not have us refuses calls at once, and is forgiven when it takes us")
-    func refusal() {
+    @Test("a permanent failure fails calls at once, and is forgotten once a connection succeeds")
+    func permanentFailure() {
         var state = running(connected: 0)
         state.connectFailed(0, StorageError(.accessDenied, "wrong password"), now: epoch, random: 1)
-        #expect(state.refusal?.message == "wrong password")
+        #expect(state.permanentFailure?.message == "wrong password")
         #expect(isRejected(state.submit(TestJob(number: 1)) { epoch }, .connectionLost))
         state.connected(0)
-        #expect(state.refusal == nil)
+        #expect(state.permanentFailure == nil)
     }
 
     @Test("calls that a lost connection left undone go back to the front of the queue")

@@ -20,7 +20,7 @@ import Testing
             logger: Logger(label: "test"))
     }
 
-    @Test("wrong and missing credentials and a missing database are refusals, and show neither user nor password")
+    @Test("wrong and missing credentials and a missing database are permanent failures that show no credentials")
     func credentials() async throws {
         let uris = [
             server.uri(database: "postgres", password: "hunter22"),
@@ -31,9 +31,11 @@ import Testing
         for uri in uris {
             let store = try store(uri)
             try store.start()
-            #expect(await eventually(within: .seconds(20)) { store.refusal != nil }, "\(store.lastError ?? "no error")")
-            #expect(store.refusal?.kind == .accessDenied)
-            let message = store.refusal?.message ?? ""
+            #expect(
+                await eventually(within: .seconds(20)) { store.permanentFailure != nil },
+                "\(store.lastError ?? "no error")")
+            #expect(store.permanentFailure?.kind == .accessDenied)
+            let message = store.permanentFailure?.message ?? ""
             for secret in ["hunter22", "captain", "stowaway", PostgresServer.password] {
                 #expect(!message.contains(secret), "\(message)")
             }
@@ -48,7 +50,7 @@ import Testing
         let store = try store(uri)
         try store.start()
         #expect(await eventually { store.lastError != nil })
-        #expect(!store.isReady && store.refusal == nil)
+        #expect(!store.isReady && store.permanentFailure == nil)
         try await server.start()
         #expect(await eventually(within: .seconds(30)) { store.isReady })
         await store.shutdown()
@@ -61,7 +63,7 @@ import Testing
         let second = try self.store(crowdedURI, threads: 1)
         try second.start()
         #expect(await eventually { second.lastError?.contains("53300") == true }, "\(second.lastError ?? "")")
-        #expect(second.refusal == nil)
+        #expect(second.permanentFailure == nil)
         await first.shutdown()
         #expect(await eventually { second.isReady })
         await second.shutdown()

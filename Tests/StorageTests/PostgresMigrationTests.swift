@@ -46,8 +46,8 @@ import Testing
         }
         let older = try store(uri, Items.migrations)
         try older.start()
-        #expect(await eventually { older.refusal != nil })
-        #expect(older.refusal?.message == "the schema of 'test' was made by a newer version of this program")
+        #expect(await eventually { older.permanentFailure != nil })
+        #expect(older.permanentFailure?.message == "the schema of 'test' was made by a newer version of this program")
         await older.shutdown()
     }
 
@@ -57,8 +57,8 @@ import Testing
         let bad = PostgresMigration("bad", sql: "CREATE TABLE half (id int); SELECT nonsense")
         let store = try store(uri, Items.migrations + [bad])
         try store.start()
-        #expect(await eventually { store.refusal != nil })
-        #expect(store.refusal?.message.contains("nonsense") == true)
+        #expect(await eventually { store.permanentFailure != nil })
+        #expect(store.permanentFailure?.message.contains("nonsense") == true)
         await store.shutdown()
         let tables = try await PostgresServer.sql("SELECT to_regclass('half'), to_regclass('items')", at: uri)
         #expect(tables == "|items")
@@ -74,8 +74,8 @@ import Testing
         try await server.sql("CREATE ROLE \(name) LOGIN PASSWORD 'pw'")
         let store = try store(server.uri(database: name, user: name, password: "pw"), Items.migrations)
         try store.start()
-        #expect(await eventually { store.refusal != nil })
-        #expect(store.refusal?.message == "permission denied for schema public (SQLSTATE 42501)")
+        #expect(await eventually { store.permanentFailure != nil })
+        #expect(store.permanentFailure?.message == "permission denied for schema public (SQLSTATE 42501)")
         await store.shutdown()
     }
 

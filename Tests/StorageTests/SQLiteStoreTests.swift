@@ -162,8 +162,8 @@ import Testing
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         let store = try store("notes.txt")
         try store.start()
-        #expect(await eventually { store.refusal != nil })
-        #expect(store.refusal?.message == "\(path): file is not a database (SQLite code 26)")
+        #expect(await eventually { store.permanentFailure != nil })
+        #expect(store.permanentFailure?.message == "\(path): file is not a database (SQLite code 26)")
         #expect(!store.isReady)
         await store.shutdown()
         #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
@@ -176,7 +176,7 @@ import Testing
         for place in ["folder", "file/test.sqlite"] {
             let store = try store(place)
             try store.start()
-            #expect(await eventually { store.refusal != nil }, "\(place)")
+            #expect(await eventually { store.permanentFailure != nil }, "\(place)")
             await store.shutdown()
         }
     }
@@ -202,7 +202,7 @@ import Testing
         }
         let older = try store()
         try older.start()
-        #expect(await eventually { older.refusal != nil })
+        #expect(await eventually { older.permanentFailure != nil })
         await older.shutdown()
     }
 

@@ -157,7 +157,7 @@ extension SMTPConnection {
         codes += texts.map { shippy_curl_set_text(handle, $0.0, $0.1) }
         codes.append(shippy_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText))
         guard let failure = codes.first(where: { $0 != CURLE_OK }) else { return }
-        throw StorageError(.refused, "libcurl can't send mails: \(String(cString: curl_easy_strerror(failure)))")
+        throw StorageError(.unusable, "libcurl can't send mails: \(String(cString: curl_easy_strerror(failure)))")
     }
 
     private static func level(_ security: SMTPAddress.Security) -> Int {

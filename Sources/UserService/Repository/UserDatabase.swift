@@ -67,6 +67,6 @@ struct CombinedStore: Store {
 
     var isReady: Bool { stores.allSatisfy(\.isReady) }
     var lastError: String? { stores.lazy.compactMap(\.lastError).first }
-    var refusal: StorageError? { stores.lazy.compactMap(\.refusal).first }
+    var permanentFailure: StorageError? { stores.lazy.compactMap(\.permanentFailure).first }
     var statistics: [PoolStatistics] { stores.flatMap(\.statistics) }
 }

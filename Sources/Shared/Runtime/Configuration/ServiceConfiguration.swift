@@ -19,7 +19,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var storeTimeout: Duration?
     /// How long a store may deny access, such as for wrong credentials, before the program ends; never longer than
     /// ``storeTimeout``. No flag sets it.
-    public var refusalPatience: Duration = .seconds(60)
+    public var storeFailureGrace: Duration = .seconds(60)
     /// Age at which a caller has to replace its connection; `nil` for none.
     public var connectionAgeMax: Duration?
     /// Event-loop threads.

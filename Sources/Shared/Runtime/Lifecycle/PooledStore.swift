@@ -25,8 +25,8 @@ public final class PooledStore: StoreLifecycle {
         if isFirst { try store.start() }
         let deadline = Deadline.after(Self.tryTimeout)
         while !store.isReady {
-            if let refusal = store.refusal {
-                throw StoreRefusal(refusal.message, isProvisional: refusal.kind == .accessDenied)
+            if let failure = store.permanentFailure {
+                throw StorePermanentFailure(failure.message, hasGracePeriod: failure.kind == .accessDenied)
             }
             if deadline.isExpired { throw StoreUnreachable(reason: store.lastError ?? "no answer yet") }
             try await Task.sleep(for: Self.lookInterval)

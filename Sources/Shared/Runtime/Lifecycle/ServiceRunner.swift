@@ -53,7 +53,7 @@ public struct ServiceRunner: Sendable {
         var opened: Gate?
         if let store = parts.store {
             let service = StoreService(
-                store, timeout: configuration.storeTimeout, refusalPatience: configuration.refusalPatience,
+                store, timeout: configuration.storeTimeout, storeFailureGrace: configuration.storeFailureGrace,
                 logger: logger, readiness: runtime.readiness, prepare: parts.prepare)
             runtime.readiness.add(service.check)
             opened = service.opened

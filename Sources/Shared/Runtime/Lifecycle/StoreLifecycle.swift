@@ -7,8 +7,8 @@ public protocol StoreLifecycle: Sendable {
     /// time, and not again once it has returned.
     ///
     /// Must not block a thread of Swift's pool, and must return soon after its task is cancelled.
-    /// - Throws: ``StoreRefusal`` when the store will not have us; anything else is tried again, and its description is
-    ///   logged, so it must hold no secret.
+    /// - Throws: ``StorePermanentFailure`` when the store can't be used; after anything else it is called again, and the
+    ///   description is logged, so it must hold no secret.
     func open() async throws
 
     /// `nil` when the store answers, else why not, without secrets. Called about once a second after ``open()``
@@ -19,16 +19,16 @@ public protocol StoreLifecycle: Sendable {
     func close() async
 }
 
-/// A store that is there and says no: the program ends.
-public struct StoreRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+/// The error of a store that answers and can't be used: the program ends.
+public struct StorePermanentFailure: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
     /// Whether it may change without us, as for credentials: in a new cluster a database answers before its users are made.
-    /// Such a refusal ends the program only when it lasts for ``ServiceConfiguration/refusalPatience``.
-    public let isProvisional: Bool
+    /// Such a failure ends the program only when it lasts for ``ServiceConfiguration/storeFailureGrace``.
+    public let hasGracePeriod: Bool
 
     /// - Parameter description: one line without secrets.
-    public init(_ description: String, isProvisional: Bool = false) {
+    public init(_ description: String, hasGracePeriod: Bool = false) {
         self.description = description
-        self.isProvisional = isProvisional
+        self.hasGracePeriod = hasGracePeriod
     }
 }

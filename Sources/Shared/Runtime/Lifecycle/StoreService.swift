@@ -8,7 +8,7 @@ final class StoreService: Service {
     private let store: any StoreLifecycle
     private let prepare: @Sendable () async throws -> Void
     private let timeout: Duration?
-    private let refusalPatience: Duration
+    private let storeFailureGrace: Duration
     private let logger: Logger
     private let readiness: Readiness
     let opened = Gate()
@@ -20,16 +20,16 @@ final class StoreService: Service {
 
     /// - Parameters:
     ///   - timeout: how long to wait for the store; `nil` for ever.
-    ///   - refusalPatience: how long a provisional ``StoreRefusal`` may last.
+    ///   - storeFailureGrace: how long a ``StorePermanentFailure`` with a grace period may last.
     ///   - prepare: runs after the store opened and before it counts as open; tried again when it fails.
     init(
-        _ store: any StoreLifecycle, timeout: Duration?, refusalPatience: Duration, logger: Logger,
+        _ store: any StoreLifecycle, timeout: Duration?, storeFailureGrace: Duration, logger: Logger,
         readiness: Readiness, prepare: @escaping @Sendable () async throws -> Void
     ) {
         self.store = store
         self.prepare = prepare
         self.timeout = timeout
-        self.refusalPatience = refusalPatience
+        self.storeFailureGrace = storeFailureGrace
         self.logger = logger
         self.readiness = readiness
     }
@@ -100,9 +100,9 @@ final class StoreService: Service {
                 try await prepare()
                 events.continuation.yield(.opened)
                 return
-            } catch let refusal as StoreRefusal {
-                events.continuation.yield(.wait(.refused(refusal)))
-                if !refusal.isProvisional { return }
+            } catch let failure as StorePermanentFailure {
+                events.continuation.yield(.wait(.failedPermanently(failure)))
+                if !failure.hasGracePeriod { return }
             } catch {
                 events.continuation.yield(.wait(.failed(reason: "\(error)")))
             }
@@ -113,7 +113,7 @@ final class StoreService: Service {
 
     private func waitUntilOpen() async throws {
         var wait = StoreWait(
-            address: store.storeAddress, timeout: timeout, refusalPatience: refusalPatience, start: .now())
+            address: store.storeAddress, timeout: timeout, storeFailureGrace: storeFailureGrace, start: .now())
         let ticks = Task { [continuation = events.continuation] in
             while !Task.isCancelled {
                 try await Task.sleep(for: Self.tickInterval)

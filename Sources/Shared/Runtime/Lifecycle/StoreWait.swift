@@ -10,7 +10,7 @@ struct StoreWait {
 
     enum Event {
         case failed(reason: String)
-        case refused(StoreRefusal)
+        case failedPermanently(StorePermanentFailure)
         /// Comes several times a second, so that a try that hangs is noticed too.
         case tick
     }
@@ -24,19 +24,19 @@ struct StoreWait {
     private let address: String
     private let giveUpAt: NIODeadline
     private let timeout: Duration?
-    private let refusalPatience: TimeAmount
-    /// A provisional refusal that no other failure has followed yet, and when it began.
-    private var refusal: (text: String, since: NIODeadline)?
+    private let storeFailureGrace: TimeAmount
+    /// A permanent failure within its grace period that no other failure has followed yet, and when it began.
+    private var permanentFailure: (text: String, since: NIODeadline)?
     private var lastLog: NIODeadline
     private var reason = "no answer yet"
     private var hasFailed = false
 
     /// - Parameters:
     ///   - timeout: `nil` waits for ever.
-    ///   - refusalPatience: how long a provisional refusal may last.
-    init(address: String, timeout: Duration?, refusalPatience: Duration, start: NIODeadline) {
+    ///   - storeFailureGrace: how long a permanent failure with a grace period may last.
+    init(address: String, timeout: Duration?, storeFailureGrace: Duration, start: NIODeadline) {
         self.address = address
-        self.refusalPatience = TimeAmount(refusalPatience)
+        self.storeFailureGrace = TimeAmount(storeFailureGrace)
         self.timeout = timeout
         giveUpAt = timeout.map { start + TimeAmount($0) } ?? .distantFuture
         lastLog = start
@@ -46,15 +46,17 @@ struct StoreWait {
         var isFirstFailure = false
         switch event {
         case .failed(let reason):
-            isFirstFailure = noteFailure(reason)
-            refusal = nil
-        case .refused(let refused):
-            guard refused.isProvisional else { return giveUp(refused.description) }
-            isFirstFailure = noteFailure("it refuses: \(refused)")
-            refusal = (text: refused.description, since: refusal?.since ?? now)
+            isFirstFailure = recordFailure(reason)
+            permanentFailure = nil
+        case .failedPermanently(let failure):
+            guard failure.hasGracePeriod else { return giveUp(failure.description) }
+            isFirstFailure = recordFailure("it refuses: \(failure)")
+            permanentFailure = (text: failure.description, since: permanentFailure?.since ?? now)
         case .tick: break
         }
-        if let refusal, now - refusal.since >= refusalPatience || now >= giveUpAt { return giveUp(refusal.text) }
+        if let failure = permanentFailure, now - failure.since >= storeFailureGrace || now >= giveUpAt {
+            return giveUp(failure.text)
+        }
         if now >= giveUpAt, let timeout {
             return .giveUp("the store at \(address) was not there within \(timeout): \(reason)")
         }
@@ -64,14 +66,14 @@ struct StoreWait {
     }
 
     /// - Returns: whether it is the first.
-    private mutating func noteFailure(_ reason: String) -> Bool {
+    private mutating func recordFailure(_ reason: String) -> Bool {
         self.reason = reason
         defer { hasFailed = true }
         return !hasFailed
     }
 
-    private func giveUp(_ refusal: String) -> Action {
-        .giveUp("the store at \(address) refuses: \(refusal)")
+    private func giveUp(_ failure: String) -> Action {
+        .giveUp("the store at \(address) refuses: \(failure)")
     }
 
     /// How long to wait after the `attempt`-th failure, counted from 0.

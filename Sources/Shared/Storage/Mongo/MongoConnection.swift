@@ -11,7 +11,7 @@ public final class MongoConnection: PooledConnection {
 
     /// Connects, and shows the credentials. Blocks.
     ///
-    /// - Throws: ``StorageError`` of kind `.accessDenied` or `.refused` when the server will not have us, `.connectionLost`
+    /// - Throws: ``StorageError`` of kind `.accessDenied` or `.unusable` when the server can't be used, `.connectionLost`
     ///   when there is none.
     init(_ pool: MongoClientPool, database: String) throws(StorageError) {
         guard let client = pool.take() else {

@@ -26,7 +26,7 @@ extension StorageError {
         case MONGOC_ERROR_STREAM, MONGOC_ERROR_SERVER_SELECTION, MONGOC_ERROR_POOL: return .connectionLost
         case MONGOC_ERROR_SCRAM, MONGOC_ERROR_SASL: return .accessDenied
         case MONGOC_ERROR_CLIENT where error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE.rawValue: return .accessDenied
-        case MONGOC_ERROR_PROTOCOL where error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION.rawValue: return .refused
+        case MONGOC_ERROR_PROTOCOL where error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION.rawValue: return .unusable
         case MONGOC_ERROR_PROTOCOL: return .connectionLost
         case MONGOC_ERROR_SERVER, MONGOC_ERROR_WRITE_CONCERN, MONGOC_ERROR_COMMAND, MONGOC_ERROR_QUERY,
             MONGOC_ERROR_COLLECTION:

@@ -55,7 +55,7 @@ public final class MongoStore: Store {
 
     public var lastError: String? { pool.lastError }
 
-    public var refusal: StorageError? { pool.refusal }
+    public var permanentFailure: StorageError? { pool.permanentFailure }
 
     public var statistics: [PoolStatistics] { pool.statistics }
 }

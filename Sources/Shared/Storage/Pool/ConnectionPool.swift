@@ -48,7 +48,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     let monitor: Monitor<Guarded>
 
     /// - Parameter connect: makes a connection; called on the pool's threads, and may block. It throws
-    ///   ``StorageError`` of kind `.refused` or `.accessDenied` where the store will not have us.
+    ///   ``StorageError`` of kind `.unusable` or `.accessDenied` where the store can't be used.
     public init(
         _ configuration: PoolConfiguration, logger: Logger, connect: @escaping @Sendable () throws -> Connection
     ) {
@@ -113,8 +113,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     /// Why the last attempt to connect failed or the last connection was lost; `nil` while all is well.
     public var lastError: String? { monitor.withLock { $0.state.lastError }?.message }
 
-    /// The store answers and will not have us.
-    public var refusal: StorageError? { monitor.withLock { $0.state.refusal } }
+    /// The error of a store that answers and can't be used, or denies access.
+    public var permanentFailure: StorageError? { monitor.withLock { $0.state.permanentFailure } }
 
     /// What the pool is doing at this moment.
     public var gauges: PoolStatistics {

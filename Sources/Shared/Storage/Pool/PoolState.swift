@@ -63,7 +63,7 @@ struct PoolState<Job: PoolQueueable> {
     private var outageEnd = NIODeadline.distantFuture
     private var failedAttempts: [Int]
     private(set) var lastError: StorageError?
-    private(set) var refusal: StorageError?
+    private(set) var permanentFailure: StorageError?
 
     init(_ configuration: PoolConfiguration) {
         precondition(configuration.threads > 0, "a pool needs a thread")
@@ -91,7 +91,7 @@ struct PoolState<Job: PoolQueueable> {
         guard phase == .running else {
             return .rejected(StorageError(.connectionLost, "the pool \(configuration.name) is not running"))
         }
-        if readyCount == 0, refusal != nil || now() >= outageEnd {
+        if readyCount == 0, permanentFailure != nil || now() >= outageEnd {
             return .rejected(outageError)
         }
         // The queue may hold calls whose callers have left.
@@ -175,7 +175,7 @@ struct PoolState<Job: PoolQueueable> {
         failedAttempts[index] = 0
         readyCount += 1
         lastError = nil
-        refusal = nil
+        permanentFailure = nil
     }
 
     /// A connected worker found its connection gone; it connects again at once.
@@ -192,7 +192,7 @@ struct PoolState<Job: PoolQueueable> {
         let attempt = failedAttempts[index]
         failedAttempts[index] = attempt + 1
         lastError = error
-        if error.isRefusal { refusal = error }
+        if error.isPermanentFailure { permanentFailure = error }
         let delay = TimeAmount(configuration.backoff.wait(after: attempt + 1, random: random))
         workers[index] = .backoff(attempt: attempt, until: now + delay)
     }
@@ -232,7 +232,9 @@ struct PoolState<Job: PoolQueueable> {
         guard readyCount == 0, !queue.isEmpty else {
             return .wait
         }
-        if phase == .stopping || refusal != nil || now >= outageEnd { return .fail(drain(), outageError) }
+        if phase == .stopping || permanentFailure != nil || now >= outageEnd {
+            return .fail(drain(), outageError)
+        }
         return .waitUntil(outageEnd)
     }
 

@@ -8,8 +8,8 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
     public enum Kind: Sendable, Equatable {
         /// The connection is gone or was never made. What a write did is unknown. The pool connects again.
         case connectionLost
-        /// The store answers, and will not have us: not a database, a newer schema. Trying again is vain.
-        case refused
+        /// The store answers, and can't be used: not a database, a newer schema. A retry does not help.
+        case unusable
         /// The server answers, and denies access: wrong credentials, no permission, no such database. Somebody may be about
         /// to grant it.
         case accessDenied
@@ -46,19 +46,19 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
     /// Whether nobody foresaw it, so that it belongs in the log whenever it happens.
     public var isUnexpected: Bool {
         switch kind {
-        case .full, .corrupt, .other, .refused, .accessDenied, .configuration: true
+        case .full, .corrupt, .other, .unusable, .accessDenied, .configuration: true
         case .connectionLost, .duplicateKey, .busy, .timeout, .overloaded: false
         }
     }
 
-    /// Whether the store answers and will not have us.
-    public var isRefusal: Bool { kind == .refused || kind == .accessDenied }
+    /// Whether the store answers, and fails until somebody changes it or our configuration.
+    public var isPermanentFailure: Bool { kind == .unusable || kind == .accessDenied }
 }
 
 extension StorageError: StatusConvertible {
     public var status: Status {
         switch kind {
-        case .connectionLost, .refused, .accessDenied: Status(.unavailable, "the store can't be reached")
+        case .connectionLost, .unusable, .accessDenied: Status(.unavailable, "the store can't be reached")
         case .duplicateKey: Status(.alreadyExists, "the key is taken")
         case .busy: Status(.unavailable, "the store is busy")
         case .timeout: Status(.deadlineExceeded, "the store did not answer in time")

@@ -5,7 +5,7 @@ public protocol Store: Sendable {
     /// - Throws: ``StorageError`` when the system has no threads left.
     func start() throws
 
-    /// Finishes the calls that wait, refuses new ones, closes the connections and joins the threads.
+    /// Finishes the calls that wait, rejects new ones, closes the connections and joins the threads.
     func shutdown() async
 
     /// Whether calls can be answered now.
@@ -14,9 +14,9 @@ public protocol Store: Sendable {
     /// Why the store is not ready, without secrets; `nil` when nothing failed yet.
     var lastError: String? { get }
 
-    /// Set when the store answers and will not have us: of kind `.accessDenied` where that may change without us, such as
-    /// wrong credentials, else `.refused`.
-    var refusal: StorageError? { get }
+    /// Set when the store answers and can't be used: of kind `.accessDenied` where that may change without us, such as
+    /// wrong credentials, else `.unusable`.
+    var permanentFailure: StorageError? { get }
 
     /// The gauges of each pool.
     var statistics: [PoolStatistics] { get }

@@ -34,7 +34,7 @@ public final class PostgresConnection: PooledConnection {
 
     /// Connects to the first server of the address that lets us in. Blocks.
     ///
-    /// - Throws: ``StorageError`` of kind `.refused`, `.accessDenied` or `.connectionLost`.
+    /// - Throws: ``StorageError`` of kind `.unusable`, `.accessDenied` or `.connectionLost`.
     init(_ address: PostgresAddress, application: String) throws(StorageError) {
         handle = try Self.connect(address, application: application)
         database = address.database

@@ -60,7 +60,7 @@ extension StorageError {
             self.init(needsPassword ? .accessDenied : .connectionLost, text.isEmpty ? "no connection" : text)
         }
         // Whatever else it is, there is no connection, and trying again may help.
-        if !isRefusal { kind = .connectionLost }
+        if !isPermanentFailure { kind = .connectionLost }
     }
 
     /// The SQLSTATE in `SEVERITY:  SQLSTATE: text`.

@@ -17,7 +17,7 @@ final class PostgresHandle {
 
     /// Connects and logs in. Blocks until `deadline` at most.
     ///
-    /// - Throws: ``StorageError`` of kind `.refused`, `.accessDenied` or `.connectionLost`.
+    /// - Throws: ``StorageError`` of kind `.unusable`, `.accessDenied` or `.connectionLost`.
     init(_ options: [String: String], until deadline: Deadline) throws(StorageError) {
         guard let connection = Self.start(options) else {
             throw StorageError(.connectionLost, "no memory for a connection to PostgreSQL")

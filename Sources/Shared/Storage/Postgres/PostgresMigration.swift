@@ -49,7 +49,7 @@ struct PostgresMigrator: Sendable {
 
     /// Runs what this database has not seen. Blocks.
     ///
-    /// - Throws: ``StorageError`` of kind `.refused` where trying again is vain, `.accessDenied` where a permission is
+    /// - Throws: ``StorageError`` of kind `.unusable` where a retry does not help, `.accessDenied` where a permission is
     ///   missing, `.connectionLost` where trying again may help, also while another process is at it.
     func run(on connection: PostgresConnection) throws {
         do {
@@ -60,9 +60,9 @@ struct PostgresMigrator: Sendable {
             }
         } catch let error as StorageError {
             switch error.kind {
-            case .connectionLost, .refused, .accessDenied, .full: throw error
+            case .connectionLost, .unusable, .accessDenied, .full: throw error
             case .busy, .timeout: throw StorageError(.connectionLost, error.message)
-            default: throw StorageError(.refused, "the schema of '\(store)' could not be made: \(error.message)")
+            default: throw StorageError(.unusable, "the schema of '\(store)' could not be made: \(error.message)")
             }
         }
     }
@@ -73,7 +73,7 @@ struct PostgresMigrator: Sendable {
         }
         let version = try connection.first(Self.read, .text(store)) { row throws(StorageError) in try row.int64(0) }
         guard let version, version <= migrations.count else {
-            throw StorageError(.refused, "the schema of '\(store)' was made by a newer version of this program")
+            throw StorageError(.unusable, "the schema of '\(store)' was made by a newer version of this program")
         }
         return Int(version)
     }

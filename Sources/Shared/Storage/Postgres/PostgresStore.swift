@@ -94,7 +94,7 @@ public final class PostgresStore: Store {
 
     public var lastError: String? { pool.lastError }
 
-    public var refusal: StorageError? { pool.refusal }
+    public var permanentFailure: StorageError? { pool.permanentFailure }
 
     public var statistics: [PoolStatistics] { pool.statistics + (listener?.statistics ?? []) }
 }

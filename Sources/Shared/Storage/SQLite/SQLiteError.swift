@@ -13,7 +13,7 @@ extension StorageError {
         self = error
         message = "\(path): \(message)"
         // What can't be opened now can't be opened later, unless another process holds it or the disk is full.
-        if kind == .other || kind == .corrupt { kind = .refused }
+        if kind == .other || kind == .corrupt { kind = .unusable }
     }
 
     /// The one place where SQLite's codes get a meaning. Source: https://www.sqlite.org/rescode.html
@@ -26,7 +26,7 @@ extension StorageError {
             case SQLITE_BUSY, SQLITE_LOCKED: kind = .busy
             case SQLITE_FULL: kind = .full
             case SQLITE_CORRUPT: kind = .corrupt
-            case SQLITE_NOTADB: kind = .refused
+            case SQLITE_NOTADB: kind = .unusable
             case SQLITE_INTERRUPT: kind = .timeout
             default: kind = .other
             }

@@ -76,7 +76,7 @@ final class SQLiteFile: Sendable {
         if isWriter {
             // text: SQLite's own.
             guard try handle.text("PRAGMA journal_mode = WAL") == "wal" else {
-                throw StorageError(.refused, "this place can't hold a write-ahead log")
+                throw StorageError(.unusable, "this place can't hold a write-ahead log")
             }
             // FULL: a commit is on the disk before it is answered, so that a power cut takes nothing back.
             try handle.execute(
@@ -98,7 +98,7 @@ final class SQLiteFile: Sendable {
     private func migrate(_ handle: SQLiteHandle) throws(StorageError) {
         let version = try handle.number("PRAGMA user_version")
         guard version <= migrations.count else {
-            throw StorageError(.refused, "it was written by a newer version of this program")
+            throw StorageError(.unusable, "it was written by a newer version of this program")
         }
         guard version < migrations.count else { return }
         try handle.execute("BEGIN IMMEDIATE")
@@ -117,7 +117,7 @@ final class SQLiteFile: Sendable {
             let folder = String(path[..<slash])
             if folder.isEmpty || mkdir(folder, 0o700) == 0 || errno == EEXIST || errno == EISDIR { continue }
             let reason = String(cString: strerror(errno))
-            throw StorageError(.refused, "\(path): the folder \(folder) can't be made: \(reason)")
+            throw StorageError(.unusable, "\(path): the folder \(folder) can't be made: \(reason)")
         }
     }
 }

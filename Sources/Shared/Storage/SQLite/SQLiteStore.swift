@@ -84,7 +84,7 @@ public final class SQLiteStore: Store {
 
     public var lastError: String? { writer.lastError ?? readers.lastError }
 
-    public var refusal: StorageError? { writer.refusal ?? readers.refusal }
+    public var permanentFailure: StorageError? { writer.permanentFailure ?? readers.permanentFailure }
 
     public var statistics: [PoolStatistics] { writer.statistics + readers.statistics }
 }
