@@ -103,8 +103,8 @@ import Testing
         }
     }
 
-    @Test("refusals are not remembered")
-    func remembersNoRefusal() async throws {
+    @Test("rejected tokens are not cached")
+    func cachesNoRejection() async throws {
         try await ConsignmentFixture.run { fixture in
             fixture.upstreams.behaviour.withLockedValue {
                 $0.users = Status(.unauthenticated, "the token is not valid")
@@ -115,20 +115,20 @@ import Testing
         }
     }
 
-    @Test("a remembered token is forgotten after seconds, never outlives its own end, and only so many are kept")
-    func memory() {
-        let memory = TokenMemory()
+    @Test("a cached token is evicted after seconds, never outlives its own end, and only so many are kept")
+    func cache() {
+        let cache = VerifiedCallerCache()
         let now = NIODeadline.now()
         let caller = Caller(userID: "user001")
-        memory.remember("a", caller, expiry: 1_000, now: now)
-        #expect(memory.caller("a", now: now, wallClock: 999) == caller)
-        #expect(memory.caller("a", now: now, wallClock: 1_000) == nil)
-        #expect(memory.caller("a", now: now + .milliseconds(4_999), wallClock: 0) == caller)
-        #expect(memory.caller("a", now: now + .seconds(5), wallClock: 0) == nil)
-        #expect(memory.caller("b", now: now, wallClock: 0) == nil)
-        for index in 0..<20_000 { memory.remember("t\(index)", caller, expiry: .max, now: now) }
-        #expect(memory.count <= 2 * TokenMemory.countMax)
-        #expect(memory.caller("t19999", now: now) == caller)
+        cache.insert("a", caller, expiry: 1_000, now: now)
+        #expect(cache.caller("a", now: now, wallClock: 999) == caller)
+        #expect(cache.caller("a", now: now, wallClock: 1_000) == nil)
+        #expect(cache.caller("a", now: now + .milliseconds(4_999), wallClock: 0) == caller)
+        #expect(cache.caller("a", now: now + .seconds(5), wallClock: 0) == nil)
+        #expect(cache.caller("b", now: now, wallClock: 0) == nil)
+        for index in 0..<20_000 { cache.insert("t\(index)", caller, expiry: .max, now: now) }
+        #expect(cache.count <= 2 * VerifiedCallerCache.countMax)
+        #expect(cache.caller("t19999", now: now) == caller)
     }
 
     @Test("the user's id and the token's end are read from it; what is no token has neither")

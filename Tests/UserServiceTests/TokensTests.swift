@@ -243,18 +243,18 @@ struct TokensTests {
         #expect(await !accepts(rotated, try forge(claims(), header: none)))
     }
 
-    @Test("good tokens are remembered by digest, in bounded memory, and none past its end")
-    func known() {
-        let known = KnownTokens()
-        let name = KnownTokens.name(of: "token")
-        #expect(!known.contains(name, nowSeconds: 0))
-        known.insert(name, expiresAtSeconds: 10)
-        #expect(known.contains(name, nowSeconds: 9))
-        #expect(!known.contains(name, nowSeconds: 10))
-        #expect(!known.contains(name, nowSeconds: 9))
-        let names = (0..<60_000).map { KnownTokens.name(of: "\($0)") }
-        for name in names { known.insert(name, expiresAtSeconds: 10) }
-        let kept = names.count { known.contains($0, nowSeconds: 0) }
+    @Test("verified tokens are cached by digest, in bounded memory, and none past its end")
+    func cache() {
+        let cache = VerifiedTokenCache()
+        let digest = VerifiedTokenCache.digest(of: "token")
+        #expect(!cache.contains(digest, nowSeconds: 0))
+        cache.insert(digest, expiresAtSeconds: 10)
+        #expect(cache.contains(digest, nowSeconds: 9))
+        #expect(!cache.contains(digest, nowSeconds: 10))
+        #expect(!cache.contains(digest, nowSeconds: 9))
+        let digests = (0..<60_000).map { VerifiedTokenCache.digest(of: "\($0)") }
+        for digest in digests { cache.insert(digest, expiresAtSeconds: 10) }
+        let kept = digests.count { cache.contains($0, nowSeconds: 0) }
         #expect(kept == 16 * 2_048)
     }
 }

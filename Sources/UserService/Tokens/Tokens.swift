@@ -1,11 +1,11 @@
 /// Makes tokens and checks them: JWT, HS256 only.
 final class Tokens: Sendable {
-    /// Longer texts are refused unread. A token of ours has at most about 3 KiB.
+    /// Longer texts are invalid, and not read. A token of ours has at most about 3 KiB.
     static let tokenBytesMax = 8 * 1024
 
     private let current: [UInt8]
     private let previous: [UInt8]?
-    private let known = KnownTokens()
+    private let verified = VerifiedTokenCache()
     /// The users whose tokens get the operator's role.
     let operators: Operators
     private let nowSeconds: @Sendable () -> Int64
@@ -33,10 +33,10 @@ final class Tokens: Sendable {
     func check(_ token: String) throws(UserError) {
         guard !token.isEmpty, token.utf8.count <= Self.tokenBytesMax else { throw .badToken }
         let now = nowSeconds()
-        let name = KnownTokens.name(of: token)
-        if known.contains(name, nowSeconds: now) { return }
+        let digest = VerifiedTokenCache.digest(of: token)
+        if verified.contains(digest, nowSeconds: now) { return }
         guard let claims = claims(of: token), claims.exp > now, claims.nbf ?? now <= now else { throw .badToken }
-        known.insert(name, expiresAtSeconds: claims.exp)
+        verified.insert(digest, expiresAtSeconds: claims.exp)
     }
 
     /// What a token says whose signature one of the secrets made; `nil` for any other.

@@ -22,24 +22,24 @@ public struct Caller: Sendable, Equatable {
     public static let anybody = Caller(userID: "", isOperator: true)
 }
 
-/// Finds out who makes a call: the user service checks the token that came with it.
+/// Authenticates callers: the user service checks the token that came with a call.
 ///
-/// Nobody is let in while the user service can't be asked, but for tokens that it found good within the last seconds.
+/// While the user service can't be reached, only tokens that it verified within the last seconds are accepted.
 public final class Authenticator: Sendable {
     /// How long the check may take, where the call itself allows more.
     private static let timeout: Duration = .seconds(5)
     private static let tokenBytesMax = 8 * 1024
 
-    /// `nil` lets everybody in.
+    /// `nil` accepts every caller.
     private let users: RPCClient?
-    private let memory = TokenMemory()
+    private let cache = VerifiedCallerCache()
 
-    /// - Parameter users: a client of the user service; `nil` lets everybody in.
+    /// - Parameter users: a client of the user service; `nil` accepts every caller.
     public init(users: RPCClient?) {
         self.users = users
     }
 
-    /// Refuses at once, without asking, what can't be a token.
+    /// Rejects at once, without a call, what can't be a token.
     ///
     /// - Throws: UNAUTHENTICATED.
     public func requireToken(_ context: RequestContext) throws {
@@ -54,7 +54,7 @@ public final class Authenticator: Sendable {
     public func caller(of context: RequestContext) async throws -> Caller {
         guard let users else { return .anybody }
         let token = try Self.token(of: context)
-        if let caller = memory.caller(token) { return caller }
+        if let caller = cache.caller(token) { return caller }
         var request = User_Token()
         request.token = token
         let answer: User_Token
@@ -69,7 +69,7 @@ public final class Authenticator: Sendable {
             throw Status(.unauthenticated, "the token is not valid", reason: "BAD_TOKEN")
         }
         let caller = Caller(userID: claims.subject, isOperator: claims.isOperator)
-        memory.remember(token, caller, expiry: claims.expiry)
+        cache.insert(token, caller, expiry: claims.expiry)
         return caller
     }
 
