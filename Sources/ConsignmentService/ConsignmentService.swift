@@ -28,7 +28,7 @@ struct ConsignmentService: ServiceProgram {
         let handlers = ConsignmentHandlers(booker: booker) { worker.wakeup.notify() }
         runtime.watchPools(of: consignments.store)
         return ServiceParts(
-            front: runtime.rpcServer(handlers.routes(callers: try runtime.authenticator())),
+            front: runtime.rpcServer(handlers.routes(authenticator: try runtime.authenticator())),
             store: PooledStore(consignments.store, address: consignments.description),
             background: [worker, pending])
     }

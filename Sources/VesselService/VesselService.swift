@@ -25,7 +25,7 @@ struct VesselService: ServiceProgram {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
         let handlers = VesselHandlers(
-            repository: vessels.repository, callers: try runtime.authenticator(),
+            repository: vessels.repository, authenticator: try runtime.authenticator(),
             requiresToken: try runtime.settings.boolean(requiresToken, "REQUIRE_TOKEN"))
         let seeds = try runtime.settings.boolean(seed, "SEED_DATA")
         let maintenance = RoomMaintenance(repository: vessels.repository, logger: runtime.logger)

@@ -218,8 +218,8 @@ struct ConsignmentFixture {
             let worker = BookingWorker.make(booker, logger: logger)
             let working = hasWorker ? Task { try await worker.run() } : nil
             let handlers = ConsignmentHandlers(booker: booker, wakeWorker: { worker.wakeup.notify() })
-            let callers = Authenticator(users: isChecked ? userClient : nil)
-            let server = upstreams.server(handlers.routes(callers: callers), 0)
+            let authenticator = Authenticator(users: isChecked ? userClient : nil)
+            let server = upstreams.server(handlers.routes(authenticator: authenticator), 0)
             let port = try #require(try await server.start().port)
             let own = client(port)
             let result = await Result(catching: {

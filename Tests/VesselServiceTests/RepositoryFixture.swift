@@ -52,7 +52,7 @@ func vessel(_ id: String = "", capacity: Int32 = 10, maxWeight: Int32 = 1_000, n
 
 /// The rules on a store, where everybody is let in.
 func vesselHandlers(_ vessels: VesselStore) -> VesselHandlers {
-    VesselHandlers(repository: vessels.repository, callers: Authenticator(users: nil))
+    VesselHandlers(repository: vessels.repository, authenticator: Authenticator(users: nil))
 }
 
 extension VesselRepository {

@@ -17,17 +17,17 @@ import Testing
     ) async throws {
         try await withVessels(.sqlite) { vessels in
             let users = try await UserStandIn.start()
-            let callers = Authenticator(users: users.client)
+            let authenticator = Authenticator(users: users.client)
             let handlers = VesselHandlers(
-                repository: vessels.repository, callers: callers, requiresToken: requiresToken)
-            let result = await Result(catching: { try await body(handlers, callers) })
+                repository: vessels.repository, authenticator: authenticator, requiresToken: requiresToken)
+            let result = await Result(catching: { try await body(handlers, authenticator) })
             await users.stop()
             try result.get()
         }
     }
 
     private func update(
-        _ id: String, _ paths: String..., by token: String, _ handlers: VesselHandlers, _ callers: Authenticator,
+        _ id: String, _ paths: String..., by token: String, _ handlers: VesselHandlers, _ authenticator: Authenticator,
         _ change: (inout Vessel_Vessel) -> Void = { _ in }
     ) async throws -> Vessel_Response {
         var request = Vessel_UpdateRequest()
@@ -35,7 +35,7 @@ import Testing
         change(&request.vessel)
         request.updateMask.paths = paths
         let context = context(token: token)
-        return try await handlers.update(request, try await callers.caller(of: context), context)
+        return try await handlers.update(request, try await authenticator.caller(of: context), context)
     }
 
     @Test("a vessel belongs to the user of the token, whatever the request says; without one to nobody")
@@ -81,7 +81,7 @@ import Testing
 
     @Test("the owner and operators change a vessel, others don't; nobody's is for operators")
     func rights() async throws {
-        try await withHandlers { handlers, callers in
+        try await withHandlers { handlers, authenticator in
             _ = try await handlers.create(vessel("anns"), context(token: Self.ann))
             _ = try await handlers.create(vessel("nobodys"), context())
             let table: [(String, String, Status.Code)] = [
@@ -91,7 +91,7 @@ import Testing
             ]
             for (id, token, code) in table {
                 let outcome = await status {
-                    try await update(id, "name", by: token, handlers, callers) { $0.name = "New" }
+                    try await update(id, "name", by: token, handlers, authenticator) { $0.name = "New" }
                 }
                 #expect(outcome.code == code, "\(id)")
             }
@@ -100,11 +100,11 @@ import Testing
 
     @Test("Update changes what the mask names and nothing else, and refuses what it can't change")
     func masks() async throws {
-        try await withHandlers { handlers, callers in
+        try await withHandlers { handlers, authenticator in
             _ = try await handlers.create(vessel("a", capacity: 10, maxWeight: 100), context(token: Self.ann))
             _ = try await handlers.reserve(
                 .with { ($0.consignmentID, $0.containers, $0.weight) = ("c", 4, 40) }, context())
-            let changed = try await update("a", "capacity", "available", by: Self.ann, handlers, callers) {
+            let changed = try await update("a", "capacity", "available", by: Self.ann, handlers, authenticator) {
                 $0.capacity = 4
                 $0.maxWeight = 1
                 $0.name = "Other"
@@ -126,7 +126,7 @@ import Testing
                 request.updateMask.paths = paths
                 let context = context(token: Self.ann)
                 let refused = await status { [request] in
-                    try await handlers.update(request, try await callers.caller(of: context), context)
+                    try await handlers.update(request, try await authenticator.caller(of: context), context)
                 }
                 #expect(refused.code == code, "\(paths): \(refused)")
             }

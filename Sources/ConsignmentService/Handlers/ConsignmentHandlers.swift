@@ -37,7 +37,7 @@ struct ConsignmentHandlers: Sendable {
         return Self.created(begun.state == .pending ? try await book(begun, context) : begun)
     }
 
-    /// Whether a vessel carries a consignment, and which. Asked beside the check of the token.
+    /// Finds a vessel that carries a consignment. Runs while the token is checked.
     func findVessel(_ consignment: Consignment_Consignment, _ context: RequestContext) async throws -> String {
         try ConsignmentRules.check(consignment)
         var wanted = Vessel_Specification()
@@ -138,11 +138,12 @@ struct ConsignmentHandlers: Sendable {
 
 extension ConsignmentHandlers {
     /// What the service's server offers.
-    func routes(callers: Authenticator) -> [RPCRoute] {
+    func routes(authenticator: Authenticator) -> [RPCRoute] {
         [
-            RPCRoute(ConsignmentMethods.create, callers: callers, beside: findVessel, handler: create),
-            RPCRoute(ConsignmentMethods.get, callers: callers, handler: get),
-            RPCRoute(ConsignmentMethods.cancel, callers: callers, handler: cancel),
+            RPCRoute(
+                ConsignmentMethods.create, authenticator: authenticator, concurrently: findVessel, handler: create),
+            RPCRoute(ConsignmentMethods.get, authenticator: authenticator, handler: get),
+            RPCRoute(ConsignmentMethods.cancel, authenticator: authenticator, handler: cancel),
         ]
     }
 }

@@ -9,8 +9,8 @@ struct VesselHandlers: Sendable {
     private static let pageBytesMax = 2 * 1024 * 1024
 
     let repository: any VesselRepository
-    /// Who makes a call; asked only about calls that have a token, or need one.
-    let callers: Authenticator
+    /// Checks the tokens of calls that have one, or need one.
+    let authenticator: Authenticator
     /// Whether Create needs a token.
     var requiresToken = false
 
@@ -71,7 +71,7 @@ struct VesselHandlers: Sendable {
 
     /// - Returns: `nil` for a call without a token, where none is needed.
     private func owner(of vessel: Vessel_Vessel, _ context: RequestContext) async throws -> Caller? {
-        if requiresToken || context.metadata.bearerToken != nil { return try await callers.caller(of: context) }
+        if requiresToken || context.metadata.bearerToken != nil { return try await authenticator.caller(of: context) }
         guard vessel.ownerID.isEmpty else {
             throw VesselError.invalid("owner_id", "owner_id is the user's of the token, and none came with this call")
         }
@@ -93,7 +93,7 @@ extension VesselHandlers {
             RPCRoute(VesselMethods.findAvailable, handler: findAvailable),
             RPCRoute(VesselMethods.get, handler: get),
             RPCRoute(VesselMethods.list, handler: list),
-            RPCRoute(VesselMethods.update, callers: callers, handler: update),
+            RPCRoute(VesselMethods.update, authenticator: authenticator, handler: update),
             RPCRoute(VesselMethods.reserve, handler: reserve),
             RPCRoute(VesselMethods.release, handler: release),
         ]
