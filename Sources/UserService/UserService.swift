@@ -18,7 +18,7 @@ struct UserService: ServiceProgram {
 
     @Flag(
         name: .customLong("requeue_dead_events"),
-        help: "Deliver again, from the first try, the events that were set aside. [REQUEUE_DEAD_EVENTS=true]")
+        help: "Deliver dead-lettered events again, from the first try. [REQUEUE_DEAD_EVENTS=true]")
     var requeuesDeadEvents = false
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
@@ -60,7 +60,7 @@ struct UserService: ServiceProgram {
     }
 
     private static func requeue(_ outbox: any Outbox, logger: Logger) async throws {
-        let count = try await outbox.requeueDead(deadline: .after(prepareTimeout))
-        logger.notice("events that were set aside are delivered again", metadata: ["count": "\(count)"])
+        let count = try await outbox.requeueDeadLetters(deadline: .after(prepareTimeout))
+        logger.notice("dead-lettered events are delivered again", metadata: ["count": "\(count)"])
     }
 }

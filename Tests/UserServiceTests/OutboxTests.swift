@@ -147,9 +147,9 @@ import Traces
     }
 
     @Test(
-        "events that were set aside wait to be requeued, and then have all their tries",
+        "dead-lettered events wait to be requeued, and then have all their tries",
         arguments: UserStoreKind.allCases)
-    func dead(kind: UserStoreKind) async throws {
+    func deadLetters(kind: UserStoreKind) async throws {
         try await withUsers(kind) { users in
             let ids = try await signUp(3, users)
             for claimed in try await users.outbox.take(2, lease: .zero) {
@@ -158,8 +158,8 @@ import Traces
             let counts = try await users.outbox.counts
             #expect(counts.pending == 1 && counts.deadLetters == 2)
             #expect(try await users.outbox.take(lease: .zero).map(\.item.id) == [ids[2]])
-            #expect(try await users.outbox.requeueDead(deadline: Sample.soon) == 2)
-            #expect(try await users.outbox.requeueDead(deadline: Sample.soon) == 0)
+            #expect(try await users.outbox.requeueDeadLetters(deadline: Sample.soon) == 2)
+            #expect(try await users.outbox.requeueDeadLetters(deadline: Sample.soon) == 0)
             var again: [LeasedItem<UserCreatedEvent>] = []
             try await eventually("all") {
                 again = try await users.outbox.take(lease: .zero)

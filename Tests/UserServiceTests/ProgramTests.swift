@@ -69,15 +69,15 @@ struct ProgramTests {
         }
     }
 
-    @Test("events that were set aside are delivered after a start with --requeue_dead_events")
+    @Test("dead-lettered events are delivered after a start with --requeue_dead_events")
     func requeues() async throws {
         let (folder, email) = (try TemporaryFolder(), FakeEmail())
-        email.set(.refuses(Status(.invalidArgument, "no")))
+        email.set(.rejects(Status(.invalidArgument, "no")))
         try await withServer(email.routes, logger: LogCapture().logger()) { _, emailPort in
             let program = try await Program.user(store: "sqlite:\(folder.file("users.sqlite"))", email: emailPort)
             var run = try await program.startReady()
             _ = try await signUp(program, ["ada"])
-            try await run.waitForOutput("an event was set aside")
+            try await run.waitForOutput("an event was dead-lettered")
             #expect(try await run.stop() == 0)
             email.set(.takes)
             run = try await program.startReady()

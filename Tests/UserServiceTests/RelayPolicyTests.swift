@@ -39,7 +39,7 @@ struct RelayPolicyTests {
         #expect(attempts < 600)
     }
 
-    @Test("only what will never be taken is set aside early", arguments: Status.Code.allCases.filter { $0 != .ok })
+    @Test("only an invalid event is dead-lettered early", arguments: Status.Code.allCases.filter { $0 != .ok })
     func codes(code: Status.Code) {
         let isHopeless = [.invalidArgument, .outOfRange].contains(code)
         let reason = "\(Status(code))"

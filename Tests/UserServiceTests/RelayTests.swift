@@ -63,11 +63,11 @@ struct RelayTests {
         }
     }
 
-    @Test("what is refused is tried again, and its tries and the reason are kept with it")
-    func refused() async throws {
+    @Test("a delivery that fails is retried, and its tries and the reason are kept with it")
+    func retried() async throws {
         try await withWatchedUsers { users in
             let email = FakeEmail()
-            email.set(.refuses(Status(.internal, "no luck")), for: "unlucky@example.com")
+            email.set(.rejects(Status(.internal, "no luck")), for: "unlucky@example.com")
             try await users.add("unlucky")
             try await users.add("lucky")
             try await withEmail(email) { port in
@@ -84,39 +84,39 @@ struct RelayTests {
     }
 
     @Test(
-        "what the mail service will never take is set aside at once, and delivered after a requeue",
+        "an event that the mail service rejects as invalid is dead-lettered at once, and delivered after a requeue",
         arguments: UserStoreKind.allCases)
-    func buried(kind: UserStoreKind) async throws {
+    func deadLettered(kind: UserStoreKind) async throws {
         try await withWatchedUsers(kind) { users in
             let email = FakeEmail()
-            email.set(.refuses(Status(.invalidArgument, "no")), for: "odd@example.com")
+            email.set(.rejects(Status(.invalidArgument, "no")), for: "odd@example.com")
             try await users.add("odd")
             try await users.add("even")
             try await withEmail(email) { port in
                 try await withRelay(users, port: port) { relay in
-                    try await eventually("a burial") { users.story("odd")?.isDead ?? false }
+                    try await eventually("a dead letter") { users.story("odd")?.isDead ?? false }
                     try await eventually("a delivery") { users.story("even")?.isDelivered ?? false }
                     try await eventually("its count") { relay.counts.values.deadLettered == 1 }
                     #expect(email.tries == 2)
                     email.set(.takes, for: "odd@example.com")
-                    #expect(try await users.requeueDead(deadline: .never) == 1)
+                    #expect(try await users.requeueDeadLetters(deadline: .never) == 1)
                     try await eventually("all delivered") { try await users.isDrained }
                 }
             }
         }
     }
 
-    @Test("what fails every one of its tries is set aside")
+    @Test("an event that fails all its tries is dead-lettered")
     func triesEnd() async throws {
         try await withWatchedUsers { users in
             let email = FakeEmail()
-            email.set(.refuses(Status(.unavailable, "busy")))
+            email.set(.rejects(Status(.unavailable, "busy")))
             try await users.add("late")
             var bounds = RelayBounds.quick
             bounds.policy.triesMax = 4
             try await withEmail(email) { port in
                 try await withRelay(users, port: port, bounds) { _ in
-                    try await eventually("a burial") { users.story("late")?.isDead ?? false }
+                    try await eventually("a dead letter") { users.story("late")?.isDead ?? false }
                     #expect(email.tries == 4)
                 }
             }

@@ -10,7 +10,7 @@ enum OutboxMetrics {
         registry.counter("outbox_retried_total", "Deliveries that failed and will be tried again.") {
             Double(counts.values.retried)
         }
-        registry.counter("outbox_buried_total", "Events that this process set aside.") {
+        registry.counter("outbox_buried_total", "Events that this process dead-lettered.") {
             Double(counts.values.deadLettered)
         }
         registry.gauge("outbox_pending", "Events that wait to be delivered, over all replicas.") {
@@ -19,7 +19,7 @@ enum OutboxMetrics {
         registry.gauge("outbox_oldest_pending_seconds", "Age of the oldest event that waits.") {
             pending.latest?.oldestPendingSeconds ?? .nan
         }
-        registry.gauge("outbox_dead", "Events that were set aside and wait to be requeued.") {
+        registry.gauge("outbox_dead", "Dead-lettered events, which wait to be requeued.") {
             pending.latest.map { Double($0.deadLetters) } ?? .nan
         }
     }

@@ -3,9 +3,9 @@ import Logging
 import RPC
 import Synchronization
 
-/// Hands stored events to the mail service; each replica's worker has one.
+/// Delivers stored events to the mail service; each replica's worker has one.
 ///
-/// At least once: an event counts as delivered when the mail service answered and the store noted it. After a crash in
+/// At least once: an event counts as delivered when the mail service answered and the store recorded it. After a crash in
 /// between it is delivered again, and the mail service knows it by its id. Nothing here keeps the user service from
 /// being ready: with the mail service down, people sign up and their events wait.
 final class Relay: QueueHandler {
@@ -42,10 +42,10 @@ final class Relay: QueueHandler {
         let failures = failures.load(ordering: .relaxed)
         do throws(Status) {
             try await delivery.deliver(item.item, deadline: .after(timeout))
-            noteDelivered(after: failures)
+            logDelivered(after: failures)
             return .done
         } catch {
-            noteFailure(error)
+            logFailure(error)
             return Self.outcome(of: error)
         }
     }
@@ -53,11 +53,11 @@ final class Relay: QueueHandler {
     func observe(_ item: LeasedItem<UserCreatedEvent>, _ attempt: @Sendable () async -> QueueOutcome) async {
         guard case .deadLetter(let reason) = await attempt() else { return }
         logger.error(
-            "an event was set aside and waits to be requeued",
+            "an event was dead-lettered and waits to be requeued",
             metadata: ["event": "\(item.item.id)", "why": "\(reason)"])
     }
 
-    /// What the mail service will never take is a dead letter at once.
+    /// An event that the mail service rejects as invalid is dead-lettered at once.
     static func outcome(of status: Status) -> QueueOutcome {
         switch status.code {
         case .invalidArgument, .outOfRange: .deadLetter(reason: "\(status)")
@@ -67,14 +67,14 @@ final class Relay: QueueHandler {
 
     // MARK: Log: when deliveries begin to fail and when they go through again, and not every try in between
 
-    private func noteFailure(_ status: Status) {
+    private func logFailure(_ status: Status) {
         failures.add(1, ordering: .relaxed)
         guard !isFailing.exchange(true, ordering: .relaxed) else { return }
         logger.warning("events can't be delivered; they are kept and tried again", metadata: ["why": "\(status)"])
     }
 
     /// - Parameter failures: so many there were when the delivery began; one that failed since then says more.
-    private func noteDelivered(after failures: Int) {
+    private func logDelivered(after failures: Int) {
         guard self.failures.load(ordering: .relaxed) == failures,
             isFailing.exchange(false, ordering: .relaxed)
         else { return }

@@ -17,8 +17,8 @@ struct UserCreatedEvent: Sendable, Equatable {
 
 /// Events that are stored and wait to be delivered; delivered ones are removed. Each implementation obeys the same tests.
 protocol Outbox: LeasedQueue where Item == UserCreatedEvent {
-    /// Makes all dead letters due again, with all their tries.
+    /// Makes all dead-lettered events due again, with all their tries.
     ///
     /// - Returns: how many.
-    func requeueDead(deadline: Deadline) async throws -> Int
+    func requeueDeadLetters(deadline: Deadline) async throws -> Int
 }

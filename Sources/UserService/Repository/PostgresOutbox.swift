@@ -100,7 +100,7 @@ extension PostgresUserRepository: Outbox {
         }
     }
 
-    func requeueDead(deadline: Deadline) async throws -> Int {
+    func requeueDeadLetters(deadline: Deadline) async throws -> Int {
         let count = try await store.run(deadline: deadline) { connection in
             try connection.first(Self.requeue) { row throws(StorageError) in try row.int64(0) }
         }

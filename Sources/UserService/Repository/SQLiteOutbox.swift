@@ -44,7 +44,7 @@ extension SQLiteUserRepository: Outbox, SQLiteLeasedQueue {
         }
     }
 
-    func requeueDead(deadline: Deadline) async throws -> Int {
+    func requeueDeadLetters(deadline: Deadline) async throws -> Int {
         let count = try await store.write(deadline: deadline) { connection in
             try connection.statement(Self.requeue).bind(1, WallClock.microseconds).run()
         }

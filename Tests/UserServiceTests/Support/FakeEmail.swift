@@ -7,7 +7,7 @@ import TestSupport
 final class FakeEmail: Sendable {
     enum Mood: Sendable {
         case takes
-        case refuses(Status)
+        case rejects(Status)
         /// Until the caller gives up.
         case hangs
     }
@@ -51,7 +51,7 @@ final class FakeEmail: Sendable {
             case .takes:
                 state.withLock { $0.taken.append(event) }
                 return Email_Response()
-            case .refuses(let status): throw status
+            case .rejects(let status): throw status
             case .hangs: try await Task.sleep(for: .milliseconds(5))
             }
         }

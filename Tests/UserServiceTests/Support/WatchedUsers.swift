@@ -121,9 +121,9 @@ final class WatchedUsers: UserRepository, Outbox {
         return isOurs
     }
 
-    func requeueDead(deadline: Deadline) async throws -> Int {
+    func requeueDeadLetters(deadline: Deadline) async throws -> Int {
         try check()
-        return try await base.outbox.requeueDead(deadline: deadline)
+        return try await base.outbox.requeueDeadLetters(deadline: deadline)
     }
 
     func statistics(deadline: Deadline) async throws -> LeasedQueueStatistics {
@@ -162,7 +162,7 @@ extension WatchedUsers {
     func story(_ name: String) -> Story? { state.withLock { $0.stories["event-\(name)"] } }
     var stories: [Story] { state.withLock { Array($0.stories.values) } }
 
-    /// Nothing waits and nothing was set aside, as the store itself says.
+    /// Nothing waits and nothing is dead-lettered, by the store's own counts.
     var isDrained: Bool {
         get async throws {
             let left = try await base.outbox.statistics(deadline: .never)
