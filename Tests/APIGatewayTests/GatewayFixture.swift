@@ -25,7 +25,7 @@ final class FakeServices: Sendable {
     /// Runs in FindAvailable before it answers.
     let work = NIOLockedValueBox<@Sendable () async -> Void>({})
 
-    private func note(_ context: RequestContext) {
+    private func record(_ context: RequestContext) {
         seen.withLockedValue {
             $0.paths.append(context.path)
             $0.metadata = context.metadata
@@ -35,7 +35,7 @@ final class FakeServices: Sendable {
 
     /// `status 5 text` throws that status; `wait` waits until it is cancelled.
     private func obey(_ order: String, _ context: RequestContext) async throws {
-        note(context)
+        record(context)
         let words = order.split(separator: " ", maxSplits: 2).map(String.init)
         if words.first == "status", words.count == 3, let code = Int(words[1]).flatMap(Status.Code.init) {
             throw Status(code, words[2], metadata: ["retry-after": "7"])
@@ -60,27 +60,27 @@ final class FakeServices: Sendable {
                 }
             },
             RPCRoute(VesselMethods.findAvailable) { specification, context in
-                self.note(context)
+                self.record(context)
                 await self.work.withLockedValue { $0 }()
                 return .with { $0.vessel.capacity = specification.capacity }
             },
             RPCRoute(UserMethods.create) { user, context in
-                self.note(context)
+                self.record(context)
                 return .with { $0.user.name = user.name }
             },
             RPCRoute(UserMethods.auth) { user, context in
-                self.note(context)
+                self.record(context)
                 return .with { $0.token = "token of \(user.email)" }
             },
             RPCRoute(ConsignmentMethods.create) { consignment, context in
-                self.note(context)
+                self.record(context)
                 return .with {
                     $0.consignment = consignment
                     $0.created = true
                 }
             },
             RPCRoute(HealthMethods.check) { _, context in
-                self.note(context)
+                self.record(context)
                 return .with { $0.status = .serving }
             },
         ]

@@ -103,7 +103,7 @@ import Testing
         #expect(ids.needsNewest)
         let id = first.utf8.count == 1 ? String(repeating: first, count: 32) : first
         #expect(OrderedIdentifiers.microseconds(of: id) == nil)
-        ids.note(newest: id)
+        ids.record(newest: id)
         #expect(!ids.needsNewest)
         #expect(ids.next().hasPrefix("000" + String(Self.noon, radix: 16)))
     }
@@ -112,11 +112,11 @@ import Testing
     func lookups() {
         let newest = GrowingTime(now: { Self.noon })
         #expect(newest.needsNewest)
-        newest.note(newest: nil)
+        newest.record(newest: nil)
         #expect(!newest.needsNewest)
         #expect(newest.next() == Self.noon && newest.next() == Self.noon + 1)
         #expect(!newest.needsNewest)
-        newest.note(newest: Self.noon + Self.hour)
+        newest.record(newest: Self.noon + Self.hour)
         #expect(newest.needsNewest)
         #expect(newest.next() == Self.noon + Self.hour + 1)
         #expect(GrowingTime(now: { -5 }).next() >= 0)

@@ -106,7 +106,7 @@ final class Upstreams: Sendable {
         UserStandIn.token(of: user, roles: roles, expiry: expiry)
     }
 
-    private func note(_ context: RequestContext) {
+    private func record(_ context: RequestContext) {
         seen.withLockedValue {
             $0.metadata.append(context.metadata)
             $0.remaining.append(context.deadline.remaining)
@@ -125,7 +125,7 @@ final class Upstreams: Sendable {
     private var userRoutes: [RPCRoute] {
         [
             RPCRoute(UserMethods.validateToken) { token, context in
-                self.note(context)
+                self.record(context)
                 self.seen.withLockedValue { $0.validations += 1 }
                 try await self.hang { $0.usersHang }
                 if let status = self.behaviour.withLockedValue({ $0.users }) { throw status }
@@ -140,14 +140,14 @@ final class Upstreams: Sendable {
     private var vesselRoutes: [RPCRoute] {
         [
             RPCRoute(VesselMethods.findAvailable) { wanted, context in
-                self.note(context)
+                self.record(context)
                 self.seen.withLockedValue { $0.searches.append(wanted) }
                 try await self.hang { $0.vesselsHang }
                 if let status = self.behaviour.withLockedValue({ $0.vessels }) { throw status }
                 return .with { $0.vessel.id = self.behaviour.withLockedValue { $0.vesselID } }
             },
             RPCRoute(VesselMethods.reserve) { wanted, context in
-                self.note(context)
+                self.record(context)
                 try await self.hang { $0.vesselsHang }
                 let behaviour = self.behaviour.withLockedValue { $0 }
                 if let status = behaviour.reserve ?? behaviour.vessels { throw status }
@@ -161,7 +161,7 @@ final class Upstreams: Sendable {
                 return .with { $0.vessel.id = behaviour.vesselID }
             },
             RPCRoute(VesselMethods.release) { wanted, context in
-                self.note(context)
+                self.record(context)
                 try await self.hang { $0.releaseHangs }
                 if let status = self.behaviour.withLockedValue({ $0.release ?? $0.vessels }) { throw status }
                 self.seen.withLockedValue {

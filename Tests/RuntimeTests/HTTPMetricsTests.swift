@@ -85,7 +85,7 @@ struct HTTPMetricsTests {
     func loopLag() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let worst = Latest()
-        let lag = LoopLag(group: group, interval: .milliseconds(10)) { worst.note($0) }
+        let lag = LoopLag(group: group, interval: .milliseconds(10)) { worst.record($0) }
         lag.start()
         let loop = group.next()
         // Until it was seen, however long the machine keeps this test waiting.
@@ -107,7 +107,7 @@ struct HTTPMetricsTests {
 private final class Latest: Sendable {
     private let largest = AtomicDouble()
 
-    func note(_ nanoseconds: Int64) {
+    func record(_ nanoseconds: Int64) {
         if Double(nanoseconds) > largest.value { largest.value = Double(nanoseconds) }
     }
 

@@ -15,7 +15,7 @@ struct ServiceRunnerTests {
     private final class Journal: Sendable {
         private let lines = Mutex<[String]>([])
         var all: [String] { lines.withLock { $0 } }
-        func note(_ line: String) { lines.withLock { $0.append(line) } }
+        func record(_ line: String) { lines.withLock { $0.append(line) } }
     }
 
     private struct FakeListener: Listener {
@@ -23,12 +23,12 @@ struct ServiceRunnerTests {
         let readiness: Readiness
 
         func start() async throws -> SocketAddress {
-            journal.note("front started")
+            journal.record("front started")
             return try SocketAddress(ipAddress: "127.0.0.1", port: 1)
         }
 
         func drain(timeout: Duration) async {
-            journal.note("front drained in \(timeout), draining: \(readiness.report().isDraining)")
+            journal.record("front drained in \(timeout), draining: \(readiness.report().isDraining)")
         }
     }
 
@@ -39,10 +39,10 @@ struct ServiceRunnerTests {
 
         func open() async throws {
             if let failure = failures() { throw failure }
-            journal.note("store opened")
+            journal.record("store opened")
         }
         func check() async -> String? { nil }
-        func close() async { journal.note("store closed") }
+        func close() async { journal.record("store closed") }
     }
 
     private struct Unreachable: Error, CustomStringConvertible {
@@ -78,7 +78,7 @@ struct ServiceRunnerTests {
             let (signals, sender) = AsyncStream<Int32>.makeStream()
             let parts = ServiceParts(
                 front: FakeListener(journal: journal, readiness: runtime.readiness), store: FakeStore(journal: journal)
-            ) { journal.note("prepared") }
+            ) { journal.record("prepared") }
             let run = Task { try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals) }
             try await eventually("ready") { runtime.readiness.report().isReady }
             sender.yield(15)

@@ -65,7 +65,7 @@ struct RelayPolicyTests {
             let pending = PendingWatch(users, logger: Logger(label: "test"))
             OutboxMetrics.register(counts, pending, in: registry)
             #expect(registry.render().contains("outbox_pending NaN"))
-            pending.note(LeasedQueueStatistics(pending: 3, oldestPendingSeconds: 1.5, deadLetters: 2))
+            pending.record(LeasedQueueStatistics(pending: 3, oldestPendingSeconds: 1.5, deadLetters: 2))
             counts.add(7, to: \.done)
             counts.add(1, to: \.retried)
             counts.add(1, to: \.deadLettered)

@@ -154,7 +154,7 @@ final class LoopShedder: @unchecked Sendable {
     // MARK: The log
 
     private func refused(_ method: Int, _ reason: SheddingReason) {
-        counters[method].note(reason)
+        counters[method].record(reason)
         refusedCount += 1
         if !isRefusing {
             isRefusing = true
@@ -211,7 +211,7 @@ final class MethodCounters: Sendable {
     private let waited = Atomic(0)
     private let noRoom = Atomic(0)
 
-    func note(_ reason: SheddingReason) {
+    func record(_ reason: SheddingReason) {
         switch reason {
         case .wait: waited.wrappingAdd(1, ordering: .relaxed)
         case .queue: noRoom.wrappingAdd(1, ordering: .relaxed)

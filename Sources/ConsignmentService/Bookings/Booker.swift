@@ -49,7 +49,7 @@ struct Booker: Sendable {
             try? await release(booking, context)
             throw Status(.unavailable, "the booking took too long and was undone; try again")
         }
-        if confirmed.isOurs { counts.note(.booked) }
+        if confirmed.isOurs { counts.record(.booked) }
         return confirmed.booking
     }
 
@@ -66,7 +66,7 @@ struct Booker: Sendable {
             return try await repository.booking(id: booking.id, deadline: context.deadline)
         }
         try await release(booking, context)
-        if try await repository.remove(booking, deadline: context.deadline) { counts.note(outcome) }
+        if try await repository.remove(booking, deadline: context.deadline) { counts.record(outcome) }
         return nil
     }
 

@@ -15,7 +15,7 @@ final class BookingCounts: Sendable {
 
     private let counts = Mutex<[Outcome: Int]>([:])
 
-    func note(_ outcome: Outcome) { counts.withLock { $0[outcome, default: 0] += 1 } }
+    func record(_ outcome: Outcome) { counts.withLock { $0[outcome, default: 0] += 1 } }
 
     func count(_ outcome: Outcome) -> Int { counts.withLock { $0[outcome, default: 0] } }
 

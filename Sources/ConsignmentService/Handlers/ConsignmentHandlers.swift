@@ -29,7 +29,7 @@ struct ConsignmentHandlers: Sendable {
             return Self.created(first.state == .pending ? try await book(first, context) : first)
         }
         do { _ = try vessel.get() } catch {
-            if Status(error).code == .notFound { booker.counts.note(.fleetFull) }
+            if Status(error).code == .notFound { booker.counts.record(.fleetFull) }
             throw error
         }
         let begun = try await repository.begin(
@@ -83,7 +83,7 @@ struct ConsignmentHandlers: Sendable {
                 throw ConsignmentError.unknownConsignment
             }
             booking = cancelled.booking
-            if cancelled.isOurs { booker.counts.note(.cancelled) }
+            if cancelled.isOurs { booker.counts.record(.cancelled) }
             var origin = CallOrigin(context)
             origin.deadline = min(origin.deadline, .after(Self.releaseTimeout))
             do {
@@ -112,7 +112,7 @@ struct ConsignmentHandlers: Sendable {
         } catch {
             let status = Status(error)
             if status.code != .notFound {
-                booker.counts.note(.unsettled)
+                booker.counts.record(.unsettled)
                 booker.leave(booking, wakeWorker)
             }
             throw error

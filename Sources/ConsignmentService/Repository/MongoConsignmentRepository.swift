@@ -39,7 +39,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
         _ consignment: Consignment_Consignment, userID: String, claim: IdempotencyClaim?, deadline: Deadline
     ) async throws -> Booking {
         try await store.run(deadline: deadline) { connection in
-            if ids.needsNewest { ids.note(newest: try Self.newest(connection, deadline)) }
+            if ids.needsNewest { ids.record(newest: try Self.newest(connection, deadline)) }
             var begun = consignment
             begun.id = ids.next()
             let booking = Booking(

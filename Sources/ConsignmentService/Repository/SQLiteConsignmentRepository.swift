@@ -55,7 +55,7 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
             if let claim, let first = try Self.booking(of: claim, connection), first.state != .undoing { return first }
             var stored = consignment
             // Given here, where one is written after the other, so that no smaller id appears after a larger one.
-            if ids.needsNewest { ids.note(newest: try Self.newest(connection)) }
+            if ids.needsNewest { ids.record(newest: try Self.newest(connection)) }
             stored.id = ids.next()
             let booking = Booking(
                 consignment: stored, userID: userID, vesselID: "", state: .pending, key: claim?.id ?? [])

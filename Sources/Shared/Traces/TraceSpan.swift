@@ -55,24 +55,24 @@ public final class TraceSpan: Span {
 
     public var attributes: SpanAttributes {
         get { guarded.withLockedValue { $0.details.attributes } }
-        set { note { $0.set(newValue) } }
+        set { update { $0.set(newValue) } }
     }
 
     /// Sets one attribute; cheaper than ``attributes``.
     public func set(_ name: String, _ value: SpanAttribute) {
-        note { $0.set(name, value) }
+        update { $0.set(name, value) }
     }
 
     public func setStatus(_ status: SpanStatus) {
-        note { $0.status = SpanStatus(code: status.code, message: status.message.map(SpanDetails.bounded)) }
+        update { $0.status = SpanStatus(code: status.code, message: status.message.map(SpanDetails.bounded)) }
     }
 
     public func addEvent(_ event: SpanEvent) {
-        note { $0.add(event) }
+        update { $0.add(event) }
     }
 
     public func addLink(_ link: SpanLink) {
-        note { $0.add(link) }
+        update { $0.add(link) }
     }
 
     /// Notes the error's type. Its text may hold what belongs in no trace.
@@ -103,7 +103,8 @@ public final class TraceSpan: Span {
                 endNanoseconds: max(startNanoseconds, instant().nanosecondsSinceEpoch), details: last.details))
     }
 
-    private func note(_ change: (inout SpanDetails) -> Void) {
+    /// Changes the details, unless the span is over or not recorded.
+    private func update(_ change: (inout SpanDetails) -> Void) {
         guard buffer != nil else { return }
         guarded.withLockedValue { if !$0.isOver { change(&$0.details) } }
     }

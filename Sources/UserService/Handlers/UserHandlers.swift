@@ -33,7 +33,7 @@ struct UserHandlers: Sendable {
     }
 
     func creationTime(_ deadline: Deadline) async throws -> Int64 {
-        if times.needsNewest { times.note(newest: try await repository.newestCreation(deadline: deadline)) }
+        if times.needsNewest { times.record(newest: try await repository.newestCreation(deadline: deadline)) }
         return times.next()
     }
 

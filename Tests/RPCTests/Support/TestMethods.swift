@@ -41,7 +41,7 @@ final class HandlerLog: Sendable {
     var began: Int { counts.began }
     var cancelled: Int { counts.cancelled }
 
-    func note(_ change: @Sendable (inout Counts) -> Void) { box.withLockedValue { change(&$0) } }
+    func record(_ change: @Sendable (inout Counts) -> Void) { box.withLockedValue { change(&$0) } }
 
     var routes: [RPCRoute] {
         [
@@ -73,10 +73,10 @@ final class HandlerLog: Sendable {
                 return answer
             },
             RPCRoute(TestMethods.stubborn) { [self] request, _ in
-                note { $0.began += 1 }
+                record { $0.began += 1 }
                 // Tasks of its own are not cancelled with the handler.
                 await Task.detached { try? await Task.sleep(for: .milliseconds(Int(request.capacity))) }.value
-                note { $0.finished += 1 }
+                record { $0.finished += 1 }
                 return request
             },
         ]
@@ -87,19 +87,19 @@ final class HandlerLog: Sendable {
     }
 
     @Sendable private func echo(_ request: Vessel_Vessel, _ context: RequestContext) async throws -> Vessel_Vessel {
-        note { $0.began += 1 }
+        record { $0.began += 1 }
         return request
     }
 
     @Sendable private func wait(_ request: Vessel_Vessel, _ context: RequestContext) async throws -> Vessel_Vessel {
-        note { $0.began += 1 }
+        record { $0.began += 1 }
         do {
             try await Task.sleep(for: .milliseconds(Int(request.capacity)))
         } catch {
-            note { $0.cancelled += 1 }
+            record { $0.cancelled += 1 }
             throw error
         }
-        note { $0.finished += 1 }
+        record { $0.finished += 1 }
         return request
     }
 }

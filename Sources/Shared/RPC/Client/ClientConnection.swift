@@ -147,7 +147,7 @@ extension ClientConnection: HTTP2TransportOwner {
 
     private func onTick(_ elapsed: Duration) {
         guard let transport else { return }
-        keepalive.note(transport)
+        keepalive.observe(transport)
         let action = keepalive.tick(
             elapsed, isWaitingToWrite: false, interval: configuration.keepaliveInterval,
             timeout: configuration.keepaliveTimeout)

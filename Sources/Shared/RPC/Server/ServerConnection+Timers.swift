@@ -84,7 +84,7 @@ extension ServerConnection {
             }
         }
         if session.streams.isEmpty { transport.releaseSpareMemory() }
-        keepalive.note(transport)
+        keepalive.observe(transport)
         let action = keepalive.tick(
             elapsed, isWaitingToWrite: !context.channel.isWritable,
             interval: shared.configuration.keepaliveInterval, timeout: shared.configuration.keepaliveTimeout)

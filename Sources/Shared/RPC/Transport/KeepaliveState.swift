@@ -1,4 +1,4 @@
-/// What a connection remembers between two ticks of its timer.
+/// The state of a connection's keepalive: how long it has been silent or stalled, counted in ticks of its timer.
 struct KeepaliveState {
     enum Action: Equatable { case nothing, ping, close }
 
@@ -10,8 +10,8 @@ struct KeepaliveState {
     private var stalled = Duration.zero
     private var isPinged = false
 
-    /// Takes over what the transport saw since the last tick.
-    mutating func note(_ transport: HTTP2Transport) {
+    /// Takes over whether the transport read or wrote since the last tick.
+    mutating func observe(_ transport: HTTP2Transport) {
         hasRead = transport.hasRead
         hasWritten = transport.hasWritten
         transport.hasRead = false

@@ -25,8 +25,10 @@ package final class GrowingTime: Sendable {
         !knowsNewest.load(ordering: .relaxed) || last.load(ordering: .relaxed) > now() + Self.aheadMax
     }
 
+    /// Continues from the newest stored time.
+    ///
     /// - Parameter newest: the newest stored time; `nil` when there is none.
-    package func note(newest: Int64?) {
+    package func record(newest: Int64?) {
         if let newest, newest < Self.end { last.max(newest, ordering: .relaxed) }
         knowsNewest.store(true, ordering: .relaxed)
     }

@@ -27,13 +27,15 @@ package final class OrderedIdentifiers: Sendable {
         times = GrowingTime(now: now)
     }
 
-    /// Whether ``note(newest:)`` must be called before ``next()``.
+    /// Whether ``record(newest:)`` must be called before ``next()``.
     package var needsNewest: Bool { times.needsNewest }
 
+    /// Continues from the newest stored id.
+    ///
     /// - Parameter newest: the largest stored id below ``end``; `nil` when there is none. An id that is not ours counts
     ///   as none.
-    package func note(newest: String?) {
-        times.note(newest: newest.flatMap(Self.microseconds))
+    package func record(newest: String?) {
+        times.record(newest: newest.flatMap(Self.microseconds))
     }
 
     /// 32 hexadecimal digits.

@@ -21,14 +21,14 @@ package final class PendingWatch: Service {
     package var latest: LeasedQueueStatistics? { statistics.withLock { $0 } }
 
     /// Replaces the last count.
-    package func note(_ counted: LeasedQueueStatistics) { statistics.withLock { $0 = counted } }
+    package func record(_ counted: LeasedQueueStatistics) { statistics.withLock { $0 = counted } }
 
     /// Counts until the graceful shutdown.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
-                    self.note(try await self.queue.statistics(deadline: .after(Self.timeout)))
+                    self.record(try await self.queue.statistics(deadline: .after(Self.timeout)))
                 } catch {
                     // It shows in the pool's gauges too.
                     self.logger.debug("what waits could not be counted", metadata: ["error": "\(error)"])
