@@ -24,7 +24,7 @@ struct ClockTests {
     }
 
     /// Moves stored times into the future, as if the clock was set back by an hour.
-    private func setBack(_ kind: StoreKind, _ address: String) async throws {
+    private func stepClockBack(_ kind: StoreKind, _ address: String) async throws {
         switch kind {
         case .sqlite:
             let store = try SQLiteStore(
@@ -76,7 +76,7 @@ struct ClockTests {
             #expect(try await emails.retry(claimed.lease, after: .seconds(2), error: "no", deadline: soon))
             _ = try await emails.store(newMail("fresh"), deadline: soon)
         }
-        try await setBack(kind, address)
+        try await stepClockBack(kind, address)
         try await withEmails(at: address) { emails in
             var seen: [String] = []
             try await eventually("two mails") {

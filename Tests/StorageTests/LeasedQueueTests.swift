@@ -118,16 +118,16 @@ struct LeasedQueueTests {
                 switch name {
                 case "later": .retry(after: .seconds(3_600), reason: "later")
                 case "never": .deadLetter(reason: "never")
-                default: .settled
+                default: .stored
                 }
             }
-            try await jobs.jobs.add(["later", "never", "settled"])
+            try await jobs.jobs.add(["later", "never", "stored"])
             try await withWorker(jobs, handler) { worker, _ in
                 try await eventually("three outcomes") {
                     worker.counts.values == QueueCounts.Values(done: 1, retried: 1, deadLettered: 1)
                 }
             }
-            #expect(handler.seen.begun.sorted() == ["later", "never", "settled"])
+            #expect(handler.seen.begun.sorted() == ["later", "never", "stored"])
             #expect(jobs.seen.waits == [.seconds(3_600)] && jobs.seen.finished.isEmpty)
             #expect(try await jobs.left == LeasedQueueStatistics(pending: 2, deadLetters: 1))
         }

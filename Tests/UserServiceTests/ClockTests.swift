@@ -38,7 +38,7 @@ struct ClockTests {
     }
 
     /// Moves stored times into the future, as if the clock was set back by an hour.
-    private func setBack(_ kind: UserStoreKind, _ address: String) async throws {
+    private func stepClockBack(_ kind: UserStoreKind, _ address: String) async throws {
         switch kind {
         case .sqlite:
             let store = try SQLiteStore(
@@ -81,7 +81,7 @@ struct ClockTests {
             }
             fresh = try await signUp(users)
         }
-        try await setBack(kind, database.address)
+        try await stepClockBack(kind, database.address)
         try await withUsers(at: database.address) { users in
             var seen: [String] = []
             try await eventually("two events") {

@@ -86,7 +86,7 @@ export function startBooking({ onBooked }) {
   });
 
   return {
-    noteCancelled(consignment) {
+    showCancelled(consignment) {
       if (!result.hidden && result.dataset.id === consignment.id) showState(consignment);
     },
   };

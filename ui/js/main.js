@@ -14,7 +14,7 @@ import * as views from "./views.js";
 const welcomeBoxes = 19;
 
 startAccount();
-const consignments = new Consignments({ onCancelled: (consignment) => booking.noteCancelled(consignment) });
+const consignments = new Consignments({ onCancelled: (consignment) => booking.showCancelled(consignment) });
 const booking = startBooking({ onBooked: () => consignments.toNewest() });
 startAddVessel();
 new FleetView();

@@ -30,7 +30,7 @@ struct BookingWorker: QueueHandler {
     func handle(_ item: LeasedItem<Booking>) async -> QueueOutcome {
         do {
             try await drive(item.item, CallOrigin(deadline: .after(Self.timeout)))
-            return .settled
+            return .stored
         } catch {
             let reason = "\(Status(error))"
             logger.debug("a booking is tried again later", metadata: ["id": "\(item.item.id)", "why": "\(reason)"])

@@ -102,7 +102,7 @@ struct MailDelivery: QueueHandler {
     private func log(_ outcome: QueueOutcome, _ mail: StoredMail) {
         var about: Logger.Metadata = ["event": "\(mail.eventID)", "try": "\(mail.attempts)"]
         switch outcome {
-        case .done, .settled: logger.info("a mail was sent", metadata: about)
+        case .done, .stored: logger.info("a mail was sent", metadata: about)
         case .retry(let delay, let reason):
             about["why"] = "\(reason)"
             about["in"] = "\(delay ?? .zero)"

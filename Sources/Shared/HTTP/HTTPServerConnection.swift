@@ -286,7 +286,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         needsFlush = true
         writtenBytes += buffer.readableBytes
         context.write(wrapOutboundOut(buffer), promise: promise)
-        loop.giveBack(buffer)
+        loop.returnBuffer(buffer)
     }
 
     private func flush(_ context: ChannelHandlerContext) {

@@ -73,7 +73,7 @@ final class LoopContext: @unchecked Sendable {
 
     // MARK: Buffers
 
-    /// An empty buffer to write responses into; hand it back when it has been passed to the channel.
+    /// An empty buffer to write responses into; return it when it has been passed to the channel.
     func takeBuffer() -> ByteBuffer {
         eventLoop.assertInEventLoop()
         var buffer = ByteBuffer()
@@ -83,7 +83,8 @@ final class LoopContext: @unchecked Sendable {
         return buffer
     }
 
-    func giveBack(_ buffer: ByteBuffer) {
+    /// Takes a buffer of ``takeBuffer()`` for the next response.
+    func returnBuffer(_ buffer: ByteBuffer) {
         eventLoop.assertInEventLoop()
         if buffer.capacity <= Self.spareBytesMax { spareBuffer = buffer }
     }

@@ -85,13 +85,13 @@ struct LoginThrottleState<Waiter> {
         case .succeeded:
             pairs.remove(keys.pair)
             forgive(keys, now)
-        case .failed: noteFailure(keys, now)
+        case .failed: recordFailure(keys, now)
         case .cancelled: forgive(keys, now)
         }
         return advance(keys, now)
     }
 
-    private mutating func noteFailure(_ keys: LoginKeys, _ now: ContinuousClock.Instant) {
+    private mutating func recordFailure(_ keys: LoginKeys, _ now: ContinuousClock.Instant) {
         var pair = pairs.record(of: keys.pair, now: now) ?? Pair(waitsUntil: now)
         pair.failures += 1
         pair.waitsUntil = now + limits.wait(after: pair.failures, isOverBudget: isOverBudget(keys.account, now))

@@ -45,8 +45,8 @@ extension PostgresUserRepository: Outbox {
         )
         SELECT (SELECT count(*) FROM requeued), pg_notify('\(PostgresUserSchema.channel)', '')
         """)
-    /// Skips rows that another replica is moving already.
-    private static let moveBack = PostgresQuery(
+    /// Skips rows that another replica is rescheduling already.
+    private static let rescheduleFuture = PostgresQuery(
         """
         UPDATE outbox SET due_at = now() + (due_at - scheduled_at), scheduled_at = now()
         FROM (
@@ -67,9 +67,9 @@ extension PostgresUserRepository: Outbox {
 
     func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [LeasedItem<UserCreatedEvent>] {
         let token = Identifier.random()
-        let movesBack = steps.isDue()
+        let reschedules = steps.isDue()
         let claimed = try await store.run(deadline: deadline) { connection in
-            if movesBack { try connection.run(Self.moveBack) }
+            if reschedules { try connection.run(Self.rescheduleFuture) }
             return try connection.all(
                 Self.claim, .integer(Int64(limit)), .integer(lease.microseconds), .text(token)
             ) { row throws(StorageError) in

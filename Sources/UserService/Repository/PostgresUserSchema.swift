@@ -24,7 +24,7 @@ enum PostgresUserSchema {
         PostgresMigration("users") { connection in
             try connection.script(takeOver)
             try fold(connection)
-            try connection.script(settleTwins)
+            try connection.script(makeFoldedEmailsUnique)
         },
         PostgresMigration("outbox and idempotency keys", sql: outbox),
         // Events of before have none.
@@ -123,7 +123,7 @@ enum PostgresUserSchema {
 
     /// An address in its own spelling is nobody's folded one, as folding would change it. So the only rows that can
     /// still be the same after the first step are those with the very same address.
-    private static let settleTwins = """
+    private static let makeFoldedEmailsUnique = """
         UPDATE users SET folded_email = users.email FROM (
             SELECT id, row_number() OVER (
                 PARTITION BY folded_email

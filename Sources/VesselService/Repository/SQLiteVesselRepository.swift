@@ -79,7 +79,7 @@ struct SQLiteVesselRepository: VesselRepository {
             try connection.statement(Self.markReleased).bind(1, consignmentID).run()
             guard var stored = try Self.vessel(number: reservation.vessel, connection) else { return }
             let before = stored.vessel
-            stored.vessel.giveBack(reservation.room)
+            stored.vessel.release(reservation.room)
             try Self.replace(before, by: stored, connection)
         }
     }

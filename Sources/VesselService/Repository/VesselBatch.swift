@@ -110,7 +110,7 @@ struct VesselBatch {
             else { return nil }
             guard try body(&document) else { return document }
             if try vessels.update(document.asRead, document.changes, deadline: deadline) {
-                document.noteWritten()
+                document.markWritten()
                 return document
             }
         }
@@ -205,7 +205,7 @@ struct VesselBatch {
 
     private func finishSteps(of document: inout VesselDocument, _ decisions: [Decision]) {
         for (step, decision) in zip(document.steps, decisions) where decision.isUndone {
-            document.vessel.giveBack(step.room)
+            document.vessel.release(step.room)
         }
         document.steps = []
     }

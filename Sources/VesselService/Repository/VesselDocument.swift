@@ -84,8 +84,8 @@ struct VesselDocument {
         return update
     }
 
-    /// It was stored as ``changes`` say.
-    mutating func noteWritten() {
+    /// Takes over the version that the document has once ``changes`` are stored.
+    mutating func markWritten() {
         version += 1
     }
 

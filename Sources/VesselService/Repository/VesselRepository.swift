@@ -73,8 +73,8 @@ extension Vessel_Vessel {
             weight: Int32(clamping: Int64(maxWeight) - Int64(bookedWeight)))
     }
 
-    /// Takes room off what is booked.
-    mutating func giveBack(_ room: Room) {
+    /// Releases booked room.
+    mutating func release(_ room: Room) {
         // As above.
         bookedContainers = Int32(clamping: Int64(bookedContainers) - Int64(room.containers))
         bookedWeight = Int32(clamping: Int64(bookedWeight) - Int64(room.weight))

@@ -92,7 +92,7 @@ public final class HTTP2Peer {
             answers[frame.stream, default: Answer()].reset = Self.number(frame.payload.prefix(4))
         case .data:
             answers[frame.stream, default: Answer()].body += frame.payload
-            noteEnd(frame)
+            recordEnd(frame)
         case .headers:
             // These servers' header sections fit into one frame.
             let section = fields.fields(frame.payload)
@@ -103,12 +103,12 @@ public final class HTTP2Peer {
                 if !status.isEmpty { answers[frame.stream, default: Answer()].status = status }
                 answers[frame.stream, default: Answer()].headers += section
             }
-            noteEnd(frame)
+            recordEnd(frame)
         default: break
         }
     }
 
-    private func noteEnd(_ frame: Frame) {
+    private func recordEnd(_ frame: Frame) {
         if frame.flags & Frame.endStream != 0 { answers[frame.stream, default: Answer()].hasEnded = true }
     }
 

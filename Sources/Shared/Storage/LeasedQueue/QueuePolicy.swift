@@ -36,7 +36,7 @@ package struct QueuePolicy: Sendable {
     ///   - random: 0 ..< 1.
     package func decide(_ outcome: QueueOutcome, attempts: Int, random: Double) -> QueueOutcome {
         switch outcome {
-        case .done, .settled: return outcome
+        case .done, .stored: return outcome
         case .deadLetter(let reason): return .deadLetter(reason: reason.shortened(bytesMax: Self.errorBytesMax))
         case .retry(let delay, let reason):
             let reason = reason.shortened(bytesMax: Self.errorBytesMax)
@@ -51,7 +51,7 @@ package enum QueueOutcome: Sendable, Equatable {
     /// Done; the worker calls ``LeasedQueue/finish(_:deadline:)``.
     case done
     /// Done, and the handler has stored that: the worker stores nothing.
-    case settled
+    case stored
     /// To be tried again after this long; `nil` for the policy's back-off.
     case retry(after: Duration?, reason: String)
     /// Not to be tried again, until it is requeued by hand.

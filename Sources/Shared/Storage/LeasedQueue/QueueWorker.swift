@@ -151,7 +151,7 @@ extension QueueWorker {
         switch outcome {
         case .done where policy.finishesTogether: await finishTogether(lease)
         case .done: await finish([lease])
-        case .settled:
+        case .stored:
             await store("done", [lease], \.done) { _ in true }
         case .retry(let delay, let reason):
             await store("to be tried again", [lease], \.retried) {

@@ -28,8 +28,8 @@ final class MongoClientPool: @unchecked Sendable {
         mongoc_client_pool_destroy(pool)
     }
 
-    /// A client for the calling thread, to be given back with ``giveBack(_:)``.
+    /// A client for the calling thread, to be returned with ``push(_:)``.
     func take() -> OpaquePointer? { mongoc_client_pool_try_pop(pool) }
 
-    func giveBack(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }
+    func push(_ client: OpaquePointer) { mongoc_client_pool_push(pool, client) }
 }

@@ -27,7 +27,7 @@ public final class MongoConnection: PooledConnection {
     deinit {
         // Collections go before the client that they refer to.
         collections = [:]
-        pool.giveBack(client)
+        pool.push(client)
     }
 
     /// A collection of the address's database.

@@ -45,10 +45,10 @@ package struct MongoLeases: Sendable {
 
 extension MongoLeasedQueue {
     package func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [LeasedItem<Item>] {
-        let movesBack = steps.isDue()
+        let reschedules = steps.isDue()
         return try await store.run(deadline: deadline) { connection in
             let now = MongoLeases.now
-            if movesBack { try Self.moveBack(now, connection, deadline) }
+            if reschedules { try Self.rescheduleFuture(now, connection, deadline) }
             var items: [LeasedItem<Item>] = []
             do {
                 while items.count < limit, let item = try Self.take(now, lease, connection, deadline) {
@@ -104,8 +104,9 @@ extension MongoLeasedQueue {
         }
     }
 
-    /// Moves what was scheduled in the future; see ``ClockStep``. Each is moved once, whatever other replicas do.
-    private static func moveBack(
+    /// Reschedules items that were scheduled in the future; see ``ClockStep``. Each is rescheduled once, whatever other
+    /// replicas do.
+    private static func rescheduleFuture(
         _ now: Int64, _ connection: MongoConnection, _ deadline: Deadline
     ) throws(StorageError) {
         let collection = connection.collection(leases.collection)

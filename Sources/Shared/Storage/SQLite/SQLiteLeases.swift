@@ -25,7 +25,7 @@ package struct SQLiteLeases: Sendable {
     fileprivate let due: SQLiteQuery
     fileprivate let take: SQLiteQuery
     fileprivate let retry: SQLiteQuery
-    fileprivate let moveBack: SQLiteQuery
+    fileprivate let rescheduleFuture: SQLiteQuery
 
     /// Make it a `static let`, as it holds queries.
     ///
@@ -51,7 +51,7 @@ package struct SQLiteLeases: Sendable {
             """)
         retry = SQLiteQuery(
             "UPDATE \(table) SET \(token) = '', due_at = ?3, scheduled_at = ?4, last_error = ?5 WHERE \(held)")
-        moveBack = SQLiteQuery(
+        rescheduleFuture = SQLiteQuery(
             """
             UPDATE \(table) SET due_at = ?1 + (due_at - scheduled_at), scheduled_at = ?1
             WHERE \(pending) AND scheduled_at > ?2
@@ -70,13 +70,13 @@ package struct SQLiteLeases: Sendable {
 
 extension SQLiteLeasedQueue {
     package func claim(limit: Int, lease: Duration, deadline: Deadline) async throws -> [LeasedItem<Item>] {
-        let movesBack = steps.isDue()
+        let reschedules = steps.isDue()
         return try await store.write(deadline: deadline) { connection in
             let leases = Self.leases
             let now = leases.now
-            if movesBack {
+            if reschedules {
                 let ahead = now + leases.units(.seconds(ClockStep.secondsMin))
-                try connection.statement(leases.moveBack).bind(1, now).bind(2, ahead).run()
+                try connection.statement(leases.rescheduleFuture).bind(1, now).bind(2, ahead).run()
             }
             let due = try connection.statement(leases.due).bind(1, now).bind(2, limit)
                 .all { (id: $0.string(0), attempts: Int($0.int64(1))) }
