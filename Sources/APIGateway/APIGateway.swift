@@ -112,10 +112,10 @@ struct APIGateway: ServiceProgram {
             }
         }
         if let shedder = gateway.shedder { watch(shedder, runtime.metrics) }
-        if gateway.rateLimitRefusals != nil {
+        if gateway.rateLimitedRequests != nil {
             runtime.metrics.counter(
                 "http_server_rate_limited_total", "Requests refused as their address made too many."
-            ) { [weak gateway] in Double(gateway?.rateLimitRefusals ?? 0) }
+            ) { [weak gateway] in Double(gateway?.rateLimitedRequests ?? 0) }
         }
         runtime.metrics.gauge("http_server_open_connections", "Connections that callers have open.") { [weak gateway] in
             Double(gateway?.connectionCount ?? 0)
@@ -136,7 +136,7 @@ struct APIGateway: ServiceProgram {
                 metrics.counter(
                     "rpc_client_refusals_total", "Calls refused before anything was done for them.",
                     labels: labels + [("reason", reason.rawValue)]
-                ) { Double(shedder.refusals(index, reason)) }
+                ) { Double(shedder.shedCount(index, reason)) }
             }
         }
     }

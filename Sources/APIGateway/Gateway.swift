@@ -10,7 +10,7 @@ final class Gateway: Sendable {
     private let server: HTTPServer
     private let readiness: Readiness
     private let clients: [String: RPCClient]
-    /// The calls that wait and that are refused, for metrics; `nil` where none ever is.
+    /// Queues and sheds calls; `nil` where none is shed.
     let shedder: LoadShedder?
     private let limiter: RateLimiter?
 
@@ -64,7 +64,7 @@ final class Gateway: Sendable {
                 table: table,
                 shedder: shedder,
                 limiter: limiter,
-                pauses: RefusalPauses(group: group),
+                rejectionDelays: RejectionDelays(group: group),
                 readiness: readiness,
                 files: files,
                 observer: observer,
@@ -77,7 +77,7 @@ final class Gateway: Sendable {
 
     /// Log-ins, and sign-ups, of one loop that are with the service, and how long further ones wait. Each takes some 50 ms
     /// of a processor, and twenty times as much beside programs that never rest. Its caller would rather wait for a few
-    /// seconds than be refused; 0.2 s before the gateway's 5 s the service refuses what is not hashed by then.
+    /// seconds than be shed; 0.2 s before the gateway's 5 s the service fails what is not hashed by then.
     private static let hashesInFlightMax = 3
     private static let hashesWaitMax = TimeAmount.seconds(3)
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
@@ -115,8 +115,8 @@ final class Gateway: Sendable {
     /// Callers' connections open now, for a gauge.
     var connectionCount: Int { server.connectionCount }
 
-    /// Requests refused as their address made too many; `nil` where there is no such limit.
-    var rateLimitRefusals: Int? { limiter?.refusalCount }
+    /// Requests rejected as their address made too many; `nil` where there is no such limit.
+    var rateLimitedRequests: Int? { limiter?.limitedCount }
 
     /// Connections to a service open now, for a gauge.
     func connectionCount(to service: String) -> Int { clients[service]?.connectionCount ?? 0 }

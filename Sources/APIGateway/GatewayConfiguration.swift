@@ -25,7 +25,7 @@ struct GatewayConfiguration: Sendable {
     var timeout: Duration = .seconds(5)
     /// How long a call waits for a connection to a service that has none at the moment, within ``timeout``.
     var connectWait: Duration = .seconds(2)
-    /// Whether calls queue, and are refused with 429 where they have waited for too long.
+    /// Whether calls queue, and are shed with 429 where they have waited for too long.
     var shedsLoad = true
     /// Requests that one address may make in a second; `nil` for any number.
     var rateLimit: Int?

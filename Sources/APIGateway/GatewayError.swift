@@ -2,11 +2,11 @@ import HTTP
 import NIOCore
 import RPC
 
-/// A refusal as the gateway's callers see it. The one place where errors become HTTP.
+/// An error as the gateway's callers see it. The one place where errors become HTTP.
 ///
 /// The body has go-micro's shape: `{"id", "code", "detail", "status"}`.
 struct GatewayError: Error, Equatable {
-    /// Who refuses.
+    /// Who rejects the request or fails the call.
     enum Origin: Equatable {
         case gateway
         /// A service by its short name, such as `vessel`.

@@ -23,19 +23,19 @@ final class GatewayResponder: HTTPResponder {
     private let trace: GatewayTrace
     private let memory: CallMemory
     private let clients: ClientAddresses
-    private let pauses: RefusalPauses
+    private let rejectionDelays: RejectionDelays
     private let observer: GatewayObserver
     private let logger: Logger
 
     init(
         namespace: String, timeout: Duration, table: RouteTable, shedder: LoadShedder?, limiter: RateLimiter?,
-        pauses: RefusalPauses, readiness: Readiness, files: StaticFiles?, observer: GatewayObserver,
+        rejectionDelays: RejectionDelays, readiness: Readiness, files: StaticFiles?, observer: GatewayObserver,
         trace: GatewayTrace, memory: CallMemory, clients: ClientAddresses, logger: Logger
     ) {
         self.memory = memory
         self.shedder = shedder
         self.limiter = limiter
-        self.pauses = pauses
+        self.rejectionDelays = rejectionDelays
         overloadedAnswers = Self.overloadedAnswers(namespace: namespace)
         self.namespace = namespace
         self.timeout = timeout
@@ -50,10 +50,10 @@ final class GatewayResponder: HTTPResponder {
     }
 
     func respond(to request: HTTPRequest) async -> HTTPResponse {
-        if let refusal = refusal(of: request) {
-            observer.refused(request, refusal)
-            await pauses.wait()
-            return refusal
+        if let response = rateLimit(request) {
+            observer.rejected(request, response)
+            await rejectionDelays.wait()
+            return response
         }
         var forwarded = ForwardedHeaders(request.headers, ids: ids)
         let record = observer.requestBegan(request)
@@ -98,7 +98,7 @@ final class GatewayResponder: HTTPResponder {
     func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
         var response = GatewayError(refusal).response(namespace: namespace)
         Self.complete(&response)
-        observer.refused(response)
+        observer.rejected(response)
         return response
     }
 
@@ -223,7 +223,7 @@ final class GatewayResponder: HTTPResponder {
             case .gone: throw GatewayError(Status(.cancelled), service: entry.service)
             case .shed(let reason):
                 // A caller that waited in the queue has paused already.
-                if reason == .queue { await pauses.wait() }
+                if reason == .queue { await rejectionDelays.wait() }
                 return overloaded(.now())
             }
         }

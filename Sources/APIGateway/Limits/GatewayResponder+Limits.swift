@@ -2,16 +2,16 @@ import HTTP
 import NIOCore
 import RPC
 
-/// Refusing requests before anything is done for them.
+/// Rejects requests before anything is done for them.
 extension GatewayResponder {
-    /// The answer to a request that is refused for its address; `nil` for one that may go on.
+    /// Counts a request against its address's rate.
     ///
-    /// Probes may always.
-    func refusal(of request: HTTPRequest) -> HTTPResponse? {
+    /// - Returns: the answer to one above the rate; `nil` for others, and for all probes.
+    func rateLimit(_ request: HTTPRequest) -> HTTPResponse? {
         if let limiter, GatewayPath(exactly: request.path)?.isProbe != true,
-            let seconds = limiter.refusal(of: request)
+            let seconds = limiter.limit(request)
         {
-            return refused("too many requests from this address; try again in \(seconds) s", seconds)
+            return tooManyRequests("too many requests from this address; try again in \(seconds) s", seconds)
         }
         return nil
     }
@@ -21,16 +21,18 @@ extension GatewayResponder {
         overloadedAnswers[Int(truncatingIfNeeded: now.uptimeNanoseconds >> 10) % overloadedAnswers.count]
     }
 
-    func refused(_ detail: String, _ seconds: Int) -> HTTPResponse {
-        Self.refused(detail, seconds, namespace: namespace)
+    private func tooManyRequests(_ detail: String, _ seconds: Int) -> HTTPResponse {
+        Self.tooManyRequests(detail, seconds, namespace: namespace)
     }
 
     /// Made once, as there may be many.
     static func overloadedAnswers(namespace: String) -> [HTTPResponse] {
-        (1...4).map { refused("the service is overloaded; try again in \($0) s", $0, namespace: namespace) }
+        (1...4).map {
+            tooManyRequests("the service is overloaded; try again in \($0) s", $0, namespace: namespace)
+        }
     }
 
-    private static func refused(_ detail: String, _ seconds: Int, namespace: String) -> HTTPResponse {
+    private static func tooManyRequests(_ detail: String, _ seconds: Int, namespace: String) -> HTTPResponse {
         var error = GatewayError(429, detail)
         error.retryAfter = String(seconds)
         var response = error.response(namespace: namespace)

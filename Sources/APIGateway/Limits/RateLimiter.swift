@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Synchronization
 
-/// Lets each address make so many requests a second, and a burst of them. In a fixed amount of memory.
+/// Limits the requests that each address makes a second, and its bursts. In a fixed amount of memory.
 final class RateLimiter: Sendable {
     /// A burst is what an address may do in so many seconds.
     static let burstSeconds = 2
@@ -19,7 +19,7 @@ final class RateLimiter: Sendable {
     private let proxies: TrustedProxies?
     private let clock: @Sendable () -> NIODeadline
     private let shards: [NIOLockedValueBox<AddressBuckets>]
-    private let refused = Atomic(0)
+    private let limited = Atomic(0)
 
     /// - Parameters:
     ///   - rate: requests a second.
@@ -51,13 +51,13 @@ final class RateLimiter: Sendable {
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
-    /// Requests that were refused, for a metric.
-    var refusalCount: Int { refused.load(ordering: .relaxed) }
+    /// Requests above the rate, for a metric.
+    var limitedCount: Int { limited.load(ordering: .relaxed) }
 
     /// Counts a request.
     ///
-    /// - Returns: the seconds after which the next one will be let in, when this one is not.
-    func refusal(of request: HTTPRequest) -> Int? {
+    /// - Returns: of a request above the rate the seconds after which to retry; `nil` of others.
+    func limit(_ request: HTTPRequest) -> Int? {
         // Callers without an address share one budget.
         let peer = NetworkAddress(request.peer[...])
         let client = peer.map { proxies?.client(peer: $0, headers: request.headers) ?? $0 }
@@ -67,7 +67,7 @@ final class RateLimiter: Sendable {
         let instant = Int64(clock().uptimeNanoseconds)
         let wait = shard.withLockedValue { $0.take(key, now: instant, interval: interval, credit: credit) }
         guard let wait else { return nil }
-        refused.wrappingAdd(1, ordering: .relaxed)
+        limited.wrappingAdd(1, ordering: .relaxed)
         return Int((wait + 999_999_999) / 1_000_000_000)
     }
 }

@@ -42,8 +42,8 @@ struct GatewayObserver: Sendable {
                 traceparent: forwarded.metadata["traceparent"], peer: request.peer))
     }
 
-    /// What was refused for its address or for the load, before anybody looked at it.
-    func refused(_ request: HTTPRequest, _ response: HTTPResponse) {
+    /// Records a request that was rejected for its address's rate.
+    func rejected(_ request: HTTPRequest, _ response: HTTPResponse) {
         var record = requestBegan(request)
         if GatewayPath(exactly: request.path) == .rpc { record.path = .rpc }
         let status = response.status.code
@@ -56,8 +56,8 @@ struct GatewayObserver: Sendable {
                 peer: request.peer))
     }
 
-    /// What the HTTP server refused: the request was never read to its end.
-    func refused(_ response: HTTPResponse) {
+    /// Records a request that the HTTP server rejected, without reading it to its end.
+    func rejected(_ response: HTTPResponse) {
         let status = response.status.code
         let unread = HTTPRequest.Method.other(HTTPMetrics.otherMethod)
         metrics?.requestBegan(unread)

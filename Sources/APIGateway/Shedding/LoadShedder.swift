@@ -3,8 +3,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// Keeps the gateway from taking more calls than are answered in time: an explicit queue for each method on each event
-/// loop, before anything is done for a call. What is decided there is ``ShedderState``'s matter.
+/// Sheds calls that would not be answered in time: an explicit queue for each method on each event
+/// loop, before anything is done for a call. ``ShedderState`` decides.
 ///
 /// Methods have queues of their own, so that calls that wait for something slow take nothing from the others.
 final class LoadShedder: Sendable {
@@ -46,17 +46,17 @@ final class LoadShedder: Sendable {
         loops.count { $0.counters[method].isShedding.load(ordering: .relaxed) }
     }
 
-    /// Calls of a method that were refused so far.
-    func refusals(_ method: Int, _ reason: SheddingReason) -> Int {
+    /// Calls of a method that were shed so far.
+    func shedCount(_ method: Int, _ reason: SheddingReason) -> Int {
         loops.reduce(0) { $0 + $1.counters[method].count(reason) }
     }
 }
 
-/// Says in the log when shedding begins and when it ends, once for all event loops.
+/// Logs when shedding begins and when it ends, once for all event loops.
 final class SheddingLog: Sendable {
     private struct State {
-        var loopsRefusing = 0
-        var refused = 0
+        var loopsShedding = 0
+        var shed = 0
     }
 
     private let logger: Logger
@@ -66,13 +66,13 @@ final class SheddingLog: Sendable {
         self.logger = logger
     }
 
-    /// A loop begins to refuse calls.
+    /// A loop begins to shed calls.
     ///
     /// - Parameter lateness: of the loop; much of it tells that processors are short, little that the service is slow.
     func began(_ method: String, _ reason: SheddingReason, queued: Int, lateness: TimeAmount) {
         let isFirst = state.withLockedValue { state in
-            state.loopsRefusing += 1
-            return state.loopsRefusing == 1
+            state.loopsShedding += 1
+            return state.loopsShedding == 1
         }
         guard isFirst else { return }
         logger.warning(
@@ -83,15 +83,15 @@ final class SheddingLog: Sendable {
             ])
     }
 
-    /// A loop has refused no call for a while.
-    func ended(refused: Int) {
+    /// A loop has shed no call for a while.
+    func ended(shed: Int) {
         let total: Int? = state.withLockedValue { state in
-            state.loopsRefusing -= 1
-            state.refused += refused
-            guard state.loopsRefusing == 0 else { return nil }
-            defer { state.refused = 0 }
-            return state.refused
+            state.loopsShedding -= 1
+            state.shed += shed
+            guard state.loopsShedding == 0 else { return nil }
+            defer { state.shed = 0 }
+            return state.shed
         }
-        if let total { logger.notice("load shedding ended", metadata: ["refused": "\(total)"]) }
+        if let total { logger.notice("load shedding ended", metadata: ["shed": "\(total)"]) }
     }
 }

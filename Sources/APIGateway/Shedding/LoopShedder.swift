@@ -13,7 +13,7 @@ final class LoopShedder: @unchecked Sendable {
     enum Turn: Sendable {
         /// It may go on to its service, and has to say ``finished(_:now:)`` at its end.
         case start
-        /// It is refused.
+        /// It is shed.
         case shed(SheddingReason)
         /// Its caller left.
         case gone
@@ -25,7 +25,7 @@ final class LoopShedder: @unchecked Sendable {
     static let lookInterval = TimeAmount.milliseconds(20)
     /// An event loop whose looks come so late, on the average of the last ones, has too little of a processor.
     static let latenessMax = TimeAmount.milliseconds(5)
-    /// Shedding is over when no call was refused for so long.
+    /// Shedding is over when no call was shed for so long.
     static let calmInterval = TimeAmount.seconds(2)
 
     let eventLoop: any EventLoop
@@ -37,9 +37,9 @@ final class LoopShedder: @unchecked Sendable {
     private var isLooking = false
     /// How late looks come, on the average of the last ones, in nanoseconds.
     private var lateness: Int64 = 0
-    /// Whether calls were refused lately, and how many since the last look at that.
-    private var isRefusing = false
-    private var refusedCount = 0
+    /// Whether calls were shed lately, and how many since the last look at that.
+    private var isShedding = false
+    private var shedCount = 0
     /// Kept for its memory.
     private var shed: [QueuedRequest] = []
 
@@ -93,7 +93,7 @@ final class LoopShedder: @unchecked Sendable {
         guard queuedBytes + request.bytes <= Self.queuedBytesMax,
             states[method].enqueue(request, now: .now())
         else {
-            refused(method, .queue)
+            recordShed(method, .queue)
             return continuation.resume(returning: .shed(.queue))
         }
         request.continuation = continuation
@@ -139,7 +139,7 @@ final class LoopShedder: @unchecked Sendable {
             }
             states[method].look(now: now, into: &shed)
             for request in shed {
-                refused(method, .wait)
+                recordShed(method, .wait)
                 goOn(request, method, .shed(.wait))
             }
             shed.removeAll(keepingCapacity: true)
@@ -153,11 +153,11 @@ final class LoopShedder: @unchecked Sendable {
 
     // MARK: The log
 
-    private func refused(_ method: Int, _ reason: SheddingReason) {
+    private func recordShed(_ method: Int, _ reason: SheddingReason) {
         counters[method].record(reason)
-        refusedCount += 1
-        if !isRefusing {
-            isRefusing = true
+        shedCount += 1
+        if !isShedding {
+            isShedding = true
             log.began(
                 methods[method].name, reason, queued: states[method].queuedCount, lateness: .nanoseconds(lateness))
             scheduleCalm()
@@ -165,12 +165,12 @@ final class LoopShedder: @unchecked Sendable {
     }
 
     private func scheduleCalm() {
-        let before = refusedCount
+        let before = shedCount
         eventLoop.scheduleTask(in: Self.calmInterval) {
-            if self.refusedCount > before { return self.scheduleCalm() }
-            self.isRefusing = false
-            self.log.ended(refused: self.refusedCount)
-            self.refusedCount = 0
+            if self.shedCount > before { return self.scheduleCalm() }
+            self.isShedding = false
+            self.log.ended(shed: self.shedCount)
+            self.shedCount = 0
         }
     }
 }
@@ -196,7 +196,7 @@ final class QueuedRequest: WaitingCall, @unchecked Sendable {
     }
 }
 
-/// Why a call was refused before anything was done for it.
+/// Why a call was shed.
 enum SheddingReason: String, Sendable, CaseIterable {
     /// It has waited for too long.
     case wait

@@ -16,8 +16,8 @@ import NIOCore
 /// Where processors are short (``isSaturated``), calls of all methods wait for the same thing, and the more of them are with
 /// their services, the longer each one takes. Then fewer are, and a queue that stands is an overload however short it is.
 ///
-/// Refused callers retry, so shedding can outlive its cause. Therefore it pauses now and then for a moment, a *probe*, and
-/// ends if the queue does not grow long once the refused callers are back.
+/// Shed callers retry, so shedding can outlive its cause. Therefore it pauses now and then for a moment, a *probe*, and
+/// ends if the queue does not grow long once those callers are back.
 ///
 /// Source: K. Nichols, V. Jacobson, "Controlling Queue Delay", ACM Queue 10(5), 2012, and RFC 8289; newest first under
 /// overload: B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
@@ -169,7 +169,7 @@ struct ShedderState<Call: WaitingCall> {
 
     /// Looks at what waits. To be called every few hundredths of a second while ``needsLook``.
     ///
-    /// - Parameter shed: gets the calls that are to be refused.
+    /// - Parameter shed: gets the calls that are to be shed.
     mutating func look(now: NIODeadline, into shed: inout [Call]) {
         if isShedding, !isLong {
             if isQueueLong(queue.count) {
@@ -234,7 +234,7 @@ struct ShedderState<Call: WaitingCall> {
             return
         }
         guard now - probe.since >= bounds.interval, probe.ended > 0 || queue.isEmpty else { return }
-        // Refused callers are back by now: a queue that still grows goes on growing.
+        // Shed callers are back by now: a queue that still grows goes on growing.
         guard let oldest = queue.first, now - oldest.since >= bounds.target, isOverloaded(probe, horizon: 4) else {
             return endShedding(now)
         }

@@ -103,24 +103,24 @@ final class StoppedTime: Sendable {
     @Test("twice the rate at once, then as many as the rate says, each address for itself")
     func rate() {
         let limiter = RateLimiter(rate: 10, proxies: nil, clock: { time.now })
-        let burst = (0..<50).count { port in limiter.refusal(of: request("192.0.2.7:\(port)")) == nil }
+        let burst = (0..<50).count { port in limiter.limit(request("192.0.2.7:\(port)")) == nil }
         #expect(burst == 20)
-        #expect(limiter.refusal(of: request("192.0.2.7:1")) == 1)
-        #expect(limiter.refusal(of: request("192.0.2.8:1")) == nil)
+        #expect(limiter.limit(request("192.0.2.7:1")) == 1)
+        #expect(limiter.limit(request("192.0.2.8:1")) == nil)
         time.advance(.milliseconds(500))
-        let later = (0..<50).count { _ in limiter.refusal(of: request("192.0.2.7:1")) == nil }
+        let later = (0..<50).count { _ in limiter.limit(request("192.0.2.7:1")) == nil }
         #expect(later == 5)
-        #expect(limiter.refusalCount == 30 + 1 + 45)
+        #expect(limiter.limitedCount == 30 + 1 + 45)
     }
 
     @Test("one request in a second: the answer says when the next may come")
     func slow() {
         let limiter = RateLimiter(rate: 1, proxies: nil, clock: { time.now })
-        #expect(limiter.refusal(of: request("192.0.2.7:1")) == nil)
-        #expect(limiter.refusal(of: request("192.0.2.7:1")) == nil)
-        #expect(limiter.refusal(of: request("192.0.2.7:1")) == 1)
+        #expect(limiter.limit(request("192.0.2.7:1")) == nil)
+        #expect(limiter.limit(request("192.0.2.7:1")) == nil)
+        #expect(limiter.limit(request("192.0.2.7:1")) == 1)
         time.advance(.milliseconds(1_001))
-        #expect(limiter.refusal(of: request("192.0.2.7:1")) == nil)
+        #expect(limiter.limit(request("192.0.2.7:1")) == nil)
     }
 
     @Test("any number of addresses take the same memory, and the busy one is not forgotten for idle ones")

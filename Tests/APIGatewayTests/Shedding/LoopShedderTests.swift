@@ -118,7 +118,7 @@ import Testing
         let lines = log.text.split(separator: "\n")
         #expect(lines.count == 2, "\(log.text)")
         #expect(lines.first?.contains("warning load shedding began") == true && lines[0].contains("a.Service/Method"))
-        #expect(lines.last?.contains("notice load shedding ended") == true && lines[1].contains("\"refused\": 3"))
+        #expect(lines.last?.contains("notice load shedding ended") == true && lines[1].contains("\"shed\": 3"))
     }
 
     @Test("bytes that wait are bounded, whatever their number of calls")

@@ -178,7 +178,7 @@ private struct Seen: Sendable {
             #expect(
                 try refused.isError(429, id: "shippy.api", "the service is overloaded; try again in \(seconds) s"))
             #expect(gateway.services.seen.withLockedValue { $0.paths.count } == asked)
-            #expect(shedder.refusals(method, .wait) == 1)
+            #expect(shedder.shedCount(method, .wait) == 1)
             let other = try await gateway.rpc(
                 #"{"service": "user", "method": "UserService.Auth", "request": {"email": "a@b.c"}}"#)
             #expect(other.status == 200, "another method is not touched")

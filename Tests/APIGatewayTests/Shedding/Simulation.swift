@@ -48,7 +48,7 @@ struct Simulation {
     /// Refused calls that are held back, and until when.
     private var paused: [(end: Int, call: SimulatedCall)] = []
     private var callers = 0
-    /// As ``RefusalPause`` does, in milliseconds.
+    /// As ``RejectionDelay`` does, in milliseconds.
     private static let pause = 50
 
     init(servers: Int, work: @escaping (Int) -> Int?) {

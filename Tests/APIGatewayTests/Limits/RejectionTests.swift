@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite("The gateway's refusals", .timeLimit(.minutes(1))) struct GatewayRefusalTests {
+@Suite("The gateway's rejections", .timeLimit(.minutes(1))) struct GatewayRejectionTests {
     private let find =
         #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 1}}"#
 
@@ -18,9 +18,9 @@ import Testing
         }) { gateway in
             var answers: [Answer] = []
             for _ in 0..<12 { answers.append(try await gateway.rpc(find)) }
-            let refused = answers.filter { $0.status == 429 }
+            let limited = answers.filter { $0.status == 429 }
             #expect(answers.map(\.status) == Array(repeating: 200, count: 4) + Array(repeating: 429, count: 8))
-            for answer in refused {
+            for answer in limited {
                 let seconds = try #require(answer.headers["retry-after"].flatMap { Int($0) })
                 #expect(seconds >= 1)
                 let text = "too many requests from this address; try again in \(seconds) s"
@@ -33,7 +33,7 @@ import Testing
             }
             let ready = try await gateway.fetch("GET", "/readyz").status
             #expect(ready == 200)
-            #expect(gateway.gateway.rateLimitRefusals == 8)
+            #expect(gateway.gateway.rateLimitedRequests == 8)
             time.advance(.seconds(1))
             for status in [200, 200, 429] {
                 let later = try await gateway.rpc(find).status

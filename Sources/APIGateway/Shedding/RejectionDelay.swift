@@ -1,18 +1,18 @@
 import NIOCore
 import NIOPosix
 
-/// Holds the answers to refused requests back for a moment.
+/// Delays the answers to rejected requests for a moment.
 ///
-/// A refused caller should retry after `Retry-After`. Callers that retry at once instead take processor time from the calls
-/// that can be answered, and the more of it the sooner they are refused.
-final class RefusalPauses: Sendable {
-    private let loops: [RefusalPause]
+/// A rejected caller should retry after `Retry-After`. Callers that retry at once instead take processor time from the calls
+/// that can be answered, and the more of it the sooner they are rejected.
+final class RejectionDelays: Sendable {
+    private let loops: [RejectionDelay]
 
     init(group: MultiThreadedEventLoopGroup) {
-        loops = group.makeIterator().map(RefusalPause.init)
+        loops = group.makeIterator().map(RejectionDelay.init)
     }
 
-    /// Returns after the pause, or at once where as many wait already as may. Called on a loop of the group.
+    /// Returns after the delay, or at once where as many wait already as may. Called on a loop of the group.
     func wait() async {
         guard let current = MultiThreadedEventLoopGroup.currentEventLoop else { return }
         for loop in loops where loop.eventLoop === current { return await loop.wait() }
@@ -22,10 +22,10 @@ final class RefusalPauses: Sendable {
 /// The answers that wait on one event loop.
 ///
 /// `@unchecked Sendable`: what changes is set by `init`, before the object is shared, and then touched on `eventLoop` only.
-/// ``RefusalPauses/wait()`` finds the object by the loop that it runs on; a request's task has that loop as its executor
+/// ``RejectionDelays/wait()`` finds the object by the loop that it runs on; a request's task has that loop as its executor
 /// preference, so that `wait()` and what follows it run there too; and a loop's timers fire on it. `wait()` and
 /// `nextStep()` assert it. A continuation may be resumed anywhere.
-final class RefusalPause: @unchecked Sendable {
+final class RejectionDelay: @unchecked Sendable {
     /// Answers go out in step, so that one timer serves them all.
     static let step = TimeAmount.milliseconds(10)
     /// An answer waits for four to five steps.
