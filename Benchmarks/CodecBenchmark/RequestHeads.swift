@@ -75,7 +75,7 @@ enum RequestHeads {
                 switch parser.next(&input) {
                 case .head, .body: break
                 case .end: isComplete = true
-                case .needsBytes, .refusal: throw Failure("our parser does not accept the request")
+                case .needsBytes, .rejection: throw Failure("our parser does not accept the request")
                 }
             }
         }

@@ -57,8 +57,8 @@ struct GatewayError: Error, Equatable {
         }
     }
 
-    init(_ refusal: HTTPRefusal) {
-        switch refusal {
+    init(_ rejection: HTTPRejection) {
+        switch rejection {
         case .malformed: self.init(400, "the request is not valid HTTP")
         case .timeout: self.init(408, "the request took too long to send")
         case .bodyTooLarge: self.init(413, "the body is larger than is allowed")

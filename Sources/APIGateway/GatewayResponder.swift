@@ -95,8 +95,8 @@ final class GatewayResponder: HTTPResponder {
         return response
     }
 
-    func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
-        var response = GatewayError(refusal).response(namespace: namespace)
+    func respond(rejecting rejection: HTTPRejection) -> HTTPResponse {
+        var response = GatewayError(rejection).response(namespace: namespace)
         Self.complete(&response)
         observer.rejected(response)
         return response

@@ -94,23 +94,23 @@ struct ErrorTests {
     }
 
     @Test(
-        "the server's own refusals have the same shape",
+        "the server's own rejections have the same shape",
         arguments: [
-            (HTTPRefusal.malformed, 400, "the request is not valid HTTP"),
+            (HTTPRejection.malformed, 400, "the request is not valid HTTP"),
             (.notImplemented, 501, "the method or the transfer coding is not known"),
             (.timeout, 408, "the request took too long to send"),
             (.bodyTooLarge, 413, "the body is larger than is allowed"),
             (.headersTooLarge, 431, "the header is larger than is allowed"),
         ])
-    func refusals(refusal: HTTPRefusal, code: Int, detail: String) {
-        let response = GatewayError(refusal).response(namespace: "shippy")
+    func rejections(rejection: HTTPRejection, code: Int, detail: String) {
+        let response = GatewayError(rejection).response(namespace: "shippy")
         #expect(response.status.code == code)
         #expect(
             String(buffer: response.body).contains(
                 "\"id\": \"shippy.api\", \"code\": \(code), \"detail\": \"\(detail)\""))
     }
 
-    @Test("bodies and headers over the limit, and bytes that are no HTTP, are refused in the gateway's shape")
+    @Test("bodies and headers over the limit, and bytes that are no HTTP, are rejected in the gateway's shape")
     func limits() async throws {
         try await GatewayFixture.run { fixture in
             let large = try await fixture.rpc(String(repeating: " ", count: 1024 * 1024 + 1))

@@ -44,7 +44,7 @@ private final class Machine {
         case .wait: "wait"
         case .sendContinue: "continue"
         case .answer(let request, _): "answer \(request.path)"
-        case .refuse(let refusal): "refuse \(refusal)"
+        case .reject(let rejection): "reject \(rejection)"
         case .finish: "finish"
         case .close: "close"
         }
@@ -78,11 +78,11 @@ struct ConnectionStateTests {
         #expect(state.isIdle)
     }
 
-    @Test("a queue over its bound ends in a refusal and holds nothing more")
+    @Test("a queue over its bound ends in a rejection and holds nothing more")
     func bound() {
         let state = Machine()
         for index in 1...5 { state.receive("/\(index)") }
-        #expect(state.step() == "refuse malformed")
+        #expect(state.step() == "reject malformed")
         #expect(!state.answered())
         #expect(state.step() == "finish")
         #expect(state.step() == "wait")
@@ -176,17 +176,17 @@ struct ConnectionStateTests {
         #expect(state.step() == "close")
     }
 
-    @Test("a body over the bound is refused, declared or not")
+    @Test("a body over the bound is rejected, declared or not")
     func bodyBound() {
         let declared = Machine()
         declared.head("/1", ["content-length": "11"])
-        #expect(declared.step() == "refuse bodyTooLarge")
+        #expect(declared.step() == "reject bodyTooLarge")
         let chunked = Machine()
         chunked.head("/1", ["transfer-encoding": "chunked"])
         for _ in 0..<3 {
             chunked.body("aaaa")
         }
-        #expect(chunked.step() == "refuse bodyTooLarge")
+        #expect(chunked.step() == "reject bodyTooLarge")
     }
 
     @Test("a wait is measured from when it was first seen, and anew when something happened")

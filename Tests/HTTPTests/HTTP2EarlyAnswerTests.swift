@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Early answers over HTTP/2")
 struct HTTP2EarlyAnswerTests {
-    @Test("a refusal arrives whole however small the window is, and only then is the rest of the body declined")
+    @Test("a rejection arrives whole however small the window is, and only then is the rest of the body declined")
     func smallWindow() async throws {
         try await withServer(.echo(), configure: { $0.bodyBytesMax = 10 }) { _, address in
             let port = try #require(address.port)
@@ -29,7 +29,7 @@ struct HTTP2EarlyAnswerTests {
                     }
                 }
                 let text = String(decoding: body, as: UTF8.self)
-                #expect(text == "refused: bodyTooLarge")
+                #expect(text == "rejected: bodyTooLarge")
                 #expect(isReset)
             }
         }

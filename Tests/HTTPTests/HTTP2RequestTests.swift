@@ -261,7 +261,7 @@ struct HeaderBombTests {
             try await onThread {
                 let peer = try HTTP2Peer(port: port)
                 let value = String(repeating: "a", count: 12_000)
-                var refused = 0
+                var rejected = 0
                 for number in 0..<100 {
                     let stream = UInt32(2 * number + 1)
                     // 48 KB each.
@@ -275,10 +275,10 @@ struct HeaderBombTests {
                     }
                     guard let answer = peer.answer(stream) else { break }
                     #expect(answer.status == "431")
-                    refused += 1
+                    rejected += 1
                 }
                 // 256 KiB beyond the limit.
-                #expect(refused == 8)
+                #expect(rejected == 8)
                 #expect(peer.goAways.last?.code == 0xb)
             }
         }

@@ -34,7 +34,7 @@ struct HTTP2Tests {
     }
 
     @Test(
-        "what is too large is refused, and the next request works",
+        "what is too large is rejected, and the next request works",
         arguments: [(["-H", "x: \(String(repeating: "a", count: 17_000))"], "431"), (["--data-binary", "@-"], "413")])
     func limits(arguments: [String], status: String) async throws {
         let folder = try TemporaryFolder()
@@ -81,7 +81,7 @@ struct HTTP2Tests {
     }
 
     @Test(
-        "half a preface and then something else is refused",
+        "half a preface and then something else is rejected",
         arguments: [("PRX / HTTP/1.1\r\n\r\n", "501"), ("PRI * HTTP/2.0\r\n\r\nXX", "400")])
     func nearlyPreface(text: String, status: String) async throws {
         try await withServer(.echo()) { _, address in

@@ -10,7 +10,7 @@ struct MemoryTests {
     /// The smallest budget: 6 MiB for requests, 12 MiB for answers.
     private static var small: MemoryBudget { MemoryBudget(limitBytes: MemoryBudget.limitBytesMin) }
 
-    @Test("unfinished bodies that would hold too much are refused with 429; small requests are served")
+    @Test("unfinished bodies that would hold too much are rejected with 429; small requests are served")
     func unfinishedBodies() async throws {
         let memory = Self.small
         try await withServer(.echo(), configure: { $0.memory = memory }) { server, address in
@@ -26,7 +26,7 @@ struct MemoryTests {
                 #expect(try await other.responses(1).hasPrefix("HTTP/1.1 200"))
                 await other.close()
             }
-            try await eventually("refusals") {
+            try await eventually("rejections") {
                 clients.count { $0.received.hasPrefix("HTTP/1.1 429") } >= 20
             }
             #expect(memory.usedBytes(.requests) <= memory.bytesMax(.requests))
@@ -179,7 +179,7 @@ extension MemoryTests {
             }
             try await client.channel.writeAndFlush(ByteBuffer(bytes: bytes))
             try await eventually("all requests") { responder.beganCount == 21 }
-            try await eventually("refusals") { memory.rejections(.responses) >= 15 }
+            try await eventually("rejections") { memory.rejections(.responses) >= 15 }
             #expect(memory.usedBytes(.responses) <= memory.bytesMax(.responses))
             let other = try await RawClient.connect(address)
             try await other.send("GET /small HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -233,7 +233,7 @@ extension MemoryTests {
                 try await client.channel.writeAndFlush(ByteBuffer(bytes: bytes))
                 clients.append(client)
             }
-            try await eventually("refusals") { memory.rejections(.requests) > 10 }
+            try await eventually("rejections") { memory.rejections(.requests) > 10 }
             #expect(memory.usedBytes(.requests) <= memory.bytesMax(.requests))
             let other = try await RawClient.connect(address)
             try await other.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi")

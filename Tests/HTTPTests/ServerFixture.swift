@@ -22,9 +22,9 @@ final class ClosureResponder: HTTPResponder {
         return response
     }
 
-    func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
+    func respond(rejecting rejection: HTTPRejection) -> HTTPResponse {
         let status: HTTPResponse.Status =
-            switch refusal {
+            switch rejection {
             case .malformed: .badRequest
             case .timeout: .requestTimeout
             case .bodyTooLarge: .payloadTooLarge
@@ -32,7 +32,7 @@ final class ClosureResponder: HTTPResponder {
             case .headersTooLarge: .requestHeaderFieldsTooLarge
             case .notImplemented: .notImplemented
             }
-        return HTTPResponse(status: status, body: ByteBuffer(string: "refused: \(refusal)"))
+        return HTTPResponse(status: status, body: ByteBuffer(string: "rejected: \(rejection)"))
     }
 
     var beganCount: Int { began.load(ordering: .relaxed) }

@@ -20,13 +20,13 @@ struct TLSTests {
         }
     }
 
-    @Test("a refusal can be read over TLS while the peer goes on sending")
-    func refusal() async throws {
+    @Test("a rejection can be read over TLS while the peer goes on sending")
+    func rejection() async throws {
         try await withTLSServer { _, address, context in
             let client = try await RawClient.connect(address, tls: context)
             client.push("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5000000\r\n\r\n")
             client.push(String(repeating: "a", count: 5_000_000))
-            try await eventually("413") { client.received.contains("refused: bodyTooLarge") }
+            try await eventually("413") { client.received.contains("rejected: bodyTooLarge") }
         }
     }
 

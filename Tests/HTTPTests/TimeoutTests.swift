@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Peers that are slow, silent or gone", .serialized)
 struct TimeoutTests {
-    @Test("a request that trickles in is refused with 408 when its time is up", arguments: ["", "host: x\r\n\r\n"])
+    @Test("a request that trickles in is rejected with 408 when its time is up", arguments: ["", "host: x\r\n\r\n"])
     func slowLoris(head: String) async throws {
         let responder = ClosureResponder.echo()
         try await withServer(responder, configure: { $0.requestTimeout = .milliseconds(300) }) { _, address in
@@ -14,7 +14,7 @@ struct TimeoutTests {
             let began = NIODeadline.now()
             try await client.send("POST / HTTP/1.1\r\ncontent-length: 1000\r\n\(head)")
             // A byte now and then must not buy more time.
-            try await eventually("the refusal") {
+            try await eventually("the rejection") {
                 client.push("a")
                 return client.hasEnded
             }
@@ -145,7 +145,7 @@ struct TimeoutTests {
         }
     }
 
-    @Test("a request cut short is refused")
+    @Test("a request cut short is rejected")
     func cutShort() async throws {
         let responder = ClosureResponder.echo()
         try await withServer(responder) { _, address in

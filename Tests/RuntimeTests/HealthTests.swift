@@ -143,12 +143,12 @@ struct HealthTests {
         #expect(lines.last?.contains(#""from":"error","to":"debug""#) == true)
     }
 
-    @Test("each refusal of the HTTP server has its status")
+    @Test("each rejection of the HTTP server has its status")
     func refusals() {
         let responder = AdminResponder(readiness: Readiness(), metrics: MetricsRegistry())
-        #expect(responder.respond(refusing: .malformed).status == .badRequest)
-        #expect(responder.respond(refusing: .timeout).status == .requestTimeout)
-        #expect(responder.respond(refusing: .bodyTooLarge).status == .payloadTooLarge)
-        #expect(responder.respond(refusing: .headersTooLarge).status == .requestHeaderFieldsTooLarge)
+        #expect(responder.respond(rejecting: .malformed).status == .badRequest)
+        #expect(responder.respond(rejecting: .timeout).status == .requestTimeout)
+        #expect(responder.respond(rejecting: .bodyTooLarge).status == .payloadTooLarge)
+        #expect(responder.respond(rejecting: .headersTooLarge).status == .requestHeaderFieldsTooLarge)
     }
 }

@@ -15,7 +15,7 @@ struct ConnectionState {
         case receiving(RequestDraft)
         /// The peer has closed its sending side. Final.
         case ended
-        /// Nothing more is accepted, though more may come: a refusal, or the last request of the connection. Becomes
+        /// Nothing more is accepted, though more may come: a rejection, or the last request of the connection. Becomes
         /// `ended`.
         case ignored
     }
@@ -23,7 +23,7 @@ struct ConnectionState {
     /// What waits for its answer.
     enum Turn {
         case request(HTTPRequest, isPersistent: Bool, isHTTP10: Bool)
-        case refusal(HTTPRefusal)
+        case rejection(HTTPRejection)
     }
 
     /// What the connection is to do now.
@@ -34,8 +34,8 @@ struct ConnectionState {
         case sendContinue
         /// Run the responder, then say ``answered()``.
         case answer(HTTPRequest, isHTTP10: Bool)
-        /// Write the refusal, then say ``answered()``.
-        case refuse(HTTPRefusal)
+        /// Write the rejection, then say ``answered()``.
+        case reject(HTTPRejection)
         /// All is said. Close gracefully: the sending side first, the rest when the peer has closed or time is up.
         case finish
         /// Nobody is there, or nothing was ever begun: close at once.
@@ -123,8 +123,8 @@ struct ConnectionState {
         }
         var draft = head
         draft.request.peer = peer
-        // Refused before the body is sent, for the sake of those that ask first with `Expect: 100-continue`.
-        guard draft.declaredBytes ?? 0 <= bodyBytesMax else { return refuse(.bodyTooLarge) }
+        // Rejected before the body is sent, for the sake of those that ask first with `Expect: 100-continue`.
+        guard draft.declaredBytes ?? 0 <= bodyBytesMax else { return reject(.bodyTooLarge) }
         input = .receiving(draft)
         inputBytes = Self.requestBytes
     }
@@ -134,7 +134,7 @@ struct ConnectionState {
         // The draft leaves the state while it grows, so that its buffer is not copied.
         input = .open
         guard draft.request.body.readableBytes + body.readableBytes <= bodyBytesMax else {
-            return refuse(.bodyTooLarge)
+            return reject(.bodyTooLarge)
         }
         draft.append(&body)
         inputBytes = Self.bytes(of: draft.request)
@@ -147,32 +147,32 @@ struct ConnectionState {
         inputBytes = 0
         guard turns.count < turnsMax else {
             dropTurns()
-            return refuse(.malformed)
+            return reject(.malformed)
         }
         turnBytes += Self.bytes(of: draft.request)
         turns.append(.request(draft.request, isPersistent: draft.isPersistent, isHTTP10: draft.isHTTP10))
         input = draft.isPersistent ? .open : .ignored
     }
 
-    /// Ends the input with a refusal, answered after the requests before it.
-    mutating func refuse(_ refusal: HTTPRefusal) {
+    /// Ends the input with a rejection, answered after the requests before it.
+    mutating func reject(_ rejection: HTTPRejection) {
         switch input {
         case .open, .started, .receiving: break
         case .ended, .ignored: return
         }
         progress &+= 1
-        turns.append(.refusal(refusal))
+        turns.append(.rejection(rejection))
         input = .ignored
         inputBytes = 0
     }
 
-    /// Refuses the newest request that has not started, complete or partial: there is no memory for it.
-    mutating func refuseNewest() {
-        if isReceiving { return refuse(.outOfMemory) }
+    /// Rejects the newest request that has not started, complete or partial: there is no memory for it.
+    mutating func rejectNewest() {
+        if isReceiving { return reject(.outOfMemory) }
         guard case .request(let request, _, _)? = turns.last else { return }
         turns.removeLast()
         turnBytes -= Self.bytes(of: request)
-        turns.append(.refusal(.outOfMemory))
+        turns.append(.rejection(.outOfMemory))
         if !hasPeerEnded { input = .ignored }
     }
 
@@ -212,9 +212,9 @@ struct ConnectionState {
                 answeringBytes = Self.bytes(of: request)
                 turnBytes -= answeringBytes
                 return .answer(request, isHTTP10: isHTTP10)
-            case .refusal(let refusal):
+            case .rejection(let rejection):
                 isLastAnswer = true
-                return .refuse(refusal)
+                return .reject(rejection)
             }
         }
         switch input {

@@ -32,7 +32,7 @@ struct HTTP1Head {
     // MARK: Lines
 
     /// `method SP request-target SP HTTP-version`, and no other blanks.
-    mutating func readRequestLine(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) {
+    mutating func readRequestLine(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) {
         let space = UInt8(ascii: " ")
         var at = line.lowerBound
         while at < line.upperBound, bytes[at].isTokenByte { at += 1 }
@@ -55,7 +55,7 @@ struct HTTP1Head {
     }
 
     /// `field-name ":" OWS field-value OWS`.
-    mutating func readField(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) {
+    mutating func readField(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) {
         let colon = try Self.check(bytes, line)
         let name = UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<colon])
         guard let known = HTTPFields.Name(name) else { return }
@@ -81,7 +81,7 @@ struct HTTP1Head {
     }
 
     /// Trailers are ignored, but one that says where a body ends is an attempt to have it read in two ways.
-    static func checkTrailer(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) {
+    static func checkTrailer(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) {
         let colon = try check(bytes, line)
         switch HTTPFields.Name(UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<colon])) {
         case .contentLength, .transferEncoding: throw .malformed
@@ -93,7 +93,7 @@ struct HTTP1Head {
     /// so has no name.
     ///
     /// - Returns: where its colon is.
-    private static func check(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRefusal) -> Int {
+    private static func check(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) -> Int {
         var at = line.lowerBound
         while at < line.upperBound, bytes[at].isTokenByte { at += 1 }
         let colon = at
@@ -116,7 +116,7 @@ struct HTTP1Head {
     /// - Parameters:
     ///   - input: begins with the request line.
     ///   - length: bytes of the head, the empty line included.
-    func draft(from input: ByteBuffer, length: Int) throws(HTTPRefusal) -> RequestDraft {
+    func draft(from input: ByteBuffer, length: Int) throws(HTTPRejection) -> RequestDraft {
         let start = input.readerIndex
         guard let text = input.getString(at: start + target.lowerBound, length: target.count),
             var lines = input.getSlice(at: start + fieldsStart, length: length - 2 - fieldsStart)
@@ -127,7 +127,7 @@ struct HTTP1Head {
             // In HTTP/1.0, or together with a length, it serves to smuggle requests past a proxy that reads it differently
             // (RFC 9112 sections 6.1, 6.3 and 11.2).
             guard !isHTTP10, contentLength == nil else { throw .malformed }
-            guard isChunked else { throw Self.refusal(ofTransferCodings: fields.values(of: .transferEncoding)) }
+            guard isChunked else { throw Self.rejection(ofTransferCodings: fields.values(of: .transferEncoding)) }
         }
         guard index.contains(.host) || isHTTP10, let target = RequestTarget(text, method: method) else {
             throw .malformed
@@ -143,9 +143,9 @@ struct HTTP1Head {
             expectsContinue: expectsContinue && !isHTTP10)
     }
 
-    /// Refusal of transfer codings other than a single `chunked`. An unknown coding before a final `chunked` is 501;
+    /// Rejection of transfer codings other than a single `chunked`. An unknown coding before a final `chunked` is 501;
     /// anything else leaves the end of the body ambiguous (RFC 9112 sections 6.1 and 6.3).
-    private static func refusal(ofTransferCodings values: [String]) -> HTTPRefusal {
+    private static func rejection(ofTransferCodings values: [String]) -> HTTPRejection {
         var codings: [Substring] = []
         for value in values {
             for coding in value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {

@@ -16,7 +16,7 @@ package struct HTTP1Parser {
         case body(ByteBuffer)
         case end
         /// What arrived is no request, or is too large. The same again from now on.
-        case refusal(HTTPRefusal)
+        case rejection(HTTPRejection)
     }
 
     package struct Limits: Sendable {
@@ -49,7 +49,7 @@ package struct HTTP1Parser {
         /// -> `requestLine`
         case end
         /// Final.
-        case refused(HTTPRefusal)
+        case rejected(HTTPRejection)
     }
 
     private let limits: Limits
@@ -74,7 +74,7 @@ package struct HTTP1Parser {
         switch state {
         case .requestLine: input.readableBytes > 0
         case .fields, .body, .chunkSize, .chunk, .chunkEnd, .trailers, .end: true
-        case .refused: false
+        case .rejected: false
         }
     }
 
@@ -83,15 +83,15 @@ package struct HTTP1Parser {
     /// - Parameter input: what was received and not taken yet. Taken bytes are removed; the others must be there in the
     ///   next call, with further ones behind them.
     package mutating func next(_ input: inout ByteBuffer) -> Event {
-        do throws(HTTPRefusal) {
+        do throws(HTTPRejection) {
             return try read(&input)
         } catch {
-            state = .refused(error)
-            return .refusal(error)
+            state = .rejected(error)
+            return .rejection(error)
         }
     }
 
-    private mutating func read(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Event {
+    private mutating func read(_ input: inout ByteBuffer) throws(HTTPRejection) -> Event {
         while true {
             switch state {
             case .requestLine, .fields:
@@ -119,8 +119,8 @@ package struct HTTP1Parser {
                 state = .requestLine
                 (headBytes, fieldCount) = (0, 0)
                 return .end
-            case .refused(let refusal):
-                return .refusal(refusal)
+            case .rejected(let rejection):
+                return .rejection(rejection)
             }
         }
     }
@@ -134,7 +134,7 @@ package struct HTTP1Parser {
 
     /// The next line, without its CRLF; `nil` until all of it is there. A LF alone ends no line (RFC 9112 section 2.2
     /// lets a recipient accept it; proxies that do not would read another request).
-    private mutating func nextLine(_ bytes: UnsafeRawBufferPointer) throws(HTTPRefusal) -> Range<Int>? {
+    private mutating func nextLine(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection) -> Range<Int>? {
         var end = scanned
         while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
         scanned = end
@@ -157,7 +157,7 @@ package struct HTTP1Parser {
         lineStart = 0
     }
 
-    private mutating func count(bytes: Int, fields: Int = 0) throws(HTTPRefusal) {
+    private mutating func count(bytes: Int, fields: Int = 0) throws(HTTPRejection) {
         headBytes += bytes
         fieldCount += fields
         guard headBytes <= limits.headBytesMax, fieldCount <= limits.fieldsMax else { throw .headersTooLarge }
@@ -167,9 +167,9 @@ package struct HTTP1Parser {
 
     /// Reads the lines of a head that have arrived. They stay in the input until all are there, so that the request's
     /// fields are a slice of it.
-    private mutating func readHead(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Event {
+    private mutating func readHead(_ input: inout ByteBuffer) throws(HTTPRejection) -> Event {
         if case .requestLine = state { skipEmptyLines(&input) }
-        let isComplete = try input.withUnsafeReadableBytes { bytes throws(HTTPRefusal) in try readHeadLines(bytes) }
+        let isComplete = try input.withUnsafeReadableBytes { bytes throws(HTTPRejection) in try readHeadLines(bytes) }
         guard isComplete else { return .needsBytes }
         let draft = try head.draft(from: input, length: lineStart)
         takeLines(from: &input)
@@ -181,7 +181,7 @@ package struct HTTP1Parser {
         return .head(draft)
     }
 
-    private mutating func readHeadLines(_ bytes: UnsafeRawBufferPointer) throws(HTTPRefusal) -> Bool {
+    private mutating func readHeadLines(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection) -> Bool {
         if case .requestLine = state {
             // What is no HTTP at all may never end a line.
             if let first = bytes.first, !first.isTokenByte, first != UInt8(ascii: "\r") || bytes.count > 1 {
@@ -212,8 +212,8 @@ package struct HTTP1Parser {
     // MARK: Chunks
 
     /// Reads a chunk's size and its extensions, which are ignored (RFC 9112 section 7.1.1).
-    private mutating func readChunkSize(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Int? {
-        let size = try input.withUnsafeReadableBytes { bytes throws(HTTPRefusal) -> Int? in
+    private mutating func readChunkSize(_ input: inout ByteBuffer) throws(HTTPRejection) -> Int? {
+        let size = try input.withUnsafeReadableBytes { bytes throws(HTTPRejection) -> Int? in
             guard let line = try nextLine(bytes) else { return nil }
             var at = line.lowerBound
             var value: UInt64 = 0
@@ -236,7 +236,7 @@ package struct HTTP1Parser {
     /// More digits than any size needs are no size.
     private static let chunkDigitsMax = 16
 
-    private func readChunkEnd(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Bool {
+    private func readChunkEnd(_ input: inout ByteBuffer) throws(HTTPRejection) -> Bool {
         if let first = input.getInteger(at: input.readerIndex, as: UInt8.self), first != UInt8(ascii: "\r") {
             throw .malformed
         }
@@ -247,8 +247,8 @@ package struct HTTP1Parser {
 
     /// Reads trailers, which are ignored: merged into the header they could change what was checked (RFC 9110 section
     /// 6.5.1).
-    private mutating func readTrailers(_ input: inout ByteBuffer) throws(HTTPRefusal) -> Bool {
-        let isComplete = try input.withUnsafeReadableBytes { bytes throws(HTTPRefusal) -> Bool in
+    private mutating func readTrailers(_ input: inout ByteBuffer) throws(HTTPRejection) -> Bool {
+        let isComplete = try input.withUnsafeReadableBytes { bytes throws(HTTPRejection) -> Bool in
             while let line = try nextLine(bytes) {
                 if line.isEmpty { return true }
                 try count(bytes: line.count + 2, fields: 1)

@@ -50,8 +50,8 @@ public struct HTTPResponse: Sendable {
     }
 }
 
-/// What the server itself refuses before a responder sees a request.
-public enum HTTPRefusal: Error, Equatable {
+/// What the server itself rejects before a responder sees a request.
+public enum HTTPRejection: Error, Equatable {
     /// Not HTTP, or against RFC 9112: 400.
     case malformed
     /// The request was not finished in time: 408.
@@ -69,6 +69,6 @@ public enum HTTPRefusal: Error, Equatable {
 /// Answers requests. Called on the connection's event loop, as a task that stays there; it must not block.
 public protocol HTTPResponder: Sendable {
     func respond(to request: HTTPRequest) async -> HTTPResponse
-    /// How a refusal reads; the server closes the connection after it.
-    func respond(refusing refusal: HTTPRefusal) -> HTTPResponse
+    /// How a rejection reads; the server closes the connection after it.
+    func respond(rejecting rejection: HTTPRejection) -> HTTPResponse
 }

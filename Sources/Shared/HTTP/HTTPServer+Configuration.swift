@@ -8,12 +8,12 @@ extension HTTPServer {
         public var address: HostPort
         /// `nil` serves plaintext.
         public var tls: NIOSSLContext?
-        /// The largest body, in bytes; a larger one is refused with 413.
+        /// The largest body, in bytes; a larger one is rejected with 413.
         public var bodyBytesMax = 1024 * 1024
-        /// The largest request line and header section, in bytes; a larger one is refused with 431. Over HTTP/2 each
+        /// The largest request line and header section, in bytes; a larger one is rejected with 431. Over HTTP/2 each
         /// field counts 32 bytes in addition to its name and value (RFC 9113 section 6.5.2).
         public var headerBytesMax = 16 * 1024
-        /// How long a peer may take to send one request, from its first byte; then it is refused with 408.
+        /// How long a peer may take to send one request, from its first byte; then it is rejected with 408.
         public var requestTimeout: Duration = .seconds(10)
         /// How long a connection may stay open between requests.
         public var idleTimeout: Duration = .seconds(75)
@@ -29,7 +29,7 @@ extension HTTPServer {
         /// How long a peer that has closed its sending side is still worked for. Closing a socket and closing only its
         /// sending side look the same from here, so a quick answer is sent and a slow one is cancelled.
         public var halfClosedTimeout: Duration = .seconds(1)
-        /// How long a refused peer may go on sending before the socket closes; what it sends is thrown away. Closing
+        /// How long a rejected peer may go on sending before the socket closes; what it sends is thrown away. Closing
         /// at once would reset the connection and could take the answer away from it (RFC 9112 section 9.6).
         public var lingerTimeout: Duration = .seconds(2)
         /// Pipelined requests of one connection that wait for their turn; a peer that sends more is cut off.
@@ -56,7 +56,7 @@ extension HTTPServer.Configuration {
         ProgressRate(window: TimeAmount(writeTimeout), bytesMin: answerBytesMin).adapted(to: memory)
     }
 
-    /// Header fields in one request over HTTP/1, trailers included; more are refused with 431. As many as fit into a
+    /// Header fields in one request over HTTP/1, trailers included; more are rejected with 431. As many as fit into a
     /// section over HTTP/2: the limit is set by memory, not by what browsers send.
     var headerFieldsMax: Int { headerBytesMax / HTTP2Session.fieldOverheadBytes }
 

@@ -19,7 +19,7 @@ extension HTTPServerConnection {
         switch event {
         case ChannelEvent.inputClosed:
             // What was sent in part is no request.
-            if isWithinRequest { state.refuse(.malformed) }
+            if isWithinRequest { state.reject(.malformed) }
             state.inputEnded()
             if isLingering {
                 context.close(promise: nil)

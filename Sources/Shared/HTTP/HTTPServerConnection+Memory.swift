@@ -24,22 +24,22 @@ extension HTTPServerConnection {
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: HTTPServer.makeReceiveAllocator())
     }
 
-    /// Counts memory for what was received; refuses the newest request when there is none.
+    /// Counts memory for what was received; rejects the newest request when there is none.
     func holdRequests() {
         if state.heldBytes > Self.spareBytesMin { isSpareHeld = true }
         guard !requestMemory.resize(to: state.heldBytes) else { return }
-        state.refuseNewest()
+        state.rejectNewest()
         requestMemory.resizeAnyway(to: state.heldBytes)
     }
 
-    /// The response, with memory reserved for a large body; a refusal when there is none.
+    /// The response, with memory reserved for a large body; a rejection when there is none.
     func affordable(_ response: HTTPResponse) -> HTTPResponse {
         let count = response.body.readableBytes
         guard count >= ResponseWriter.separateBodyBytesMin, response.memory == nil, !response.isBodyShared else {
             return response
         }
         guard let memory = MemoryReservation(count, .responses, of: loop.configuration.memory) else {
-            return loop.responder.respond(refusing: .outOfMemory)
+            return loop.responder.respond(rejecting: .outOfMemory)
         }
         var response = response
         response.memory = memory

@@ -30,7 +30,7 @@ extension HTTPServerConnection {
         guard let limit, elapsed >= TimeAmount(limit) else { return }
         switch wait {
         case .request:
-            state.refuse(.timeout)
+            state.reject(.timeout)
             pump()
         case .idle:
             // The peer is well, so TLS may say farewell.

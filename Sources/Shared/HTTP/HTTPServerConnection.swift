@@ -140,7 +140,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             case .head(let head): state.received(head: head, peer: peer)
             case .body(var body): state.received(body: &body)
             case .end: state.receivedEnd()
-            case .refusal(let refusal): state.refuse(refusal)
+            case .rejection(let rejection): state.reject(rejection)
             case .needsBytes:
                 if isWithinRequest { state.receivedBytes() }
                 if received.readableBytes == 0 { received = ByteBuffer() }
@@ -211,8 +211,8 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
                 withOutput { buffer in _ = buffer.writeStaticString(ResponseWriter.continueLine) }
             case .answer(let request, let isHTTP10):
                 begin(request, isHTTP10: isHTTP10)
-            case .refuse(let refusal):
-                write(loop.responder.respond(refusing: refusal), toHead: false, isHTTP10: false)
+            case .reject(let rejection):
+                write(loop.responder.respond(rejecting: rejection), toHead: false, isHTTP10: false)
             case .finish:
                 finish(context, linger: true)
                 return

@@ -6,18 +6,18 @@ import Testing
 
 @Suite("The HTTP/1.1 parser")
 struct ParserTests {
-    /// Bytes, and what is read in them: a summary of each request, and the refusal behind the last.
+    /// Bytes, and what is read in them: a summary of each request, and the rejection behind the last.
     struct Example: Sendable, CustomTestStringConvertible {
         let rule: String
         let text: String
         var requests: [String] = []
-        var refusal: HTTPRefusal?
+        var rejection: HTTPRejection?
 
-        init(_ rule: String, _ text: String, _ requests: String..., refusal: HTTPRefusal? = nil) {
+        init(_ rule: String, _ text: String, _ requests: String..., rejection: HTTPRejection? = nil) {
             self.rule = rule
             self.text = text
             self.requests = requests
-            self.refusal = refusal
+            self.rejection = rejection
         }
 
         var testDescription: String { "\(rule): \(text.debugDescription)" }
@@ -80,68 +80,71 @@ struct ParserTests {
     private static let invalid: [Example] =
         [
             // Section 2.2: line ends.
-            .init("2.2: a bare LF behind the request line", "GET / HTTP/1.1\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("2.2: a bare LF behind a field", "GET / HTTP/1.1\r\nhost: x\n\r\n", refusal: .malformed),
-            .init("2.2: a bare LF as the empty line", get + "\n", refusal: .malformed),
-            .init("2.2: a bare LF before a request", "\n" + get + "\r\n", refusal: .malformed),
-            .init("2.2: a bare CR in a field", get + "x: a\rb\r\n\r\n", refusal: .malformed),
-            .init("2.2: two CRs", get + "x: a\r\r\n\r\n", refusal: .malformed),
-            .init("2.2: a blank before the first field", "GET / HTTP/1.1\r\n host: x\r\n\r\n", refusal: .malformed),
+            .init("2.2: a bare LF behind the request line", "GET / HTTP/1.1\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("2.2: a bare LF behind a field", "GET / HTTP/1.1\r\nhost: x\n\r\n", rejection: .malformed),
+            .init("2.2: a bare LF as the empty line", get + "\n", rejection: .malformed),
+            .init("2.2: a bare LF before a request", "\n" + get + "\r\n", rejection: .malformed),
+            .init("2.2: a bare CR in a field", get + "x: a\rb\r\n\r\n", rejection: .malformed),
+            .init("2.2: two CRs", get + "x: a\r\r\n\r\n", rejection: .malformed),
+            .init("2.2: a blank before the first field", "GET / HTTP/1.1\r\n host: x\r\n\r\n", rejection: .malformed),
             // Section 3: the request line.
-            .init("3: two spaces", "GET  / HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3: two spaces", "GET /  HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3: a tab", "GET\t/ HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3: a space behind the version", "GET / HTTP/1.1 \r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3: no version", "GET /\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3: no target", "GET HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3: a blank first", " GET / HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3: no HTTP at all", "\u{16}\u{3}\u{1}", refusal: .malformed),
-            .init("3.1: no token", "G(T / HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2: control characters", "GET /\u{0} HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2: no ASCII", "GET /\u{e9} HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2: a fragment", "GET /#a HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2.2: userinfo", "GET http://u@h/ HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2.2: no host", "GET http:///a HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2.4: asterisk form with GET", "GET * HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2: no Host", "GET / HTTP/1.1\r\n\r\n", refusal: .malformed),
-            .init("3.2: two Hosts", get + "Host: x\r\n\r\n", refusal: .malformed),
-            .init("3.2: two Hosts in HTTP/1.0", "GET / HTTP/1.0\r\nhost: x\r\nhost: x\r\n\r\n", refusal: .malformed),
-            .init("3.2: no host in Host", "GET / HTTP/1.1\r\nhost: a b\r\n\r\n", refusal: .malformed),
+            .init("3: two spaces", "GET  / HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3: two spaces", "GET /  HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3: a tab", "GET\t/ HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3: a space behind the version", "GET / HTTP/1.1 \r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3: no version", "GET /\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3: no target", "GET HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3: a blank first", " GET / HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3: no HTTP at all", "\u{16}\u{3}\u{1}", rejection: .malformed),
+            .init("3.1: no token", "G(T / HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2: control characters", "GET /\u{0} HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2: no ASCII", "GET /\u{e9} HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2: a fragment", "GET /#a HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2.2: userinfo", "GET http://u@h/ HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2.2: no host", "GET http:///a HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2.4: asterisk form with GET", "GET * HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2: no Host", "GET / HTTP/1.1\r\n\r\n", rejection: .malformed),
+            .init("3.2: two Hosts", get + "Host: x\r\n\r\n", rejection: .malformed),
+            .init("3.2: two Hosts in HTTP/1.0", "GET / HTTP/1.0\r\nhost: x\r\nhost: x\r\n\r\n", rejection: .malformed),
+            .init("3.2: no host in Host", "GET / HTTP/1.1\r\nhost: a b\r\n\r\n", rejection: .malformed),
             // Section 5: fields.
-            .init("5.1: a blank before the colon", get + "x : y\r\n\r\n", refusal: .malformed),
-            .init("5.1: no colon", get + "x\r\n\r\n", refusal: .malformed),
-            .init("5.1: no name", get + ": y\r\n\r\n", refusal: .malformed),
-            .init("5.1: a name that is no token", get + "x(: y\r\n\r\n", refusal: .malformed),
-            .init("5.2: a folded line", get + "x: a\r\n b\r\n\r\n", refusal: .malformed),
-            .init("5.2: a folded line", get + "x: a\r\n\tb\r\n\r\n", refusal: .malformed),
-            .init("RFC 9110 5.5: NUL", get + "x: a\u{0}b\r\n\r\n", refusal: .malformed),
-            .init("RFC 9110 5.5: DEL", get + "x: \u{7f}\r\n\r\n", refusal: .malformed),
+            .init("5.1: a blank before the colon", get + "x : y\r\n\r\n", rejection: .malformed),
+            .init("5.1: no colon", get + "x\r\n\r\n", rejection: .malformed),
+            .init("5.1: no name", get + ": y\r\n\r\n", rejection: .malformed),
+            .init("5.1: a name that is no token", get + "x(: y\r\n\r\n", rejection: .malformed),
+            .init("5.2: a folded line", get + "x: a\r\n b\r\n\r\n", rejection: .malformed),
+            .init("5.2: a folded line", get + "x: a\r\n\tb\r\n\r\n", rejection: .malformed),
+            .init("RFC 9110 5.5: NUL", get + "x: a\u{0}b\r\n\r\n", rejection: .malformed),
+            .init("RFC 9110 5.5: DEL", get + "x: \u{7f}\r\n\r\n", rejection: .malformed),
             // Section 6: the body's length.
-            .init("6.1: a length and a coding", chunked.replacingEnd("content-length: 3\r\n\r\n"), refusal: .malformed),
+            .init(
+                "6.1: a length and a coding", chunked.replacingEnd("content-length: 3\r\n\r\n"), rejection: .malformed),
             .init(
                 "6.1: a coding in HTTP/1.0", "POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n",
-                refusal: .malformed),
+                rejection: .malformed),
             .init(
-                "6.1: chunked twice", chunked.replacingEnd("transfer-encoding: chunked\r\n\r\n"), refusal: .malformed),
-            .init("6.1: chunked not last", post + "transfer-encoding: chunked, gzip\r\n\r\n", refusal: .malformed),
-            .init("6.1: an empty coding", post + "transfer-encoding:\r\n\r\n", refusal: .malformed),
-            .init("6.1: a parameter", post + "transfer-encoding: chunked;a=b\r\n\r\n", refusal: .malformed),
-            .init("6.1: another coding", post + "transfer-encoding: gzip, chunked\r\n\r\n", refusal: .notImplemented),
+                "6.1: chunked twice", chunked.replacingEnd("transfer-encoding: chunked\r\n\r\n"),
+                rejection: .malformed),
+            .init("6.1: chunked not last", post + "transfer-encoding: chunked, gzip\r\n\r\n", rejection: .malformed),
+            .init("6.1: an empty coding", post + "transfer-encoding:\r\n\r\n", rejection: .malformed),
+            .init("6.1: a parameter", post + "transfer-encoding: chunked;a=b\r\n\r\n", rejection: .malformed),
+            .init("6.1: another coding", post + "transfer-encoding: gzip, chunked\r\n\r\n", rejection: .notImplemented),
             .init(
-                "6.3: a length twice", post + "content-length: 3\r\ncontent-length: 3\r\n\r\nabc", refusal: .malformed),
+                "6.3: a length twice", post + "content-length: 3\r\ncontent-length: 3\r\n\r\nabc",
+                rejection: .malformed),
             // Section 9.
-            .init("RFC 9110 9.1: case matters", "get / HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .notImplemented),
-            .init("RFC 9110 9.1: an unknown method", "BREW / HTTP/1.1\r\nhost: x\r\n\r\n", refusal: .notImplemented),
-            .init("RFC 9110 9.3.6: no tunnel", "CONNECT h:1 HTTP/1.1\r\nhost: h:1\r\n\r\n", refusal: .notImplemented),
+            .init("RFC 9110 9.1: case matters", "get / HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .notImplemented),
+            .init("RFC 9110 9.1: an unknown method", "BREW / HTTP/1.1\r\nhost: x\r\n\r\n", rejection: .notImplemented),
+            .init("RFC 9110 9.3.6: no tunnel", "CONNECT h:1 HTTP/1.1\r\nhost: h:1\r\n\r\n", rejection: .notImplemented),
             .init(
                 "9.3.2: a pipeline up to there", get + "\r\nno\r\n\r\n" + get + "\r\n", "GET / 1.1 open",
-                refusal: .malformed),
+                rejection: .malformed),
         ]
         + ["HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "http/1.1", "HTTP/1.10", "HTTP/01.1", "HTTQ/1.1", "RTSP/1.0"].map {
-            .init("2.3: version \($0)", "GET / \($0)\r\nhost: x\r\n\r\n", refusal: .malformed)
+            .init("2.3: version \($0)", "GET / \($0)\r\nhost: x\r\n\r\n", rejection: .malformed)
         }
         + ["", "+3", "-3", "3,3", "3 3", "0x3", "3.0", "9223372036854775808", "99999999999999999999999"].map {
-            .init("6.2: length \($0)", post + "content-length: \($0)\r\n\r\nabc", refusal: .malformed)
+            .init("6.2: length \($0)", post + "content-length: \($0)\r\n\r\nabc", rejection: .malformed)
         }
         + [
             "\r\n", "g\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", " 1\r\n", "1 \r\n", "1\n", "1\r\nab\r\n", "1\r\na\n",
@@ -151,12 +154,12 @@ struct ParserTests {
             "0\r\ncontent-length: 1\r\n", "0\r\nTransfer-Encoding: chunked\r\n",
         ].map { end in
             let body = end.hasPrefix("1\r\na") ? "POST / 1.1 open a …" : "POST / 1.1 open …"
-            return .init("7.1: malformed chunks", chunked + end + "\r\n\r\n", body, refusal: .malformed)
+            return .init("7.1: malformed chunks", chunked + end + "\r\n\r\n", body, rejection: .malformed)
         }
         + [
             .init(
                 "7.1: a chunk beyond memory", chunked + "ffffffffffffffff\r\n", "POST / 1.1 open …",
-                refusal: .bodyTooLarge)
+                rejection: .bodyTooLarge)
         ]
 
     @Test("each rule, whole, cut at each place, and byte by byte", arguments: valid + invalid)
@@ -166,7 +169,7 @@ struct ParserTests {
         for cuts in cuts {
             let reading = Reading(bytes, cuts: cuts)
             #expect(reading.requests.map(\.summary) == example.requests, "cut at \(cuts)")
-            #expect(reading.refusal == example.refusal, "cut at \(cuts)")
+            #expect(reading.rejection == example.rejection, "cut at \(cuts)")
         }
     }
 
@@ -197,28 +200,28 @@ struct ParserTests {
     @Test("the limits hold for what is there and for what has not ended yet, and each request has its own")
     func limits() {
         let limits = HTTP1Parser.Limits(headBytesMax: 100, fieldsMax: 4)
-        func refusal(_ text: String) -> HTTPRefusal? {
+        func rejection(_ text: String) -> HTTPRejection? {
             let bytes = Array(text.utf8)
-            let whole = Reading(bytes, limits: limits).refusal
-            for cut in 0...bytes.count { #expect(Reading(bytes, cuts: [cut], limits: limits).refusal == whole) }
+            let whole = Reading(bytes, limits: limits).rejection
+            for cut in 0...bytes.count { #expect(Reading(bytes, cuts: [cut], limits: limits).rejection == whole) }
             return whole
         }
         let long = String(repeating: "a", count: 80)
-        #expect(refusal("GET / HTTP/1.1\r\nhost: x\r\nx: \(long.dropFirst(12))\r\n\r\n") == nil)
-        #expect(refusal("GET / HTTP/1.1\r\nhost: x\r\nx: \(long)\r\n\r\n") == .headersTooLarge)
+        #expect(rejection("GET / HTTP/1.1\r\nhost: x\r\nx: \(long.dropFirst(12))\r\n\r\n") == nil)
+        #expect(rejection("GET / HTTP/1.1\r\nhost: x\r\nx: \(long)\r\n\r\n") == .headersTooLarge)
         for open in ["GET /\(long)\(long)", Self.get + "x: \(long)\(long)", Self.get + long + long] {
-            #expect(refusal(open) == .headersTooLarge)
+            #expect(rejection(open) == .headersTooLarge)
         }
         let many = String(repeating: "x: y\r\n", count: 3)
-        #expect(refusal(Self.get + many + "\r\n") == nil)
-        #expect(refusal(Self.get + many + "x: y\r\n\r\n") == .headersTooLarge)
+        #expect(rejection(Self.get + many + "\r\n") == nil)
+        #expect(rejection(Self.get + many + "x: y\r\n\r\n") == .headersTooLarge)
         let chunked = Self.chunked + "1\r\na\r\n"
-        #expect(refusal(chunked + "0\r\nx: y\r\nx: y\r\n\r\n" + Self.get + "\r\n") == nil)
-        #expect(refusal(chunked + "0\r\n\(many)\r\n") == .headersTooLarge)
-        #expect(refusal(chunked + "0;\(long)\r\n\r\n") == .headersTooLarge)
-        #expect(refusal(chunked + String(repeating: "1;aaaaaaaaa\r\na\r\n", count: 10)) == .headersTooLarge)
-        #expect(refusal(chunked + "1;\(long)\(long)") == .headersTooLarge)
-        #expect(refusal(String(repeating: "\r\n", count: 200) + Self.get + "\r\n") == nil)
+        #expect(rejection(chunked + "0\r\nx: y\r\nx: y\r\n\r\n" + Self.get + "\r\n") == nil)
+        #expect(rejection(chunked + "0\r\n\(many)\r\n") == .headersTooLarge)
+        #expect(rejection(chunked + "0;\(long)\r\n\r\n") == .headersTooLarge)
+        #expect(rejection(chunked + String(repeating: "1;aaaaaaaaa\r\na\r\n", count: 10)) == .headersTooLarge)
+        #expect(rejection(chunked + "1;\(long)\(long)") == .headersTooLarge)
+        #expect(rejection(String(repeating: "\r\n", count: 200) + Self.get + "\r\n") == nil)
     }
 
     @Test(
@@ -229,7 +232,7 @@ struct ParserTests {
         let began = Self.processorTime()
         let reading = Reading(bytes, cuts: Array(0..<bytes.count))
         let elapsed = Self.processorTime() - began
-        #expect(reading.refusal == nil)
+        #expect(reading.rejection == nil)
         // 16,000 steps take a few hundredths of a second in a debug build, and 128 million would take a minute.
         #expect(elapsed < .seconds(2), "\(elapsed)")
     }

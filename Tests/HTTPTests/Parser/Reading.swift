@@ -28,10 +28,10 @@ struct Reading: Equatable {
     static let limits = HTTP1Parser.Limits(headBytesMax: 16 * 1024, fieldsMax: 512)
 
     private(set) var requests: [Request] = []
-    private(set) var refusal: HTTPRefusal?
+    private(set) var rejection: HTTPRejection?
     /// Whether the bytes end within a request.
     private(set) var isCut = false
-    /// What was not taken: with a refusal, the lines that it is for, and what follows them.
+    /// What was not taken: with a rejection, the lines that it is for, and what follows them.
     private(set) var rest: [UInt8] = []
 
     /// - Parameter cuts: where the bytes are cut into pieces, in order.
@@ -56,8 +56,8 @@ struct Reading: Equatable {
         switch parser.next(&input) {
         case .needsBytes:
             return false
-        case .refusal(let reason):
-            refusal = reason
+        case .rejection(let reason):
+            rejection = reason
             return false
         case .head(var draft):
             let request = draft.request

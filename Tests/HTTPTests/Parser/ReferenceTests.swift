@@ -11,13 +11,13 @@ struct ReferenceTests {
     /// A request that only the reference accepts, and where our parser stopped.
     private struct Stricter {
         let head: HTTPRequestHead
-        let refusal: HTTPRefusal
+        let rejection: HTTPRejection
         /// The line that our parser did not accept, without its end.
         let line: [UInt8]
 
-        init(_ head: HTTPRequestHead, _ refusal: HTTPRefusal, _ rest: [UInt8]) {
+        init(_ head: HTTPRequestHead, _ rejection: HTTPRejection, _ rest: [UInt8]) {
             self.head = head
-            self.refusal = refusal
+            self.rejection = rejection
             line = Array(rest.prefix { $0 != UInt8(ascii: "\n") })
         }
 
@@ -25,7 +25,7 @@ struct ReferenceTests {
         func values(_ name: String) -> [String] { head.headers[name].map { String($0.trimmedOfBlanks) } }
     }
 
-    /// All reasons for which we refuse what the reference reads.
+    /// All reasons for which we reject what the reference reads.
     private static let stricter: [(reason: String, applies: @Sendable (Stricter) -> Bool)] = [
         (
             "Host occurs once in HTTP/1.1, and is an authority (RFC 9112 section 3.2)",
@@ -61,15 +61,15 @@ struct ReferenceTests {
             { $0.line.isEmpty || $0.line.first == UInt8(ascii: "\r") }
         ),
         ("the protocol is HTTP, not RTSP or ICE", { !$0.contains(" HTTP/1.") }),
-        ("limits count whole lines", { $0.refusal == .headersTooLarge }),
+        ("limits count whole lines", { $0.rejection == .headersTooLarge }),
     ]
 
     /// The same within chunked bodies.
     private static let stricterInChunks: [(reason: String, applies: @Sendable (Stricter) -> Bool)] = [
         ("an extension's value is not empty, and a token has no quotes (RFC 9112 section 7.1.1)", { $0.contains(";") }),
         ("a chunk's size has at most 16 digits", { $0.line.prefix { Hexadecimal.value(of: $0) != nil }.count > 16 }),
-        ("a chunk fits into memory", { $0.refusal == .bodyTooLarge }),
-        ("limits count whole lines", { $0.refusal == .headersTooLarge }),
+        ("a chunk fits into memory", { $0.rejection == .bodyTooLarge }),
+        ("limits count whole lines", { $0.rejection == .headersTooLarge }),
     ]
 
     /// What is different in the two readings and has no reason; `nil` if there is nothing.
@@ -89,20 +89,20 @@ struct ReferenceTests {
                 return isLaxer ? nil : "the body is \(other.body), \(other.isComplete), not \(request.summary)"
             }
         }
-        guard let refusal = ours.refusal else { return nil }
+        guard let rejection = ours.rejection else { return nil }
         if let last = ours.requests.last, !last.isComplete {
             let other = reference.requests[ours.requests.count - 1]
-            let stricter = Stricter(other.head, refusal, ours.rest)
+            let stricter = Stricter(other.head, rejection, ours.rest)
             let isExplained = !other.isComplete || Self.stricterInChunks.contains { $0.applies(stricter) }
-            return isExplained ? nil : "we refuse the body of \(last.summary): \(refusal)"
+            return isExplained ? nil : "we reject the body of \(last.summary): \(rejection)"
         }
         guard ours.requests.count < reference.requests.count else { return nil }
         let head = reference.requests[ours.requests.count].head
-        let stricter = Stricter(head, refusal, ours.rest)
-        return Self.stricter.contains { $0.applies(stricter) } ? nil : "we refuse \(head): \(refusal)"
+        let stricter = Stricter(head, rejection, ours.rest)
+        return Self.stricter.contains { $0.applies(stricter) } ? nil : "we reject \(head): \(rejection)"
     }
 
-    @Test("generated and changed requests are read alike, or refused for a reason in the list", arguments: 1...8)
+    @Test("generated and changed requests are read alike, or rejected for a reason in the list", arguments: 1...8)
     func generated(seed: UInt64) throws {
         var generator = RequestGenerator(seed: seed)
         let end = ContinuousClock.now + .seconds(5)
@@ -119,7 +119,8 @@ struct ReferenceTests {
                     Reading(bytes, cuts: cuts).requests == whole.requests, "seed \(seed), \(number): \(cuts) of \(text)"
                 )
                 #expect(
-                    Reading(bytes, cuts: cuts).refusal == whole.refusal, "seed \(seed), \(number): \(cuts) of \(text)")
+                    Reading(bytes, cuts: cuts).rejection == whole.rejection,
+                    "seed \(seed), \(number): \(cuts) of \(text)")
             }
         }
     }
@@ -128,10 +129,10 @@ struct ReferenceTests {
     func kinds() {
         var generator = RequestGenerator(seed: 1)
         let readings = (0..<500).map { _ in Reading(generator.bytes()) }
-        let accepted = readings.count { $0.refusal == nil && !$0.requests.isEmpty }
+        let accepted = readings.count { $0.rejection == nil && !$0.requests.isEmpty }
         #expect(accepted > 100 && accepted < 400, "\(accepted)")
-        for refusal in [HTTPRefusal.malformed, .notImplemented] {
-            #expect(readings.contains { $0.refusal == refusal }, "\(refusal)")
+        for rejection in [HTTPRejection.malformed, .notImplemented] {
+            #expect(readings.contains { $0.rejection == rejection }, "\(rejection)")
         }
         #expect(readings.contains { $0.requests.count == 3 })
         #expect(readings.contains { $0.requests.contains { $0.isComplete && !$0.body.isEmpty } })

@@ -19,7 +19,7 @@ final class HTTP2RequestStream: HTTP2Stream {
     private(set) var expectsContinue = false
     /// The request without its body, once the header section is complete and valid.
     private var request: HTTPRequest?
-    var refusal: HTTPRefusal?
+    var rejection: HTTPRejection?
     var isAnswered = false
     /// Time of the answer, if the peer had not sent all of its request by then.
     var answeredAt: NIODeadline?
@@ -43,7 +43,7 @@ final class HTTP2RequestStream: HTTP2Stream {
     func receive(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ limits: HTTPServer.Configuration) {
         headerBytes += name.count + value.count + HTTP2Session.fieldOverheadBytes
         guard headerBytes <= limits.headerBytesMax else {
-            refusal = .headersTooLarge
+            rejection = .headersTooLarge
             headers = HTTPFields()
             return
         }
@@ -77,18 +77,18 @@ final class HTTP2RequestStream: HTTP2Stream {
     func receivedHeaders(peer: String, _ limits: HTTPServer.Configuration) {
         guard !hasHeaders else { return }
         hasHeaders = true
-        guard refusal == nil else { return }
-        do throws(HTTPRefusal) {
+        guard rejection == nil else { return }
+        do throws(HTTPRejection) {
             request = try head(peer: peer)
-            if declaredBytes > limits.bodyBytesMax { refusal = .bodyTooLarge }
+            if declaredBytes > limits.bodyBytesMax { rejection = .bodyTooLarge }
         } catch {
-            refusal = error
+            rejection = error
         }
         headers = HTTPFields()
     }
 
     /// The request so far; rejects what nghttp2 accepts although HTTP forbids it.
-    private func head(peer: String) throws(HTTPRefusal) -> HTTPRequest {
+    private func head(peer: String) throws(HTTPRejection) -> HTTPRequest {
         guard let method, method != .CONNECT else { throw .notImplemented }
         guard let text = target, let target = RequestTarget(text, method: method, allowsAbsoluteForm: false) else {
             throw .malformed
@@ -111,9 +111,9 @@ final class HTTP2RequestStream: HTTP2Stream {
     }
 
     func receive(_ data: UnsafeRawBufferPointer, _ limits: HTTPServer.Configuration) {
-        guard refusal == nil else { return }
+        guard rejection == nil else { return }
         if body.readableBytes + data.count > limits.bodyBytesMax {
-            refusal = .bodyTooLarge
+            rejection = .bodyTooLarge
             dropBody()
         } else {
             body.writeBytes(data)

@@ -16,7 +16,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     /// body.
     private static let requestBytes = 1024
     private static let responseBytes = 512
-    /// Body bytes of unfinished requests on one connection; what comes beyond is refused.
+    /// Body bytes of unfinished requests on one connection; what comes beyond is rejected.
     private static let pendingBytesMax = 8 * 1024 * 1024
 
     private let loop: LoopContext
@@ -109,7 +109,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
             }
             decline(stream, now: now, transport)
             let isLate = now - stream.openedAt >= TimeAmount(loop.configuration.requestTimeout)
-            if !stream.hasPeerEnded, !stream.isAnswered, isLate { refuse(stream, .timeout) }
+            if !stream.hasPeerEnded, !stream.isAnswered, isLate { reject(stream, .timeout) }
         }
         if transport.hasRead { progress += 1 }
         transport.hasRead = false
@@ -135,7 +135,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     // MARK: Requests and answers
 
     private func run(_ stream: HTTP2RequestStream) {
-        guard let request = stream.takeRequest() else { return refuse(stream, .malformed) }
+        guard let request = stream.takeRequest() else { return reject(stream, .malformed) }
         running += 1
         stream.isRunning = true
         let responder = loop.responder
@@ -151,9 +151,9 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         }
     }
 
-    private func refuse(_ stream: HTTP2RequestStream, _ refusal: HTTPRefusal) {
+    private func reject(_ stream: HTTP2RequestStream, _ rejection: HTTPRejection) {
         releaseRequest(stream)
-        answer(stream, loop.responder.respond(refusing: refusal))
+        answer(stream, loop.responder.respond(rejecting: rejection))
     }
 
     /// Counts memory for a request as it arrives; false when there is no room.
@@ -172,7 +172,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         stream.requestMemory = 0
     }
 
-    /// The response, once memory is taken for it; a refusal when there is none.
+    /// The response, once memory is taken for it; a rejection when there is none.
     private func affordable(_ response: HTTPResponse, _ stream: HTTP2RequestStream) -> HTTPResponse {
         stream.reservation = response.memory
         let isCounted = response.memory == nil && !response.isBodyShared
@@ -181,7 +181,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         if responseMemory.take(bytes) {
             stream.responseMemory = bytes
         } else {
-            response = loop.responder.respond(refusing: .outOfMemory)
+            response = loop.responder.respond(rejecting: .outOfMemory)
             stream.reservation = nil
             stream.responseMemory = Self.responseBytes + response.body.readableBytes
             responseMemory.takeAnyway(stream.responseMemory)
@@ -234,7 +234,7 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
 
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
-        if stream.refusal == nil { stream.receive(name, value, loop.configuration) }
+        if stream.rejection == nil { stream.receive(name, value, loop.configuration) }
     }
 
     func sessionReceivedHeaders(on stream: HTTP2Stream) {
@@ -242,10 +242,10 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
         let isFirst = !stream.hasHeaders
         stream.receivedHeaders(peer: peer, loop.configuration)
         guard !stream.isAnswered else { return }
-        if let refusal = stream.refusal {
-            refuse(stream, refusal)
+        if let rejection = stream.rejection {
+            reject(stream, rejection)
         } else if isFirst, !hold(Self.requestBytes + stream.headerBytes, stream) {
-            refuse(stream, .outOfMemory)
+            reject(stream, .outOfMemory)
         } else if isFirst, stream.expectsContinue, !stream.hasPeerEnded {
             transport?.session?.submitContinue(stream)
         }
@@ -260,15 +260,15 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
         pendingBytes += stream.body.readableBytes - before
         let grown = stream.body.capacity - heldBefore
         if pendingBytes > Self.pendingBytesMax || (grown > 0 && !hold(grown, stream)) {
-            stream.refusal = stream.refusal ?? .outOfMemory
+            stream.rejection = stream.rejection ?? .outOfMemory
         }
-        if let refusal = stream.refusal { refuse(stream, refusal) }
+        if let rejection = stream.rejection { reject(stream, rejection) }
     }
 
     func sessionReceivedEnd(on stream: HTTP2Stream) {
         let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
         guard !stream.isAnswered else { return }
-        if let refusal = stream.refusal { refuse(stream, refusal) } else { run(stream) }
+        if let rejection = stream.rejection { reject(stream, rejection) } else { run(stream) }
     }
 
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {

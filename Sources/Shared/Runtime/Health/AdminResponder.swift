@@ -74,8 +74,8 @@ public struct AdminResponder: HTTPResponder {
         return nil
     }
 
-    public func respond(refusing refusal: HTTPRefusal) -> HTTPResponse {
-        switch refusal {
+    public func respond(rejecting rejection: HTTPRejection) -> HTTPResponse {
+        switch rejection {
         case .malformed: Self.text(.badRequest, "not an HTTP request\n")
         case .timeout: Self.text(.requestTimeout, "the request took too long\n")
         case .bodyTooLarge: Self.text(.payloadTooLarge, "the body is too large\n")

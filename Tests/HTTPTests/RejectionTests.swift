@@ -3,10 +3,10 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("What is refused")
-struct RefusalTests {
+@Suite("What is rejected")
+struct RejectionTests {
     @Test(
-        "requests that two servers could read differently are refused and close the connection",
+        "requests that two servers could read differently are rejected and close the connection",
         arguments: [
             "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n",
@@ -128,7 +128,7 @@ struct RefusalTests {
     }
 
     @Test("requests before a malformed one are answered first")
-    func orderOfRefusals() async throws {
+    func orderOfRejections() async throws {
         try await withServer(.echo()) { _, address in
             let client = try await RawClient.connect(address)
             try await client.send(
@@ -139,7 +139,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("a body of exactly the limit is taken, one byte more is refused, before it is sent")
+    @Test("a body of exactly the limit is taken, one byte more is rejected, before it is sent")
     func bodyLimit() async throws {
         try await withServer(.echo()) { _, address in
             let limit = 1024 * 1024
@@ -154,7 +154,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("a chunked body is refused when it passes the limit")
+    @Test("a chunked body is rejected when it passes the limit")
     func chunkedLimit() async throws {
         try await withServer(.echo(), configure: { $0.bodyBytesMax = 100 }) { _, address in
             let client = try await RawClient.connect(address)
@@ -164,7 +164,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("a refused peer that goes on sending can still read why")
+    @Test("a rejected peer that goes on sending can still read why")
     func lingering() async throws {
         try await withServer(.echo()) { _, address in
             let client = try await RawClient.connect(address)
@@ -172,12 +172,12 @@ struct RefusalTests {
             // Every byte is taken although the answer is out and the server's side is closed: no reset.
             for _ in 0..<40 { try await client.send(String(repeating: "a", count: 100_000)) }
             #expect(try await client.end().hasPrefix("HTTP/1.1 413"))
-            #expect(client.received.contains("refused: bodyTooLarge"))
+            #expect(client.received.contains("rejected: bodyTooLarge"))
             #expect(!client.hasFailed)
         }
     }
 
-    @Test("a refused peer that never closes is closed")
+    @Test("a rejected peer that never closes is closed")
     func lingerEnds() async throws {
         try await withServer(.echo(), configure: { $0.lingerTimeout = .milliseconds(100) }) { server, address in
             let client = try await RawClient.connect(address)
@@ -187,7 +187,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("headers beyond the limit are refused: in one field, in many, in the target, in trailers")
+    @Test("headers beyond the limit are rejected: in one field, in many, in the target, in trailers")
     func headerLimit() async throws {
         let long = String(repeating: "a", count: 17_000)
         let many = (0..<520).map { "x\($0): y\r\n" }.joined()
@@ -209,7 +209,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("random bytes end in a refusal or a close, and the server goes on")
+    @Test("random bytes end in a rejection or a close, and the server goes on")
     func noise() async throws {
         try await withServer(.echo(), configure: { $0.requestTimeout = .milliseconds(200) }) { _, address in
             var random = SystemRandomNumberGenerator()
