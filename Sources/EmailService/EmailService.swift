@@ -13,9 +13,9 @@ struct EmailService: ServiceProgram {
         discussion: """
             SMTP_URL      smtp://user:password@host:port, with ?starttls=required, offered or never; or smtps://…
                           User and password are percent-encoded. Unset: mails are stored and logged, not sent.
-            SMTP_CA       A PEM file with the authorities that may vouch for the mail server (default: the system's).
+            SMTP_CA       A file with the CA certificates (PEM) that verify the mail server (default: the system's).
             SMTP_TIMEOUT  How long one mail may take, 1 to 600 seconds (default: 60).
-            MAIL_FROM     The sender, as "Name <address>" (default: \(SMTPSettings.senderDefault)).
+            MAIL_FROM     From address of outgoing mail, as "Name <address>" (default: \(SMTPSettings.senderDefault)).
             """)
     static let serviceName = "email"
 

@@ -83,14 +83,14 @@ public final class MongoServer: Sendable {
 
     /// Ends the server when this process has ended without doing so, as it does when it crashes or is killed.
     private static func guardAgainstOrphaning(_ pid: pid_t) throws {
-        let guardian = Process()
-        guardian.executableURL = URL(fileURLWithPath: "/bin/sh")
-        guardian.arguments = [
+        let watchdog = Process()
+        watchdog.executableURL = URL(fileURLWithPath: "/bin/sh")
+        watchdog.arguments = [
             "-c", "while kill -0 $1 && kill -0 $2; do sleep 1; done; kill -9 $2", "sh", "\(getpid())", "\(pid)",
         ]
-        guardian.standardOutput = FileHandle.nullDevice
-        guardian.standardError = FileHandle.nullDevice
-        try guardian.run()
+        watchdog.standardOutput = FileHandle.nullDevice
+        watchdog.standardError = FileHandle.nullDevice
+        try watchdog.run()
     }
 
     private static func killAll() {

@@ -109,8 +109,8 @@ public final class PostgresServer: Sendable {
         for child in Self.children(of: pid) where Self.title(of: child).contains("127.0.0.1(") {
             Foundation.kill(child, signal)
             // One that is stopped does not notice the end of the others.
-            if signal == SIGSTOP { ProgramGuardian.began(child, output: "") }
-            if signal == SIGCONT { ProgramGuardian.ended(child) }
+            if signal == SIGSTOP { ProgramWatchdog.began(child, output: "") }
+            if signal == SIGCONT { ProgramWatchdog.ended(child) }
         }
     }
 

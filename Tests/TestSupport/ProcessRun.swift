@@ -17,13 +17,13 @@ public final class ProcessRun: Sendable {
         let variables = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
             .merging(environment) { _, own in own }
         pid = try Self.spawn(executable, arguments, variables, output: folder)
-        ProgramGuardian.began(pid, output: folder)
+        ProgramWatchdog.began(pid, output: folder)
     }
 
     deinit {
         if exit.withLock({ $0 }) == nil {
             kill(pid, SIGKILL)
-            ProgramGuardian.ended(pid)
+            ProgramWatchdog.ended(pid)
             var status: Int32 = 0
             waitpid(pid, &status, 0)
         }
@@ -88,7 +88,7 @@ public final class ProcessRun: Sendable {
             if exit != nil { return exit }
             var status: Int32 = 0
             guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
-            ProgramGuardian.ended(pid)
+            ProgramWatchdog.ended(pid)
             // The low seven bits are the signal, the next byte the status; the C macros don't import.
             exit = status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
             return exit

@@ -8,7 +8,7 @@ public final class TemporaryFolder: Sendable {
     public init(isStatic: Bool = false) throws {
         path = NSTemporaryDirectory() + "shippy-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        if isStatic { ProgramGuardian.removeAtEnd(path) }
+        if isStatic { ProgramWatchdog.removeAtEnd(path) }
     }
 
     deinit {

@@ -20,7 +20,7 @@ extension StaticFiles {
     static func load(from directory: String) async throws -> StaticFiles {
         try await NIOThreadPool.singleton.runIfActive {
             var walk = try Walk(root: directory)
-            try walk.enter("", depth: 0)
+            try walk.visit("", depth: 0)
             return StaticFiles(contents: walk.contents)
         }
     }
@@ -37,8 +37,10 @@ private struct Walk {
         self.root = resolved
     }
 
+    /// Reads the files of a folder and of those below it.
+    ///
     /// - Parameter path: below the root, empty or ending in a slash.
-    mutating func enter(_ path: String, depth: Int) throws {
+    mutating func visit(_ path: String, depth: Int) throws {
         guard depth <= StaticFiles.depthMax else { throw Self.failure("is nested too deep", path) }
         for name in try Self.names(in: "\(root)/\(path)") where !name.hasPrefix(".") {
             let child = path + name
@@ -48,7 +50,7 @@ private struct Walk {
             guard stat(resolved, &status) == 0 else { throw Self.failure("can't be read", child) }
             switch status.st_mode & S_IFMT {
             case S_IFDIR:
-                try enter("\(child)/", depth: depth + 1)
+                try visit("\(child)/", depth: depth + 1)
             case S_IFREG:
                 try add(child, from: resolved, bytes: Int(status.st_size))
             default:

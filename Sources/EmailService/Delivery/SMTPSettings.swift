@@ -14,7 +14,7 @@ struct SMTPSettings: Sendable {
     var address: SMTPAddress
     /// `SMTP_TIMEOUT`.
     var timeout: Duration = timeoutDefault
-    /// `SMTP_CA`: a PEM file with the authorities that may vouch for the server, in place of the system's.
+    /// `SMTP_CA`: a file with the CA certificates (PEM) that verify the server, in place of the system's.
     var authorities: String?
 }
 
@@ -36,7 +36,7 @@ extension SMTPSettings {
         self.init(address: try SMTPAddress(text), timeout: timeout, authorities: authorities)
     }
 
-    /// Whom the mails are from: `MAIL_FROM`, as `Name <address>` or `address`.
+    /// The From address of outgoing mail: `MAIL_FROM`, as `Name <address>` or `address`.
     ///
     /// - Throws: in one line, what can't be used.
     static func sender(_ settings: Settings) throws(ConfigurationError) -> Mailbox {

@@ -63,8 +63,8 @@ struct SQLiteRoomGroups {
         }
     }
 
-    /// A vessel is there with this room.
-    func enter(_ room: Room) throws {
+    /// Adds a vessel with this room.
+    func add(_ room: Room) throws {
         let raise = try connection.statement(Self.raise)
         for level in 0...RoomIndex.levels.upperBound {
             let group = RoomIndex.group(level: level, of: room.containers)
@@ -72,8 +72,8 @@ struct SQLiteRoomGroups {
         }
     }
 
-    /// A vessel with this room is there no longer: it has gone from the table already.
-    func leave(_ room: Room) throws {
+    /// Removes a vessel with this room, which is deleted from the table already.
+    func delete(_ room: Room) throws {
         for level in 0...RoomIndex.levels.upperBound {
             let group = RoomIndex.group(level: level, of: room.containers)
             let isChanged: Bool

@@ -265,7 +265,7 @@ extension SQLiteVesselRepository {
             guard error.kind == .duplicateKey else { throw error }
             throw VesselError.idTaken(vessel.id)
         }
-        if let offered { try SQLiteRoomGroups(connection: connection).enter(offered) }
+        if let offered { try SQLiteRoomGroups(connection: connection).add(offered) }
     }
 
     /// - Parameter vessel: the vessel as it is from now on.
@@ -280,8 +280,8 @@ extension SQLiteVesselRepository {
             .bind(8, offered?.containers ?? -1).bind(9, offered?.weight ?? -1).run()
         guard before.roomOffered != offered else { return }
         let groups = SQLiteRoomGroups(connection: connection)
-        if let left = before.roomOffered { try groups.leave(left) }
-        if let offered { try groups.enter(offered) }
+        if let left = before.roomOffered { try groups.delete(left) }
+        if let offered { try groups.add(offered) }
     }
 
     /// -1 where `available` is not set; room is never negative either.

@@ -98,7 +98,7 @@ struct MemoryBudgetTests {
         for bytes in held { holder?.account.give(bytes) }
         #expect(budget.usedBytes(.requests) == 0)
         holder?.account.takeAnyway(100 * Self.mebibyte)
-        #expect(budget.isOverdrawn(.requests))
+        #expect(budget.isOverLimit(.requests))
         holder = nil
         #expect(budget.usedBytes(.requests) == 0)
     }

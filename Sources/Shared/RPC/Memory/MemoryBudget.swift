@@ -92,13 +92,13 @@ public final class MemoryBudget: Sendable {
     }
 
     /// Whether more than five eighths are used, so that slow peers get less time.
-    public func isPressed(_ kind: Kind) -> Bool {
+    public func isUnderPressure(_ kind: Kind) -> Bool {
         let share = share(kind)
         return share.used.load(ordering: .relaxed) > share.bytesMax / 8 * 5
     }
 
     /// Whether more is held than there is room for, because of ``takeAnyway(_:_:)``.
-    func isOverdrawn(_ kind: Kind) -> Bool {
+    func isOverLimit(_ kind: Kind) -> Bool {
         let share = share(kind)
         return share.used.load(ordering: .relaxed) > share.bytesMax
     }

@@ -12,15 +12,15 @@ package struct ProgressRate: Sendable {
         self.bytesMin = bytesMin
     }
 
-    /// Rate while the budget for answers is under pressure: about 13 KiB/s.
-    private static let pressed = ProgressRate(window: .seconds(5), bytesMin: 64 * 1024)
-    /// Rate while more is held than the budget allows, because answers of unforeseen size are not read.
-    private static let overdrawn = ProgressRate(window: .seconds(1), bytesMin: 64 * 1024)
+    /// The rate while the budget for answers is under pressure: about 13 KiB/s.
+    private static let underPressure = ProgressRate(window: .seconds(5), bytesMin: 64 * 1024)
+    /// The rate while more is held than the budget allows, because answers of unforeseen size are not read.
+    private static let overLimit = ProgressRate(window: .seconds(1), bytesMin: 64 * 1024)
 
     /// This rate, or a faster one while memory is short.
     package func adapted(to memory: MemoryBudget) -> ProgressRate {
-        guard memory.isPressed(.responses) else { return self }
-        let rate = memory.isOverdrawn(.responses) ? Self.overdrawn : Self.pressed
+        guard memory.isUnderPressure(.responses) else { return self }
+        let rate = memory.isOverLimit(.responses) ? Self.overLimit : Self.underPressure
         return rate.window < window ? rate : self
     }
 }

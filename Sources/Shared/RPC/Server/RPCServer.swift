@@ -91,17 +91,17 @@ public final class RPCServer: Sendable {
     /// closes what is left. May be called again.
     public func drain(timeout: Duration) async {
         if let channel = listener.withLockedValue({ $0 }) { try? await channel.close() }
-        for connection in shared.connections.enter(.draining) {
+        for connection in shared.connections.setPhase(.draining) {
             connection.executor?.eventLoop.execute { connection.transport?.beginDrain() }
         }
         let timer = group.next().scheduleTask(in: TimeAmount(timeout)) { [shared] in
-            for connection in shared.connections.enter(.over) {
+            for connection in shared.connections.setPhase(.closed) {
                 connection.executor?.eventLoop.execute { connection.close() }
             }
         }
         await shared.connections.waitUntilEmpty()
         timer.cancel()
-        _ = shared.connections.enter(.over)
+        _ = shared.connections.setPhase(.closed)
     }
 
     /// Calls shed so far because too many were running, for a counter.

@@ -73,7 +73,7 @@ extension ServerConnection: HTTP2TransportOwner {
         switch shared.connections.add(self) {
         case .serving: break
         case .draining: transport?.beginDrain()
-        case .over: close()
+        case .closed: close()
         }
     }
 

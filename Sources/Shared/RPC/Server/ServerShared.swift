@@ -27,14 +27,14 @@ final class ServerShared: Sendable {
 
 /// The connections open now. Safe to use from any thread.
 final class ConnectionSet: Sendable {
-    /// What becomes of connections, those that are still to come included.
+    /// What connections do, those that are added later included.
     enum Phase {
         /// -> `draining`
         case serving
         /// They finish the calls that they have. -> `over`
         case draining
         /// They are closed. Final.
-        case over
+        case closed
     }
 
     private struct State {
@@ -47,7 +47,7 @@ final class ConnectionSet: Sendable {
 
     var count: Int { state.withLockedValue { $0.open.count } }
 
-    /// Answers what becomes of it.
+    /// Adds a connection, and returns what it has to do.
     func add(_ connection: ServerConnection) -> Phase {
         state.withLockedValue {
             $0.open[ObjectIdentifier(connection)] = connection
@@ -65,11 +65,13 @@ final class ConnectionSet: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Changes the phase for late comers, too: a connection may be accepted before the listener closes and begin after
-    /// that. Answers the connections there are.
-    func enter(_ phase: Phase) -> [ServerConnection] {
+    /// Sets the phase, also for connections that are added later: one may be accepted before the listener closes and begin
+    /// after that.
+    ///
+    /// - Returns: the open connections.
+    func setPhase(_ phase: Phase) -> [ServerConnection] {
         state.withLockedValue {
-            if $0.phase != .over { $0.phase = phase }
+            if $0.phase != .closed { $0.phase = phase }
             return Array($0.open.values)
         }
     }

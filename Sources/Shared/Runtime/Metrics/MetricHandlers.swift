@@ -6,10 +6,10 @@ protocol MetricSeries: AnyObject, Sendable {
     func write(_ labels: Labels, to snapshot: inout MetricSnapshot)
 }
 
-/// A sum of whole and broken numbers.
+/// A sum of integers and of other numbers, kept apart so that no integer is rounded.
 final class CounterSeries: CounterHandler, FloatingPointCounterHandler, MetricSeries {
     private let whole = Atomic<Int64>(0)
-    private let broken = AtomicDouble()
+    private let fractional = AtomicDouble()
 
     func increment(by amount: Int64) {
         whole.wrappingAdd(amount, ordering: .relaxed)
@@ -18,16 +18,16 @@ final class CounterSeries: CounterHandler, FloatingPointCounterHandler, MetricSe
     func increment(by amount: Double) {
         // A counter never falls; what is not above zero is a caller's slip.
         guard amount > 0, amount.isFinite else { return }
-        broken.add(amount)
+        fractional.add(amount)
     }
 
     func reset() {
         whole.store(0, ordering: .relaxed)
-        broken.value = 0
+        fractional.value = 0
     }
 
     func write(_ labels: Labels, to snapshot: inout MetricSnapshot) {
-        snapshot.sample(labels, Double(whole.load(ordering: .relaxed)) + broken.value)
+        snapshot.sample(labels, Double(whole.load(ordering: .relaxed)) + fractional.value)
     }
 }
 

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// A shell that waits for the end of a pipe which only this process writes to; then it kills those whose pids are the
 /// names of files in a folder, and removes the folders that these files, and a list beside them, name.
-enum ProgramGuardian {
+enum ProgramWatchdog {
     private static let folder: String? = {
         let folder = NSTemporaryDirectory() + "shippy-guarded-" + UUID().uuidString
         var ends: [Int32] = [-1, -1]
