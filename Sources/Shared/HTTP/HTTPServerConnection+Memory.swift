@@ -29,7 +29,7 @@ extension HTTPServerConnection {
         if state.heldBytes > Self.spareBytesMin { isSpareHeld = true }
         guard !requestMemory.resize(to: state.heldBytes) else { return }
         state.rejectNewest()
-        requestMemory.resizeAnyway(to: state.heldBytes)
+        requestMemory.resizeUnchecked(to: state.heldBytes)
     }
 
     /// The response, with memory reserved for a large body; a rejection when there is none.
@@ -54,6 +54,6 @@ extension HTTPServerConnection {
 
     /// Counts the small answers among the unsent bytes; large ones have reservations of their own.
     func countUnsent(_ bytes: Int) {
-        responseMemory.resizeAnyway(to: max(0, bytes - largeBodyBytes))
+        responseMemory.resizeUnchecked(to: max(0, bytes - largeBodyBytes))
     }
 }

@@ -250,7 +250,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         let body = withOutput { buffer in
             ResponseWriter.write(response, toHead: toHead, persistence: persistence, date: date, into: &buffer)
         }
-        requestMemory.resizeAnyway(to: state.heldBytes)
+        requestMemory.resizeUnchecked(to: state.heldBytes)
         if let body { write(body, response.memory, context) }
     }
 

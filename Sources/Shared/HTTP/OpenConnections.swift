@@ -49,7 +49,7 @@ final class OpenConnections: Sendable {
     }
 
     func remove() {
-        memory.give(Self.connectionBytes, .connections)
+        memory.release(Self.connectionBytes, .connections)
         counter.subtract(1, ordering: .relaxed)
     }
 

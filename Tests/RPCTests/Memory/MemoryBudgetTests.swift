@@ -27,7 +27,7 @@ struct MemoryBudgetTests {
         #expect(budget.take(1, .responses))
         #expect(budget.rejections(.requests) == 1)
         #expect(budget.usedBytes(.requests) == bytes)
-        budget.give(bytes, .requests)
+        budget.release(bytes, .requests)
         #expect(budget.take(1, .requests))
     }
 
@@ -87,7 +87,7 @@ struct MemoryBudgetTests {
                 let bytes = Int.random(in: 0..<50_000, using: &random)
                 if holder?.account.take(bytes) == true { held.append(bytes) }
             } else {
-                holder?.account.give(held.remove(at: Int.random(in: 0..<held.count, using: &random)))
+                holder?.account.release(held.remove(at: Int.random(in: 0..<held.count, using: &random)))
             }
             let sum = held.reduce(0, +)
             #expect(holder?.account.used == sum)
@@ -95,9 +95,9 @@ struct MemoryBudgetTests {
             #expect(budget.usedBytes(.requests) <= sum + 2 * MemoryAccount.stepBytes)
             if sum <= MemoryAccount.freeBytes, let last = held.last, last == 0 { continue }
         }
-        for bytes in held { holder?.account.give(bytes) }
+        for bytes in held { holder?.account.release(bytes) }
         #expect(budget.usedBytes(.requests) == 0)
-        holder?.account.takeAnyway(100 * Self.mebibyte)
+        holder?.account.takeUnchecked(100 * Self.mebibyte)
         #expect(budget.isOverLimit(.requests))
         holder = nil
         #expect(budget.usedBytes(.requests) == 0)
@@ -146,9 +146,9 @@ struct ProgressWatchTests {
     func adapts() {
         let budget = MemoryBudget()
         #expect(rate.adapted(to: budget).window == .seconds(30))
-        budget.takeAnyway(budget.bytesMax(.responses) / 4 * 3, .responses)
+        budget.takeUnchecked(budget.bytesMax(.responses) / 4 * 3, .responses)
         #expect(rate.adapted(to: budget).window == .seconds(5))
-        budget.takeAnyway(budget.bytesMax(.responses), .responses)
+        budget.takeUnchecked(budget.bytesMax(.responses), .responses)
         #expect(rate.adapted(to: budget).window == .seconds(1))
         let quick = ProgressRate(window: .milliseconds(100), bytesMin: 1)
         #expect(quick.adapted(to: budget).window == .milliseconds(100))

@@ -103,7 +103,7 @@ struct ServerMemoryTests {
             }
             #expect(memory.rejections(.connections) == 1)
             for peer in peers { peer.end() }
-            memory.give(rest, .connections)
+            memory.release(rest, .connections)
             try await eventually("the memory to come back") { memory.usedBytes(.connections) == 0 }
             try await server.servesAGoodClient()
         }

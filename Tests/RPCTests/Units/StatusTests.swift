@@ -15,13 +15,13 @@ struct StatusTests {
         #expect(Status(Taken()) == Status(.alreadyExists, "the id is taken"))
         #expect(Status(Status(.aborted, "x", metadata: ["a": "b"])) == Status(.aborted, "x", metadata: ["a": "b"]))
         #expect(Status(CancellationError()).code == .cancelled)
-        #expect(Status.isForeseen(Taken()))
+        #expect(Status.isExpected(Taken()))
     }
 
     @Test("an unforeseen error becomes INTERNAL and its text stays here")
     func unforeseen() {
         #expect(Status(Unforeseen()) == Status(.internal, "internal error"))
-        #expect(!Status.isForeseen(Unforeseen()))
+        #expect(!Status.isExpected(Unforeseen()))
     }
 
     @Test("every code has the specification's name")

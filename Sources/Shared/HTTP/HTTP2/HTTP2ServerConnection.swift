@@ -168,7 +168,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         guard !stream.isRunning else { return }
         pendingBytes -= stream.body.readableBytes
         stream.dropBody()
-        requestMemory.give(stream.requestMemory)
+        requestMemory.release(stream.requestMemory)
         stream.requestMemory = 0
     }
 
@@ -184,7 +184,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
             response = loop.responder.respond(rejecting: .outOfMemory)
             stream.reservation = nil
             stream.responseMemory = Self.responseBytes + response.body.readableBytes
-            responseMemory.takeAnyway(stream.responseMemory)
+            responseMemory.takeUnchecked(stream.responseMemory)
         }
         return response
     }
@@ -274,7 +274,7 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
         releaseRequest(stream)
-        responseMemory.give(stream.responseMemory)
+        responseMemory.release(stream.responseMemory)
         stream.responseMemory = 0
         stream.reservation = nil
         stream.dropOutgoing()

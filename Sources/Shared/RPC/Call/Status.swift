@@ -93,7 +93,7 @@ extension Status {
     }
 
     /// Whether `error` says its own status; false means that it should be logged in full.
-    public static func isForeseen(_ error: any Error) -> Bool {
+    public static func isExpected(_ error: any Error) -> Bool {
         error is Status || error is any StatusConvertible || error is CancellationError
     }
 }

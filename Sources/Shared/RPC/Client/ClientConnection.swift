@@ -222,7 +222,7 @@ extension ClientConnection {
 
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
-        memory.give(call.heldBytes)
+        memory.release(call.heldBytes)
         call.heldBytes = 0
         var outcome = call.response.outcome(code, hasEnded: call.hasPeerEnded, wasNeverSent: call.wasNeverSent)
         if !outcome.isTransportFailure { hasAnswered = true }

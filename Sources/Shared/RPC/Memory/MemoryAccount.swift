@@ -23,7 +23,7 @@ package struct MemoryAccount: ~Copyable {
     }
 
     deinit {
-        if reserved > 0 { budget.give(reserved, kind) }
+        if reserved > 0 { budget.release(reserved, kind) }
     }
 
     /// Counts `bytes` more; when there is no room, returns false and counts nothing.
@@ -39,35 +39,37 @@ package struct MemoryAccount: ~Copyable {
     }
 
     /// Counts bytes that are held already, whether there is room or not.
-    package mutating func takeAnyway(_ bytes: Int) {
+    package mutating func takeUnchecked(_ bytes: Int) {
         let missing = used + bytes - Self.freeBytes - reserved
         if missing > 0 {
             let wanted = Self.rounded(missing)
-            budget.takeAnyway(wanted, kind)
+            budget.takeUnchecked(wanted, kind)
             reserved += wanted
         }
         used += bytes
     }
 
-    package mutating func give(_ bytes: Int) {
+    /// Releases bytes that were taken.
+    package mutating func release(_ bytes: Int) {
         used -= bytes
         guard reserved > 0 else { return }
         // Keeps some slack, so that a busy connection does not go back and forth; none for one that holds nothing.
         let needed = Self.rounded(max(0, used - Self.freeBytes))
         guard used <= Self.freeBytes || reserved - needed >= 2 * Self.stepBytes else { return }
-        budget.give(reserved - needed, kind)
+        budget.release(reserved - needed, kind)
         reserved = needed
     }
 
     /// Sets the count to `bytes`; when there is no room for more, returns false and changes nothing.
     package mutating func resize(to bytes: Int) -> Bool {
         if bytes > used { return take(bytes - used) }
-        give(used - bytes)
+        release(used - bytes)
         return true
     }
 
-    package mutating func resizeAnyway(to bytes: Int) {
-        if bytes > used { takeAnyway(bytes - used) } else { give(used - bytes) }
+    /// Sets the count to `bytes`, whether there is room or not.
+    package mutating func resizeUnchecked(to bytes: Int) {
+        if bytes > used { takeUnchecked(bytes - used) } else { release(used - bytes) }
     }
 
     private static func rounded(_ bytes: Int) -> Int {

@@ -82,12 +82,12 @@ public final class MemoryBudget: Sendable {
     }
 
     /// Counts bytes that are held already, whether there is room or not.
-    func takeAnyway(_ bytes: Int, _ kind: Kind) {
+    func takeUnchecked(_ bytes: Int, _ kind: Kind) {
         share(kind).used.wrappingAdd(bytes, ordering: .relaxed)
     }
 
-    /// Gives back what was taken.
-    public func give(_ bytes: Int, _ kind: Kind) {
+    /// Releases bytes that were taken.
+    public func release(_ bytes: Int, _ kind: Kind) {
         share(kind).used.wrappingSubtract(bytes, ordering: .relaxed)
     }
 
@@ -97,7 +97,7 @@ public final class MemoryBudget: Sendable {
         return share.used.load(ordering: .relaxed) > share.bytesMax / 8 * 5
     }
 
-    /// Whether more is held than there is room for, because of ``takeAnyway(_:_:)``.
+    /// Whether more is held than there is room for, because of ``takeUnchecked(_:_:)``.
     func isOverLimit(_ kind: Kind) -> Bool {
         let share = share(kind)
         return share.used.load(ordering: .relaxed) > share.bytesMax
@@ -127,7 +127,7 @@ public final class MemoryReservation: Sendable {
     }
 
     deinit {
-        budget.give(bytes.load(ordering: .relaxed), kind)
+        budget.release(bytes.load(ordering: .relaxed), kind)
     }
 
     /// Gives back what is above `count`; never takes more.
@@ -135,7 +135,7 @@ public final class MemoryReservation: Sendable {
         var current = bytes.load(ordering: .relaxed)
         while count < current {
             let (done, now) = bytes.compareExchange(expected: current, desired: count, ordering: .relaxed)
-            if done { return budget.give(current - count, kind) }
+            if done { return budget.release(current - count, kind) }
             current = now
         }
     }

@@ -66,7 +66,7 @@ extension ServerConnection {
         let stream = unsafeDowncast(stream, to: ServerStream.self)
         releaseRequestBytes(stream)
         if stream.endsWithStatusOK { pendingResponseBytes -= stream.outgoingCount }
-        responseMemory.give(stream.responseMemory)
+        responseMemory.release(stream.responseMemory)
         stream.responseMemory = 0
         if !stream.isAnswered { stream.task?.cancel() }
         stream.dropOutgoing()
@@ -98,7 +98,7 @@ extension ServerConnection {
     }
 
     private func releaseMemory(_ stream: ServerStream) {
-        requestMemory.give(stream.requestMemory)
+        requestMemory.release(stream.requestMemory)
         stream.requestMemory = 0
     }
 
@@ -191,7 +191,7 @@ extension ServerConnection {
         case .failure(let error):
             let status = Status(error)
             code = status.code
-            if !Status.isForeseen(error) {
+            if !Status.isExpected(error) {
                 shared.logger.error(
                     "handler failed",
                     metadata: ["path": "\(stream.route?.path ?? "")", "error": "\(error)"])
