@@ -21,9 +21,9 @@ final class LoopShedder: @unchecked Sendable {
 
     /// Request bytes that may wait on a loop.
     static let queuedBytesMax = 16 * 1024 * 1024
-    /// Between two looks at what waits.
-    static let lookInterval = TimeAmount.milliseconds(20)
-    /// An event loop whose looks come so late, on the average of the last ones, has too little of a processor.
+    /// Time between two checks of what waits.
+    static let checkInterval = TimeAmount.milliseconds(20)
+    /// An event loop whose checks are so late, on the average of the last ones, has too little of a processor.
     static let latenessMax = TimeAmount.milliseconds(5)
     /// Shedding is over when no call was shed for so long.
     static let calmInterval = TimeAmount.seconds(2)
@@ -34,10 +34,10 @@ final class LoopShedder: @unchecked Sendable {
     private var states: [ShedderState<QueuedRequest>]
     let counters: [MethodCounters]
     private(set) var queuedBytes = 0
-    private var isLooking = false
-    /// How late looks come, on the average of the last ones, in nanoseconds.
+    private var isCheckScheduled = false
+    /// How late checks are, on the average of the last ones, in nanoseconds.
     private var lateness: Int64 = 0
-    /// Whether calls were shed lately, and how many since the last look at that.
+    /// Whether calls were shed lately, and how many.
     private var isShedding = false
     private var shedCount = 0
     /// Kept for its memory.
@@ -65,20 +65,20 @@ final class LoopShedder: @unchecked Sendable {
         let request = QueuedRequest(bytes: bytes)
         return await withTaskCancellationHandler {
             // Unsafe continuation: `QueuedRequest.resume` takes it out before it resumes it, and each request that is
-            // queued is taken out of the queue by `finished`, `look`, or `leave`.
+            // queued is taken out of the queue by `finished`, `check`, or `cancel`.
             await withUnsafeContinuation { continuation in
                 enqueue(request, method, continuation)
             }
         } onCancel: {
             // Always by a turn of the loop: the request may not be queued yet.
-            eventLoop.execute { self.leave(request) }
+            eventLoop.execute { self.cancel(request) }
         }
     }
 
     /// A call that had a place has ended, however it did.
     func finished(_ method: Int, now: NIODeadline) {
         eventLoop.assertInEventLoop()
-        if let next = states[method].finish(now: now) { goOn(next, method, .start) }
+        if let next = states[method].finish(now: now) { resume(next, method, .start) }
     }
 
     // MARK: What waits
@@ -87,7 +87,7 @@ final class LoopShedder: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         // A call that waits for a connection keeps no other from its place.
         guard methods[method].isReachable(eventLoop) else {
-            states[method].startAnyway()
+            states[method].startUnchecked()
             return continuation.resume(returning: .start)
         }
         guard queuedBytes + request.bytes <= Self.queuedBytesMax,
@@ -99,19 +99,19 @@ final class LoopShedder: @unchecked Sendable {
         request.continuation = continuation
         queuedBytes += request.bytes
         counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
-        if !isLooking {
+        if !isCheckScheduled {
             lateness = 0
-            scheduleLook(.now())
+            scheduleCheck(.now())
         }
     }
 
-    private func goOn(_ request: QueuedRequest, _ method: Int, _ turn: Turn) {
+    private func resume(_ request: QueuedRequest, _ method: Int, _ turn: Turn) {
         queuedBytes -= request.bytes
         counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
         request.resume(turn)
     }
 
-    private func leave(_ request: QueuedRequest) {
+    private func cancel(_ request: QueuedRequest) {
         eventLoop.assertInEventLoop()
         guard request.continuation != nil else { return }
         queuedBytes -= request.bytes
@@ -119,36 +119,36 @@ final class LoopShedder: @unchecked Sendable {
         request.resume(.gone)
     }
 
-    private func scheduleLook(_ now: NIODeadline) {
-        isLooking = true
-        let due = now + Self.lookInterval
-        eventLoop.scheduleTask(in: Self.lookInterval) { self.look(.now(), due: due) }
+    private func scheduleCheck(_ now: NIODeadline) {
+        isCheckScheduled = true
+        let due = now + Self.checkInterval
+        eventLoop.scheduleTask(in: Self.checkInterval) { self.check(.now(), due: due) }
     }
 
-    private func look(_ now: NIODeadline, due: NIODeadline) {
-        isLooking = false
+    private func check(_ now: NIODeadline, due: NIODeadline) {
+        isCheckScheduled = false
         lateness += ((now - due).nanoseconds - lateness) / 8
         // Of the two signs neither is enough: a loop is late beside a busy program, and a queue is long before a slow store.
         let isSaturated = lateness > Self.latenessMax.nanoseconds && states.contains { $0.hasLongQueue }
         for method in states.indices {
-            for request in states[method].setSaturated(isSaturated, now: now) { goOn(request, method, .start) }
+            for request in states[method].setSaturated(isSaturated, now: now) { resume(request, method, .start) }
         }
-        for method in states.indices where states[method].needsLook {
+        for method in states.indices where states[method].needsCheck {
             if !methods[method].isReachable(eventLoop) {
-                for request in states[method].startWaiting(now: now) { goOn(request, method, .start) }
+                for request in states[method].startWaiting(now: now) { resume(request, method, .start) }
             }
-            states[method].look(now: now, into: &shed)
+            states[method].check(now: now, into: &shed)
             for request in shed {
                 recordShed(method, .wait)
-                goOn(request, method, .shed(.wait))
+                resume(request, method, .shed(.wait))
             }
             shed.removeAll(keepingCapacity: true)
             counters[method].queued.store(states[method].queuedCount, ordering: .relaxed)
             counters[method].isShedding.store(states[method].isShedding, ordering: .relaxed)
-            if states[method].needsLook, !isLooking { scheduleLook(now) }
+            if states[method].needsCheck, !isCheckScheduled { scheduleCheck(now) }
         }
-        // No look follows that could take it back.
-        if !isLooking { for method in states.indices { _ = states[method].setSaturated(false, now: now) } }
+        // No check follows that could undo it.
+        if !isCheckScheduled { for method in states.indices { _ = states[method].setSaturated(false, now: now) } }
     }
 
     // MARK: The log
@@ -160,14 +160,14 @@ final class LoopShedder: @unchecked Sendable {
             isShedding = true
             log.began(
                 methods[method].name, reason, queued: states[method].queuedCount, lateness: .nanoseconds(lateness))
-            scheduleCalm()
+            scheduleEndCheck()
         }
     }
 
-    private func scheduleCalm() {
+    private func scheduleEndCheck() {
         let before = shedCount
         eventLoop.scheduleTask(in: Self.calmInterval) {
-            if self.shedCount > before { return self.scheduleCalm() }
+            if self.shedCount > before { return self.scheduleEndCheck() }
             self.isShedding = false
             self.log.ended(shed: self.shedCount)
             self.shedCount = 0
@@ -179,7 +179,7 @@ final class LoopShedder: @unchecked Sendable {
 ///
 /// `@unchecked Sendable`: the queue of its loop holds it, and the handler that is called when its task is cancelled carries
 /// it to that loop without reading it. All that changes is changed by ``LoopShedder`` on the loop (asserted where calls
-/// come in: `enqueue`, `leave`, `finished`); a continuation may be resumed anywhere.
+/// come in: `enqueue`, `cancel`, `finished`); a continuation may be resumed anywhere.
 final class QueuedRequest: WaitingCall, @unchecked Sendable {
     let bytes: Int
     fileprivate(set) var isGone = false

@@ -92,8 +92,8 @@ struct ShedderState<Call: WaitingCall> {
 
     /// Calls that wait.
     var queuedCount: Int { queue.count }
-    /// Whether ``look(now:into:)`` has something to do as time passes.
-    var needsLook: Bool { isShedding || !queue.isEmpty }
+    /// Whether ``check(now:into:)`` has something to do as time passes.
+    var needsCheck: Bool { isShedding || !queue.isEmpty }
 
     /// Whether a long queue stands, or is kept short by shedding, of calls that want the processors that all want.
     var hasLongQueue: Bool {
@@ -109,7 +109,7 @@ struct ShedderState<Call: WaitingCall> {
     }
 
     /// Takes a place for a call whether one is free or not.
-    mutating func startAnyway() {
+    mutating func startUnchecked() {
         inFlight += 1
     }
 
@@ -167,10 +167,10 @@ struct ShedderState<Call: WaitingCall> {
         return calls
     }
 
-    /// Looks at what waits. To be called every few hundredths of a second while ``needsLook``.
+    /// Checks what waits. To be called every few hundredths of a second while ``needsCheck``.
     ///
     /// - Parameter shed: gets the calls that are to be shed.
-    mutating func look(now: NIODeadline, into shed: inout [Call]) {
+    mutating func check(now: NIODeadline, into shed: inout [Call]) {
         if isShedding, !isLong {
             if isQueueLong(queue.count) {
                 isLong = true
@@ -180,18 +180,18 @@ struct ShedderState<Call: WaitingCall> {
             }
         }
         if !isShedding {
-            judge(now)
+            evaluateQueue(now)
         } else if isProbing {
-            judgeProbe(now)
+            evaluateProbe(now)
         } else if isLong, now >= probeAt {
             isProbing = true
             probeAt = now
             standing = nil
         }
         let isEarly = isShedding && !isProbing
-        let patience = isEarly ? bounds.target : isSaturated ? bounds.waitMaxSaturated : bounds.waitMax
+        let limit = isEarly ? bounds.target : isSaturated ? bounds.waitMaxSaturated : bounds.waitMax
         let before = shed.count
-        while let oldest = queue.first, oldest.call.isGone || now - oldest.since >= patience {
+        while let oldest = queue.first, oldest.call.isGone || now - oldest.since >= limit {
             queue.removeFirst()
             if !oldest.call.isGone { shed.append(oldest.call) }
         }
@@ -206,7 +206,7 @@ struct ShedderState<Call: WaitingCall> {
         }
     }
 
-    private mutating func judge(_ now: NIODeadline) {
+    private mutating func evaluateQueue(_ now: NIODeadline) {
         guard let oldest = queue.first, now - oldest.since >= bounds.target else {
             standing = nil
             return
@@ -228,7 +228,7 @@ struct ShedderState<Call: WaitingCall> {
         }
     }
 
-    private mutating func judgeProbe(_ now: NIODeadline) {
+    private mutating func evaluateProbe(_ now: NIODeadline) {
         guard let probe = standing else {
             if now - probeAt >= bounds.target { standing = Standing(since: now, queued: queue.count) }
             return
@@ -272,7 +272,7 @@ struct ShedderState<Call: WaitingCall> {
     ///
     /// - Parameter horizon: how far ahead its growth is extrapolated, in the interval's lengths; 0 for not at all.
     private func isOverloaded(_ standing: Standing, horizon: Int) -> Bool {
-        // Of a probe where processors are short it is what patience makes of it, and says nothing.
+        // While processors are short, a probe sheds by the shorter limit, which says nothing about the overload.
         if standing.shed > 0, !(isProbing && isSaturated) { return true }
         let growth = queue.count - standing.queued
         let expected = queue.count + growth * horizon

@@ -93,7 +93,7 @@ import Testing
         isReachable.withLockedValue { $0 = false }
         call()
         try await becomes(["start", "start", "start"])
-        await eventLoop.advanceTime(by: LoopShedder.lookInterval)
+        await eventLoop.advanceTime(by: LoopShedder.checkInterval)
         try await becomes(["start", "start", "start", "start"])
         #expect(log.isEmpty)
     }
@@ -108,7 +108,7 @@ import Testing
             call()
             try await eventually("one waits") { queued == 1 }
             try await eventually("it is refused") {
-                await eventLoop.advanceTime(by: LoopShedder.lookInterval)
+                await eventLoop.advanceTime(by: LoopShedder.checkInterval)
                 return outcomes.withLockedValue { $0.count == 2 + count }
             }
         }

@@ -230,7 +230,7 @@ import Testing
         calls[3].isGone = true
         let callers = (0..<3).map { _ in state.finish(now: start)?.caller }
         #expect(callers == [0, 2, nil])
-        #expect(state.inFlight == 0 && !state.needsLook)
+        #expect(state.inFlight == 0 && !state.needsCheck)
     }
 
     @Test("where calls wait for a connection, all go on at once, and later ones wait until these have ended")
@@ -241,7 +241,7 @@ import Testing
         for caller in 0..<3 { _ = state.enqueue(SimulatedCall(caller: caller), now: start) }
         let waiting = state.startWaiting(now: start).map(\.caller)
         #expect(waiting == [0, 1, 2])
-        state.startAnyway()
+        state.startUnchecked()
         #expect(state.inFlight == 6)
         _ = state.enqueue(SimulatedCall(caller: 9), now: start)
         let callers = (0..<5).map { _ in state.finish(now: start)?.caller }

@@ -98,11 +98,11 @@ struct Simulation {
                 refuse([call])
             }
         }
-        if now % 20 == 0, state.needsLook {
+        if now % 20 == 0, state.needsCheck {
             atService += state.setSaturated(isSaturated(state), now: instant)
             let was = state.isShedding
             var shed: [SimulatedCall] = []
-            state.look(now: instant, into: &shed)
+            state.check(now: instant, into: &shed)
             if state.isShedding != was { changes.append(now) }
             refuse(shed)
         }
