@@ -76,7 +76,7 @@ struct EmailService: ServiceProgram {
             emails.repository, delivery, names: ("a mail", "mails"),
             // The calls that drain afterwards, and the store, need their share of the time for stopping.
             policy: MailDelivery.policy(
-                timeout: settings.timeout, patience: runtime.configuration.drainTimeout / 2),
+                timeout: settings.timeout, stopTimeout: runtime.configuration.drainTimeout / 2),
             gate: delivery.gate, logger: runtime.logger)
         DeliveryMetrics.register(worker.counts, delivery.gate, in: runtime.metrics)
         return DeliveryService(transport: delivery.transport, worker: worker)

@@ -93,7 +93,7 @@ import Testing
             // Their calls have time.
             #expect(try await claim().isEmpty)
             #expect(try await repository.statistics(deadline: deadline).pending == 2)
-            for id in [pending.id, booked.id, cancelled.id] { try await repository.hurry(id, deadline: deadline) }
+            for id in [pending.id, booked.id, cancelled.id] { try await repository.makeDue(id, deadline: deadline) }
             let first = try await claim(.milliseconds(500))
             #expect(Set(first.map(\.item.id)) == [pending.id, cancelled.id])
             #expect(first.allSatisfy { $0.attempts == 0 })

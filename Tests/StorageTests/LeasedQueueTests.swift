@@ -248,7 +248,7 @@ extension LeasedQueueTests {
         try await withJobs(.sqlite) { jobs in
             let handler = JobHandler()
             var policy = QueuePolicy.quick
-            policy.stopPatience = .milliseconds(200)
+            policy.stopTimeout = .milliseconds(200)
             jobs.set { $0.outcomeFault = Self.away }
             try await jobs.jobs.add(["job"])
             try await withWorker(jobs, handler, policy) { _, running in

@@ -12,11 +12,11 @@ import Testing
 @Suite("Passwords", .timeLimit(.minutes(2)))
 struct PasswordHasherTests {
     private func withHasher(
-        threads: Int = 2, queuedPerThread: Int = 64, patience: TimeAmount = BcryptWorker.patience,
+        threads: Int = 2, queuedPerThread: Int = 64, idleWaitMax: TimeAmount = BcryptWorker.idleWaitMax,
         _ body: (PasswordHasher) async throws -> Void
     ) async throws {
         let hasher = PasswordHasher(
-            threads: threads, queuedPerThread: queuedPerThread, patience: patience, logger: Logger(label: "test"))
+            threads: threads, queuedPerThread: queuedPerThread, idleWaitMax: idleWaitMax, logger: Logger(label: "test"))
         try hasher.pool.start()
         try await eventually("a hashing thread") { hasher.pool.gauges.connected == threads }
         try await body(hasher)
@@ -43,7 +43,7 @@ struct PasswordHasherTests {
     func impatient() async throws {
         // No wait at all: each hash is begun by the thread for idle processors and given up, while that is still at one
         // before it or not.
-        try await withHasher(threads: 1, patience: .nanoseconds(0)) { hasher in
+        try await withHasher(threads: 1, idleWaitMax: .nanoseconds(0)) { hasher in
             let hash = try await hasher.hash("correct horse", deadline: .never)
             for _ in 0..<4 {
                 #expect(try await hasher.compare("correct horse", with: hash, deadline: .never) == .matches)
@@ -54,7 +54,7 @@ struct PasswordHasherTests {
 
     @Test("a password is checked although other work keeps every processor busy")
     func busyProcessors() async throws {
-        try await withHasher(threads: 1, patience: .milliseconds(100)) { hasher in
+        try await withHasher(threads: 1, idleWaitMax: .milliseconds(100)) { hasher in
             let hash = try await hasher.hash("correct horse", deadline: .never)
             let isOver = Flag()
             let busy = try (0..<2 * PasswordHasher.threadsStandard).map { number in

@@ -16,7 +16,7 @@ struct Booker: Sendable {
 
     /// Reserves room for an intent and confirms it.
     ///
-    /// Call it within ``BookingTimes/patience`` of storing the intent, or with a claim on it. Later a worker may undo the
+    /// Call it within ``BookingTimes/intentTimeout`` of storing the intent, or with a claim on it. Later a worker may undo the
     /// booking first, and this fails with UNAVAILABLE.
     ///
     /// - Returns: the booking as it is then: booked, or cancelled by its user meanwhile.
@@ -70,7 +70,7 @@ struct Booker: Sendable {
         return nil
     }
 
-    /// Gives the room of a cancelled booking back.
+    /// Releases the room of a cancelled booking.
     func finishCancel(_ booking: Booking, _ context: CallOrigin) async throws {
         try await release(booking, context)
         try await repository.markReleased(booking.id, deadline: context.deadline)
@@ -79,10 +79,10 @@ struct Booker: Sendable {
     /// Leaves a booking to a worker, which takes it up at once.
     ///
     /// - Parameter wakeWorker: called when the booking is due.
-    func leave(_ booking: Booking, _ wakeWorker: @escaping @Sendable () -> Void) {
+    func leaveToWorker(_ booking: Booking, _ wakeWorker: @escaping @Sendable () -> Void) {
         // Its own task: the caller's may be cancelled.
         Task {
-            try? await repository.hurry(booking.id, deadline: .after(.seconds(5)))
+            try? await repository.makeDue(booking.id, deadline: .after(.seconds(5)))
             wakeWorker()
         }
     }

@@ -29,7 +29,7 @@ struct BookingWorker: QueueHandler {
 
     func handle(_ item: LeasedItem<Booking>) async -> QueueOutcome {
         do {
-            try await drive(item.item, CallOrigin(deadline: .after(Self.timeout)))
+            try await resume(item.item, CallOrigin(deadline: .after(Self.timeout)))
             return .stored
         } catch {
             let reason = "\(Status(error))"
@@ -49,7 +49,8 @@ struct BookingWorker: QueueHandler {
         span?.end()
     }
 
-    private func drive(_ booking: Booking, _ context: CallOrigin) async throws {
+    /// Does what is left to do for a booking, by its state.
+    private func resume(_ booking: Booking, _ context: CallOrigin) async throws {
         switch booking.state {
         case .pending where booking.key.isEmpty: try await booker.undo(booking, context)
         case .pending:

@@ -89,7 +89,7 @@ struct ConsignmentHandlers: Sendable {
             do {
                 try await booker.finishCancel(booking, origin)
             } catch {
-                booker.leave(booking, wakeWorker)
+                booker.leaveToWorker(booking, wakeWorker)
             }
         }
         var response = Consignment_Response()
@@ -113,7 +113,7 @@ struct ConsignmentHandlers: Sendable {
             let status = Status(error)
             if status.code != .notFound {
                 booker.counts.record(.unsettled)
-                booker.leave(booking, wakeWorker)
+                booker.leaveToWorker(booking, wakeWorker)
             }
             throw error
         }

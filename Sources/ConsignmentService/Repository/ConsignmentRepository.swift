@@ -9,7 +9,7 @@ import RPC
 /// be driven to their end. Each write that changes a state also says what is left to do.
 protocol ConsignmentRepository: LeasedQueue where Item == Booking {
     /// Stores an intent for a consignment that passed the rules, under an id of its own, to be taken up by a worker after
-    /// ``BookingTimes/patience``.
+    /// ``BookingTimes/intentTimeout``.
     ///
     /// With a claim, the key is stored with it, and a repeat stores nothing and answers what is stored: unless that is being
     /// undone, and then the key stands for this intent.
@@ -43,16 +43,16 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
     /// - Returns: whether it was still there.
     func remove(_ booking: Booking, deadline: Deadline) async throws -> Bool
 
-    /// → cancelled; its room is to be given back.
+    /// → cancelled; its room is to be released.
     ///
     /// - Returns: the booking as it is then; `nil` for one that is not there, or is being undone.
     func cancel(_ id: String, deadline: Deadline) async throws -> BookingChange?
 
-    /// Stores that the room of a cancelled one is given back: nothing is left to do.
+    /// Stores that the room of a cancelled one is released: nothing is left to do.
     func markReleased(_ id: String, deadline: Deadline) async throws
 
-    /// Makes what is left to do due at once.
-    func hurry(_ id: String, deadline: Deadline) async throws
+    /// Makes a booking due to a worker at once.
+    func makeDue(_ id: String, deadline: Deadline) async throws
 
     /// Consignments in the order of their ids, which is that of their age.
     ///
@@ -80,10 +80,10 @@ struct BookingChange: Sendable, Equatable {
     var isOurs: Bool
 }
 
-/// How long a worker leaves a booking alone.
+/// Times from which on a worker takes up a booking.
 enum BookingTimes {
-    /// Since it was begun: its call is over by then.
-    static let patience: Duration = .seconds(15)
-    /// Since it was cancelled.
-    static let releasePatience: Duration = .seconds(5)
+    /// After it was begun: its call is over by then.
+    static let intentTimeout: Duration = .seconds(15)
+    /// After it was cancelled.
+    static let releaseDelay: Duration = .seconds(5)
 }

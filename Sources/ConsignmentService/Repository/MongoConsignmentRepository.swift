@@ -88,7 +88,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
         let change = try await change(
             id, from: [.uncounted, .booked, .pending], to: .cancelled,
             [
-                "due_at": .date(milliseconds: now + BookingTimes.releasePatience.microseconds / 1_000),
+                "due_at": .date(milliseconds: now + BookingTimes.releaseDelay.microseconds / 1_000),
                 "scheduled_at": .date(milliseconds: now), "waiting_since": .date(milliseconds: now), "claim": "",
                 "attempts": 0,
             ], unset: [], deadline)
@@ -99,7 +99,7 @@ struct MongoConsignmentRepository: ConsignmentRepository {
         _ = try await change(id, from: [.cancelled], to: .cancelled, ["claim": ""], unset: Self.workFields, deadline)
     }
 
-    func hurry(_ id: String, deadline: Deadline) async throws {
+    func makeDue(_ id: String, deadline: Deadline) async throws {
         let now = Self.milliseconds
         try await store.run(deadline: deadline) {
             _ = try $0.collection(Self.consignments).update(
@@ -153,7 +153,7 @@ extension MongoConsignmentRepository {
             "weight": .int32(consignment.weight), "containers": .array(containers),
             "vessel_id": .string(booking.vesselID), "user_id": .string(booking.userID),
             "state": .int32(booking.state.rawValue),
-            "due_at": .date(milliseconds: now + BookingTimes.patience.microseconds / 1_000),
+            "due_at": .date(milliseconds: now + BookingTimes.intentTimeout.microseconds / 1_000),
             "scheduled_at": .date(milliseconds: now), "waiting_since": .date(milliseconds: now), "attempts": 0,
             "claim": "", "last_error": "",
         ]

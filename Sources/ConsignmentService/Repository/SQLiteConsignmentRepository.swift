@@ -63,7 +63,7 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
             let now = WallClock.microseconds
             try connection.statement(Self.insert)
                 .bind(1, booking.id).bind(2, userID).bind(3, bytes).bind(4, booking.state.rawValue)
-                .bind(5, booking.key).bind(6, now + BookingTimes.patience.microseconds).bind(7, now).run()
+                .bind(5, booking.key).bind(6, now + BookingTimes.intentTimeout.microseconds).bind(7, now).run()
             if let claim { try Self.keys.keep(claim, answer: Array(booking.id.utf8), connection) }
             return booking
         }
@@ -109,7 +109,7 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
             let now = WallClock.microseconds
             let isOurs =
                 try connection.statement(Self.cancel)
-                .bind(1, id).bind(2, now + BookingTimes.releasePatience.microseconds).bind(3, now).run() > 0
+                .bind(1, id).bind(2, now + BookingTimes.releaseDelay.microseconds).bind(3, now).run() > 0
             guard let booking = try Self.booking(id, connection), booking.state == .cancelled else { return nil }
             return BookingChange(booking: booking, isOurs: isOurs)
         }
@@ -119,9 +119,9 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
         try await store.write(deadline: deadline) { _ = try $0.statement(Self.released).bind(1, id).run() }
     }
 
-    func hurry(_ id: String, deadline: Deadline) async throws {
+    func makeDue(_ id: String, deadline: Deadline) async throws {
         try await store.write(deadline: deadline) {
-            _ = try $0.statement(Self.hurry).bind(1, id).bind(2, WallClock.microseconds).run()
+            _ = try $0.statement(Self.makeDue).bind(1, id).bind(2, WallClock.microseconds).run()
         }
     }
 
@@ -171,7 +171,7 @@ extension SQLiteConsignmentRepository {
         """)
     private static let released = SQLiteQuery(
         "UPDATE consignments SET due_at = NULL, claim = '' WHERE id = ?1 AND state = 3")
-    private static let hurry = SQLiteQuery(
+    private static let makeDue = SQLiteQuery(
         """
         UPDATE consignments SET due_at = ?2, scheduled_at = ?2 WHERE id = ?1 AND due_at > ?2 AND claim = ''
         """)

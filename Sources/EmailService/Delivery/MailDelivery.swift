@@ -22,13 +22,13 @@ struct MailDelivery: QueueHandler {
 
     /// - Parameters:
     ///   - timeout: the transport's.
-    ///   - patience: how long sends in flight may go on when the program stops.
-    static func policy(timeout: Duration, patience: Duration) -> QueuePolicy {
+    ///   - stopTimeout: how long sends in flight may go on when the program stops.
+    static func policy(timeout: Duration, stopTimeout: Duration) -> QueuePolicy {
         var policy = QueuePolicy()
         policy.concurrencyMax = MailTransport.threadCount
         policy.lease = timeout * 3
         policy.pollInterval = .milliseconds(500)
-        policy.stopPatience = patience
+        policy.stopTimeout = stopTimeout
         // Retries of a mail that the server postponed: after 1 s, 3 s, 9 s … up to an hour, each varied by 20 %.
         policy.backoff = Backoff(first: .seconds(1), factor: 3, longest: .seconds(3_600))
         return policy

@@ -9,28 +9,28 @@ import Storage
 final class BcryptWorker: PooledConnection {
     /// How long a hash may wait for a processor that is otherwise idle. Long compared with the 50 ms that it takes, so that
     /// two are seldom made for one; short compared with ``PasswordHasher/waitMax``, so that on a busy machine the calls
-    /// behind it are not refused.
-    static let patience = TimeAmount.milliseconds(500)
-    /// How long hashes skip that wait after one has waited in vain: processors that are busy mostly stay so.
+    /// behind it are not shed.
+    static let idleWaitMax = TimeAmount.milliseconds(500)
+    /// How long hashes skip that wait after one has waited for so long: processors that are busy mostly stay so.
     private static let busyMemory = TimeAmount.seconds(5)
     /// The nice value at which hashes are made then. Beside others such a thread gets about a tenth of their time: calls
     /// that need no hashing find a processor even while every hashing thread works. With 5, a third, an overloaded system
     /// answered fewer of them, and no more log-ins.
     private static let niceness: Int32 = 10
     /// How long a hash may take so, some times what it takes in an overload by callers. Beside several programs that never rest
-    /// a tenth is too little: then it is made at the ordinary priority, rather than refused.
-    private static let nicePatience = TimeAmount.milliseconds(800)
-    /// Longer ones are refused by the library; its bound counts the NUL at the end.
+    /// a tenth is too little: then it is made at the ordinary priority, rather than shed.
+    private static let niceWaitMax = TimeAmount.milliseconds(800)
+    /// The library rejects longer ones; its bound counts the NUL at the end.
     static let passwordBytesMax = Int(CRYPT_MAX_PASSPHRASE_SIZE) - 1
 
     private let data: UnsafeMutablePointer<crypt_data>
-    private let patience: TimeAmount
+    private let idleWaitMax: TimeAmount
     private let idle: LowPriorityBcrypt?
     private let nice: LowPriorityBcrypt?
     private var busyUntil = NIODeadline.uptimeNanoseconds(0)
 
-    init(patience: TimeAmount = BcryptWorker.patience) {
-        self.patience = patience
+    init(idleWaitMax: TimeAmount = BcryptWorker.idleWaitMax) {
+        self.idleWaitMax = idleWaitMax
         // The library asks for zeros before the first call; it erases what it worked with by itself.
         data = .allocate(capacity: 1)
         data.initialize(to: crypt_data())
@@ -74,14 +74,14 @@ final class BcryptWorker: PooledConnection {
         return difference == 0
     }
 
-    /// - Returns: what begins with `*` when the library refuses, which no hash does.
+    /// - Returns: what begins with `*` when the library fails, which no hash does.
     private func crypt(_ password: String, _ setting: String) -> String {
         if let idle, NIODeadline.now() >= busyUntil {
-            if let made = idle.crypt(password, setting, patience: patience) { return made }
+            if let made = idle.crypt(password, setting, timeout: idleWaitMax) { return made }
             busyUntil = .now() + Self.busyMemory
         }
         // `nil` at once while it is still at one that was given up: so beside busy programs some are made at each priority.
-        if let made = nice?.crypt(password, setting, patience: Self.nicePatience) { return made }
+        if let made = nice?.crypt(password, setting, timeout: Self.niceWaitMax) { return made }
         let output: UnsafeMutablePointer<CChar>? = crypt_r(password, setting, data)
         return output.map { String(cString: $0) } ?? "*0"
     }

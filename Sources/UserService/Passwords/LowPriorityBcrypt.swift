@@ -26,7 +26,7 @@ final class LowPriorityBcrypt: @unchecked Sendable {
     }
 
     private enum State {
-        /// → `asked` by ``crypt(_:_:patience:)``.
+        /// → `asked` by ``crypt(_:_:timeout:)``.
         case idle
         /// → `running` by the thread, → `idle` when nobody waits any more.
         case asked
@@ -82,10 +82,10 @@ final class LowPriorityBcrypt: @unchecked Sendable {
 
     /// As crypt(3); for one caller at a time, whose thread it blocks.
     ///
-    /// - Parameter patience: for how long to wait.
+    /// - Parameter timeout: for how long to wait.
     /// - Returns: `nil` when the thread did not get to it in time, or is still at what nobody waits for any more, and for
     ///   texts longer than any that crypt(3) takes.
-    func crypt(_ password: String, _ setting: String, patience: TimeAmount) -> String? {
+    func crypt(_ password: String, _ setting: String, timeout: TimeAmount) -> String? {
         let isFree = monitor.withLock { guarded in
             guard case .idle = guarded.state, Self.copy(password, to: self.password),
                 Self.copy(setting, to: self.setting)
@@ -96,7 +96,7 @@ final class LowPriorityBcrypt: @unchecked Sendable {
         }
         guard isFree else { return nil }
         monitor.signal(Condition.work)
-        let end = NIODeadline.now() + patience
+        let end = NIODeadline.now() + timeout
         return monitor.wait(on: Condition.answer) { guarded in
             if case .done(let output) = guarded.state {
                 guarded.state = .idle

@@ -40,16 +40,16 @@ final class PasswordHasher: Sendable {
     ///
     /// - Parameters:
     ///   - threads: hashes at the same time; one for each processor, as they yield to everything else at first.
-    ///   - patience: how long one may wait for a processor that is free, before it is made beside other work.
+    ///   - idleWaitMax: how long one may wait for a processor that is free, before it is made beside other work.
     init(
         threads: Int = PasswordHasher.threadsStandard, queuedPerThread: Int = queuedPerThread,
-        patience: TimeAmount = BcryptWorker.patience, logger: Logger
+        idleWaitMax: TimeAmount = BcryptWorker.idleWaitMax, logger: Logger
     ) {
         var configuration = PoolConfiguration(name: "passwords", threads: threads)
         configuration.queueCapacity = queuedPerThread * threads
         configuration.waitMax = Self.waitMax
         configuration.tracing = .calls(name: "bcrypt", kind: .internal, attributes: [:])
-        pool = ConnectionPool(configuration, logger: logger) { BcryptWorker(patience: patience) }
+        pool = ConnectionPool(configuration, logger: logger) { BcryptWorker(idleWaitMax: idleWaitMax) }
         nobody = BcryptHash(Self.nobody)
     }
 

@@ -25,9 +25,9 @@ struct MailDeliveryTests {
 
     @Test("so many mails are in flight as there are threads, and a lease is three of the transport's timeouts")
     func bounds() {
-        let policy = MailDelivery.policy(timeout: .seconds(60), patience: .seconds(10))
+        let policy = MailDelivery.policy(timeout: .seconds(60), stopTimeout: .seconds(10))
         #expect(policy.concurrencyMax == MailTransport.threadCount && policy.claimedAhead == 0)
-        #expect(policy.lease == .seconds(180) && policy.stopPatience == .seconds(10))
+        #expect(policy.lease == .seconds(180) && policy.stopTimeout == .seconds(10))
         #expect(!policy.finishesTogether && policy.triesMax == nil)
     }
 
@@ -112,7 +112,7 @@ struct MailDeliveryTests {
 
     @Test("a postponed mail waits longer each time, an hour at most")
     func backoff() {
-        let backoff = MailDelivery.policy(timeout: .seconds(60), patience: .zero).backoff
+        let backoff = MailDelivery.policy(timeout: .seconds(60), stopTimeout: .zero).backoff
         let waits = (1...12).map { backoff.wait(after: $0, random: 0.5) }
         #expect(waits.first == .seconds(1) && waits[1] == .seconds(3) && waits.last == .seconds(3_600))
     }

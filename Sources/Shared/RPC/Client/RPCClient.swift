@@ -41,7 +41,7 @@ public final class RPCClient: Sendable {
         recorders = ClientRecorders(recorder)
         let wake = WakeUp()
         let loops = group.makeIterator().map {
-            LoopClient($0, configuration, logger: logger) { wake.resolver?.lookAgain() }
+            LoopClient($0, configuration, logger: logger) { wake.resolver?.resolveSoon() }
         }
         for loop in loops { loop.others = loops.filter { $0 !== loop } }
         self.loops = loops

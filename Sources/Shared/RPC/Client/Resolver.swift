@@ -44,8 +44,8 @@ final class Resolver: Sendable {
         task.withLockedValue { $0?.cancel() }
     }
 
-    /// Looks soon, rather than when the interval is over.
-    func lookAgain() {
+    /// Resolves the name soon, rather than when the interval is over.
+    func resolveSoon() {
         wakeUp.continuation.yield()
     }
 
@@ -62,12 +62,12 @@ final class Resolver: Sendable {
         defer { ticker.cancel() }
         wake.yield()
         for await _ in wakeUp.stream {
-            await look()
+            await resolve()
             guard (try? await Task.sleep(for: Self.pause)) != nil else { return }
         }
     }
 
-    private func look() async {
+    private func resolve() async {
         do {
             let addresses = try await NIOThreadPool.singleton.runIfActive { [lookUp, target] in try lookUp(target) }
             found(.success(addresses))

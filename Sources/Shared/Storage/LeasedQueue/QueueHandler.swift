@@ -13,7 +13,7 @@ package protocol QueueHandler<Item>: Sendable {
     /// - Parameter attempt: handles the item and stores the outcome, which it returns. To be called exactly once.
     func observe(_ item: LeasedItem<Item>, _ attempt: @Sendable () async -> QueueOutcome) async
 
-    /// Called once, when the program stops and ``QueuePolicy/stopPatience`` is over: tries in flight should end now.
+    /// Called once, when the program stops and ``QueuePolicy/stopTimeout`` is over: tries in flight should end now.
     func abandon()
 }
 

@@ -22,7 +22,7 @@ package struct QueuePolicy: Sendable {
     package var triesMax: Int?
     /// How long a program that stops waits for tries, and for outcomes that can't be stored, before it abandons them.
     /// Tries go on to their end if their handler does not implement ``QueueHandler/abandon()``.
-    package var stopPatience: Duration = .zero
+    package var stopTimeout: Duration = .zero
 
     /// Bytes of an error text that is kept with an item; a longer one is shortened.
     package static let errorBytesMax = 500

@@ -239,9 +239,9 @@ extension QueueWorker {
 
     /// Shutdown waits for what was begun, but not for ever.
     private func limitStop() {
-        let patience: Duration = Task.isCancelled ? .zero : policy.stopPatience
+        let timeout: Duration = Task.isCancelled ? .zero : policy.stopTimeout
         Task {
-            try? await Task.sleep(for: patience)
+            try? await Task.sleep(for: timeout)
             self.isAbandoned.store(true, ordering: .relaxed)
             self.handler.abandon()
         }
