@@ -48,7 +48,7 @@ heading "Overload: $phases"
 "${load[@]}" --phases "$phases" --json "$out/overload.json" --plot "$out/overload.svg" \
     --watch "$gateway_pid=gateway" --watch "$consignment_pid=consignment" --watch "$vessel_pid=vessel" \
     --watch "$user_pid=user" --watch "$email_pid=email" 2> >(tee -i "$out/overload.log" >&2)
-heading "What it comes to"
+heading "Summary"
 python3 "$root/Benchmarks/report.py" summary "$CAPACITY" "$out/overload.json"
 echo "plot: $out/overload.svg, figures: $out/overload.json"
 stop_burning

@@ -14,7 +14,7 @@ import Testing
         fixture.upstreams.seen.withLockedValue { $0.validations }
     }
 
-    @Test("without a token nobody is asked and nobody is let in")
+    @Test("a call without a token is UNAUTHENTICATED, without a call to another service")
     func noToken() async throws {
         try await ConsignmentFixture.run { fixture in
             #expect(await status { try await fixture.create(token: nil) }.code == .unauthenticated)
@@ -141,7 +141,7 @@ import Testing
         for token in ["", "a", "a.b", "a.b.c.d"] { #expect(TokenClaims(token: token) == nil, "\(token)") }
     }
 
-    @Test("with the check switched off everybody is let in, and nobody is asked")
+    @Test("with the check switched off every caller is accepted, without a call to the user service")
     func switchedOff() async throws {
         try await ConsignmentFixture.run(isChecked: false) { fixture in
             let first = try await fixture.create(token: nil, key: "k")

@@ -35,7 +35,7 @@ struct EncryptionTests {
         #expect(server.mails.map(\.isEncryptedFor) == ["ewan", "ewan"])
     }
 
-    @Test("a certificate that nobody vouches for gets neither password nor mail", arguments: ["smtp", "smtps"])
+    @Test("a certificate that no CA verifies gets neither password nor mail", arguments: ["smtp", "smtps"])
     func untrusted(scheme: String) async throws {
         let server = try await SMTPServer(scheme == "smtp" ? .starttls : .implicit, login: "ewan:pw")
         for host in ["ewan:pw@localhost", "localhost"] {

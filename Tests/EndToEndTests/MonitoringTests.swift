@@ -31,7 +31,7 @@ struct MonitoringTests {
         }
     }
 
-    /// A method that there is not, which is an error by the conventions.
+    /// An unknown method, which is an error by the conventions.
     static func callNothing(at program: Program) async throws {
         try await withClient(of: program) { client in
             let method = Method<Vessel_Vessel, Vessel_Vessel>(service: "no.Service", name: "Nothing")

@@ -51,7 +51,7 @@ struct CapacityTests {
     }
 
     @Test("a system that can't carry even the first rate has no capacity, and the search ends")
-    func hopeless() {
+    func noCapacity() {
         let search = search(capacity: 0) { rate, _ in step(rate, goodput: 0) }
         #expect(search.held == nil)
         #expect(search.steps.count == 2)

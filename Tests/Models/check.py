@@ -2,7 +2,7 @@
 
 check.py [--verbose]   prints a line for each check and ends with status 1 if one fails; --verbose shows what spin says.
 
-A model holds if no state that can be reached violates an assertion or is a deadlock, if every run comes to an end, and
+A model holds if no state that can be reached violates an assertion or is a deadlock, if every run terminates, and
 if each step is taken in some state: of a step that is never taken anything could be claimed. At the top of each model
 are its faults, each of which takes one order or one condition out of it. The model sees a fault if spin then finds that
 an assertion is violated.

@@ -79,7 +79,7 @@ public final class SMTPServer: Sendable {
     /// How often somebody tried to log in.
     public var loginCount: Int { (lines("logins") as [String]).count }
 
-    /// The file with the certificate that vouches for it.
+    /// The file with the CA certificate that verifies it.
     public var authority: String { folder.file("server.pem") }
 
     private func lines<Value: Decodable>(_ file: String) -> [Value] {

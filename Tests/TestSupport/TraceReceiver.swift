@@ -67,7 +67,7 @@ public final class TraceReceiver: Sendable {
         ]
     }
 
-    /// The file with the certificate that vouches for it.
+    /// The file with the CA certificate that verifies it.
     public var authority: String { folder.file("server.pem") }
 
     /// All that it took, in that order.

@@ -167,12 +167,12 @@ struct SpanTracerTests {
 
     @Test("a full buffer drops and counts, and keeps what it has")
     func buffer() throws {
-        let rings = NIOLockedValueBox(0)
-        let buffer = SpanBuffer(capacity: 5, batchSize: 3) { rings.withLockedValue { $0 += 1 } }
+        let wakeups = NIOLockedValueBox(0)
+        let buffer = SpanBuffer(capacity: 5, batchSize: 3) { wakeups.withLockedValue { $0 += 1 } }
         let tracer = SpanTracer(buffer: buffer)
         for index in 0..<8 { tracer.begin(tracer.decide(nil, nil), "\(index)", kind: .internal).end() }
         #expect(buffer.count == 5 && buffer.dropped == 3)
-        #expect(rings.withLockedValue { $0 } == 1)
+        #expect(wakeups.withLockedValue { $0 } == 1)
         #expect(buffer.take(2).map(\.name) == ["0", "1"])
         #expect(buffer.take(10).map(\.name) == ["2", "3", "4"])
         #expect(buffer.take(10).isEmpty)

@@ -132,7 +132,7 @@ struct TraceFaultTests {
         #expect(Set(spans).count == spans.count)
     }
 
-    @Test("spans go by TLS to a receiver that the authorities vouch for, and to no other")
+    @Test("spans go by TLS to a receiver that the CA certificates verify, and to no other")
     func encrypted() async throws {
         let receiver = try await TraceReceiver(isEncrypted: true)
         var fixture = try await Fixture.start(receiver)
@@ -171,7 +171,7 @@ struct TraceFaultTests {
             environment: receiver.environment)
         var runs = try await harbor.start()
         #expect(try await Caller(port: harbor.gateway.port).signUp("ada@example.com").status == 200)
-        try await eventually("a try that comes to nothing") {
+        try await eventually("a try that fails") {
             receiver.spans.contains { $0.name == "deliver mail" && $0.is_error }
         }
         // It ended before the one around it.

@@ -33,7 +33,7 @@ package final class WakeupSignal: Sendable {
             return state.lastWaiter
         }
         let end = timeout.map { ContinuousClock.now + $0 }
-        let alarm = end.map { end in
+        let timer = end.map { end in
             Task {
                 // Cancelled when the wait is over; then there is no task to wake.
                 try? await Task.sleep(until: end)
@@ -43,7 +43,7 @@ package final class WakeupSignal: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
-                    // An alarm or a cancellation before this found no task to wake.
+                    // A timer or a cancellation before this found no task to wake.
                     let isLate = end.map { ContinuousClock.now >= $0 } ?? false
                     if state.isNotified || Task.isCancelled || isLate {
                         state.isNotified = false
@@ -57,7 +57,7 @@ package final class WakeupSignal: Sendable {
         } onCancel: {
             wake(ticket)
         }
-        alarm?.cancel()
+        timer?.cancel()
         try Task.checkCancellation()
     }
 
