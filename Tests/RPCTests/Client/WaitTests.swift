@@ -57,7 +57,7 @@ struct WaitTests {
             for loop in client.loops.dropLast() {
                 try await eventually("a refused attempt") {
                     try await loop.eventLoop.submit {
-                        loop.endpoints.first.map { !$0.isIdle && !$0.isConnecting } ?? false
+                        loop.subchannels.first.map { !$0.isIdle && !$0.isConnecting } ?? false
                     }.get()
                 }
             }

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What a connection tells the endpoint that it belongs to, on its event loop.
+/// What a connection tells the subchannel that it belongs to, on its event loop.
 protocol ClientConnectionOwner: AnyObject {
     /// The server's SETTINGS came: calls may be sent.
     func connectionIsReady(_ connection: ClientConnection)
@@ -15,7 +15,7 @@ protocol ClientConnectionOwner: AnyObject {
 
 /// One connection of a client.
 ///
-/// `@unchecked Sendable`: closures that are scheduled on its event loop carry it. Its ``Endpoint`` makes it and calls it on
+/// `@unchecked Sendable`: closures that are scheduled on its event loop carry it. Its ``Subchannel`` makes it and calls it on
 /// that loop (``LoopClient`` asserts it), its channel is on the same loop, where its transport calls it, and its timers are
 /// that loop's (asserted in `send(_:)`, `cancel(_:)` and `close()`).
 final class ClientConnection: @unchecked Sendable {

@@ -19,7 +19,7 @@ extension LoopClient {
         }
         if call.isProbe { waiting.prepend(call) } else { waiting.append(call) }
         if !isConnected { limitWait(of: call, .now() + TimeAmount(configuration.connectWait)) }
-        if endpoints.isEmpty, resolveFailure != nil { resolveAgain() }
+        if subchannels.isEmpty, resolveFailure != nil { resolveAgain() }
     }
 
     /// Updates the queue after any change of the connections: sends the calls that can be sent now. The others wait for
@@ -60,12 +60,12 @@ extension LoopClient {
     /// Why there is no connection; `nil` while one is ready or being made.
     private func unavailableReason() -> Status? {
         if !retired.isEmpty { return nil }
-        if endpoints.isEmpty { return resolveFailure }
-        return endpoints.contains { $0.isConnecting || $0.isReady } ? nil : noConnection
+        if subchannels.isEmpty { return resolveFailure }
+        return subchannels.contains { $0.isConnecting || $0.isReady } ? nil : noConnection
     }
 
     /// The status of a call that has waited for a connection in vain.
     var noConnection: Status {
-        (endpoints.isEmpty ? resolveFailure : nil) ?? Status(.unavailable, "the service can't be reached")
+        (subchannels.isEmpty ? resolveFailure : nil) ?? Status(.unavailable, "the service can't be reached")
     }
 }

@@ -5,7 +5,7 @@ import Synchronization
 /// A client's share on one event loop: its connections there, and the calls that run or wait there.
 ///
 /// `@unchecked Sendable`: callers carry it to `eventLoop`, and touch it only there but for what is set once and for the atomic
-/// count. ``RPCClient`` goes there before it calls (asserted in what it calls and where calls end); endpoints, connections
+/// count. ``RPCClient`` goes there before it calls (asserted in what it calls and where calls end); subchannels, connections
 /// and the timer are that loop's.
 final class LoopClient: @unchecked Sendable {
     let eventLoop: any EventLoop
@@ -16,9 +16,9 @@ final class LoopClient: @unchecked Sendable {
 
     /// The client's parts on its other loops. Set before the first address is known; emptied by ``shutdown()``.
     var others: [LoopClient] = []
-    var endpoints: [Endpoint] = []
-    /// Those whose addresses the name has lost, each connected: they take calls until one of `endpoints` is.
-    private(set) var retired: [Endpoint] = []
+    var subchannels: [Subchannel] = []
+    /// Those whose addresses the name has lost, each connected: they take calls until one of `subchannels` is.
+    private(set) var retired: [Subchannel] = []
     /// Connections that may take calls.
     private(set) var ready: [ClientConnection] = []
     /// The count of `ready`, for readers on any thread.
@@ -76,7 +76,7 @@ final class LoopClient: @unchecked Sendable {
             connection.send(call)
             return
         }
-        for endpoint in endpoints { endpoint.connectIfIdle() }
+        for subchannel in subchannels { subchannel.connectIfIdle() }
         enqueue(call)
     }
 
@@ -159,7 +159,7 @@ final class LoopClient: @unchecked Sendable {
         return next == .distantFuture ? nil : next
     }
 
-    // MARK: Endpoints
+    // MARK: Subchannels
 
     /// The name's addresses now. New ones are connected to at once if the client is in use; missing ones take no new calls
     /// once another is connected.
@@ -167,35 +167,35 @@ final class LoopClient: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         guard !isShutDown else { return }
         resolveFailure = nil
-        let known = endpoints + retired
+        let known = subchannels + retired
         let inUse = !calls.isEmpty || known.contains { !$0.isIdle }
-        endpoints = known.filter { addresses.contains($0.address) }
+        subchannels = known.filter { addresses.contains($0.address) }
         retired = known.filter { !addresses.contains($0.address) }
-        for endpoint in endpoints { endpoint.restore() }
-        for endpoint in retired { endpoint.retire() }
-        for address in addresses where !endpoints.contains(where: { $0.address == address }) {
-            let endpoint = Endpoint(address, self)
-            endpoints.append(endpoint)
-            if inUse { endpoint.connectIfIdle() }
+        for subchannel in subchannels { subchannel.restore() }
+        for subchannel in retired { subchannel.retire() }
+        for address in addresses where !subchannels.contains(where: { $0.address == address }) {
+            let subchannel = Subchannel(address, self)
+            subchannels.append(subchannel)
+            if inUse { subchannel.connectIfIdle() }
         }
         releaseRetired()
         sendWaiting()
         failQueuedCallsIfUnreachable()
-        if endpoints.isEmpty, !waiting.isEmpty { resolveAgain() }
+        if subchannels.isEmpty, !waiting.isEmpty { resolveAgain() }
     }
 
     /// Lets go of retired addresses that are replaced or no longer connected.
     func releaseRetired() {
         guard !retired.isEmpty else { return }
-        let kept = endpoints.contains(where: \.isReady) ? [] : retired.filter(\.isRetired)
-        let released = retired.filter { endpoint in !kept.contains { $0 === endpoint } }
+        let kept = subchannels.contains(where: \.isReady) ? [] : retired.filter(\.isRetired)
+        let released = retired.filter { subchannel in !kept.contains { $0 === subchannel } }
         retired = kept
-        for endpoint in released { endpoint.remove() }
+        for subchannel in released { subchannel.remove() }
     }
 
     func resolveFailed(_ status: Status) {
         eventLoop.assertInEventLoop()
-        guard endpoints.isEmpty else { return }
+        guard subchannels.isEmpty else { return }
         resolveFailure = status
         failQueuedCallsIfUnreachable()
         // The name may resolve at any moment: its service is being started.
@@ -216,10 +216,10 @@ final class LoopClient: @unchecked Sendable {
         connectionsChanged()
     }
 
-    /// Ends the endpoint's wait for its next attempt: another loop has found the service reachable.
+    /// Ends the subchannel's wait for its next attempt: another loop has found the service reachable.
     private func otherLoopConnected(to address: SocketAddress) {
         eventLoop.assertInEventLoop()
-        for endpoint in endpoints where endpoint.address == address { endpoint.otherLoopConnected() }
+        for subchannel in subchannels where subchannel.address == address { subchannel.otherLoopConnected() }
     }
 
     func shutdown() {
@@ -229,8 +229,8 @@ final class LoopClient: @unchecked Sendable {
         deadlines.cancel()
         waiting.removeAll()
         for call in calls { cancel(call, Status(.unavailable, "the client is shut down")) }
-        for endpoint in endpoints + retired { endpoint.remove(closingNow: true) }
-        endpoints = []
+        for subchannel in subchannels + retired { subchannel.remove(closingNow: true) }
+        subchannels = []
         retired = []
     }
 }

@@ -3,16 +3,16 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// One address of a service on one event loop: carries out what ``EndpointState`` decides.
+/// One address of a service on one event loop: carries out what ``SubchannelState`` decides.
 ///
 /// `@unchecked Sendable`: callbacks and timers carry it, and all of them run on the loop of its ``LoopClient``: the bootstrap's
 /// group is that loop alone, so that its futures are that loop's. ``LoopClient`` makes and calls it there, and its connections
 /// have their channels there (asserted where calls come from outside, and in `perform(_:)`, which all else goes through).
-final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
+final class Subchannel: ClientConnectionOwner, @unchecked Sendable {
     let address: SocketAddress
-    /// A cycle while the endpoint is in use; ``LoopClient/shutdown()`` and ``LoopClient/update(_:)`` break it.
+    /// A cycle while the subchannel is in use; ``LoopClient/shutdown()`` and ``LoopClient/update(_:)`` break it.
     private let loop: LoopClient
-    private var machine: EndpointState
+    private var machine: SubchannelState
     /// The connection that is being made or takes calls.
     private var connection: ClientConnection?
     private var readySince = NIODeadline.now()
@@ -24,7 +24,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
     init(_ address: SocketAddress, _ loop: LoopClient) {
         self.address = address
         self.loop = loop
-        self.machine = EndpointState(backoff: loop.configuration.backoffWithinWait)
+        self.machine = SubchannelState(backoff: loop.configuration.backoffWithinWait)
     }
 
     var isIdle: Bool { machine.state == .idle }
@@ -72,7 +72,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         }
     }
 
-    private func perform(_ action: EndpointState.Action) {
+    private func perform(_ action: SubchannelState.Action) {
         loop.eventLoop.assertInEventLoop()
         switch action {
         case .nothing: break
@@ -161,7 +161,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
         loop.failQueuedCallsIfUnreachable()
     }
 
-    private func ended(_ connection: ClientConnection) -> EndpointState.Action {
+    private func ended(_ connection: ClientConnection) -> SubchannelState.Action {
         machine.ended(
             lived: Duration(NIODeadline.now() - readySince), hasAnswered: connection.hasAnswered,
             random: loop.randomShare)
@@ -169,7 +169,7 @@ final class Endpoint: ClientConnectionOwner, @unchecked Sendable {
 
     func connection(_ connection: ClientConnection, ended call: ClientCall, _ outcome: ClientCall.Outcome) {
         loop.end(call, outcome)
-        if machine.state == .removed, connection.inFlight == 0 { connection.close() }
+        if machine.state == .shutdown, connection.inFlight == 0 { connection.close() }
     }
 }
 

@@ -1,19 +1,22 @@
-/// Where one address stands. A state machine without I/O: each event answers what is to be done.
-struct EndpointState {
+/// The connectivity state of one address. A state machine without I/O: each event returns what is to be done.
+///
+/// Source: gRPC, "Connectivity Semantics and API"; `retired` is ours.
+struct SubchannelState {
     enum State: Equatable {
         /// Never used. -> `connecting`
         case idle
-        /// -> `ready`, or `waiting` when it fails.
+        /// -> `ready`, or `transientFailure` when it fails.
         case connecting
-        /// -> `connecting` at the connection's end, `waiting` when it ended too soon, `retired` when the name loses the address.
+        /// -> `connecting` at the connection's end, `transientFailure` when it ended too soon, `retired` when the name
+        /// loses the address.
         case ready
         /// Between attempts. -> `connecting` when the wait is over or another event loop has connected.
-        case waiting
+        case transientFailure
         /// No longer among the name's addresses, but connected: goes on taking calls. -> `ready` when the name has the
-        /// address again, `removed` when the connection ends or another address replaces it.
+        /// address again, `shutdown` when the connection ends or another address replaces it.
         case retired
         /// No longer among the name's addresses. Final.
-        case removed
+        case shutdown
     }
 
     enum Action: Equatable {
@@ -52,7 +55,7 @@ struct EndpointState {
     mutating func failed(random: Double) -> Action {
         guard state == .connecting else { return .nothing }
         failures += 1
-        state = .waiting
+        state = .transientFailure
         endedTooSoon = false
         return .wait(backoff.wait(after: failures, random: random))
     }
@@ -61,7 +64,7 @@ struct EndpointState {
     /// must not keep us busy: only the first such end is followed by an attempt at once. A connection that `lived` for
     /// ``provenAfter`` or answered a call resets the failures.
     mutating func ended(lived: Duration, hasAnswered: Bool, random: Double) -> Action {
-        if state == .retired { state = .removed }
+        if state == .retired { state = .shutdown }
         guard state == .ready else { return .nothing }
         state = .connecting
         if lived >= Self.provenAfter || hasAnswered {
@@ -83,14 +86,14 @@ struct EndpointState {
 
     /// The wait is over.
     mutating func retry() -> Action {
-        guard state == .waiting else { return .nothing }
+        guard state == .transientFailure else { return .nothing }
         state = .connecting
         return .connect
     }
 
     /// The name has lost the address. A connection is kept: DNS may be behind, and what it names may not answer yet.
     mutating func retire() {
-        state = state == .ready || state == .retired ? .retired : .removed
+        state = state == .ready || state == .retired ? .retired : .shutdown
     }
 
     /// The name has the address, perhaps again.
@@ -99,6 +102,6 @@ struct EndpointState {
     }
 
     mutating func remove() {
-        state = .removed
+        state = .shutdown
     }
 }

@@ -3,9 +3,9 @@ import Testing
 @testable import RPC
 
 @Suite("The states of an address")
-struct EndpointStateTests {
-    private func ready() -> EndpointState {
-        var state = EndpointState(backoff: Backoff())
+struct SubchannelStateTests {
+    private func ready() -> SubchannelState {
+        var state = SubchannelState(backoff: Backoff())
         _ = state.connectIfIdle()
         state.connected()
         return state
@@ -13,7 +13,7 @@ struct EndpointStateTests {
 
     @Test("it is connected to when it is first wanted, and only once")
     func want() {
-        var state = EndpointState(backoff: Backoff())
+        var state = SubchannelState(backoff: Backoff())
         let actions = [state.connectIfIdle(), state.connectIfIdle()]
         #expect(actions == [.connect, .nothing])
         state.connected()
@@ -24,7 +24,7 @@ struct EndpointStateTests {
 
     @Test("failed attempts wait longer and longer, and a connection that lived makes up for them")
     func failures() {
-        var state = EndpointState(backoff: Backoff())
+        var state = SubchannelState(backoff: Backoff())
         _ = state.connectIfIdle()
         let first = state.failed(random: 0.5)
         let again = state.retry()
@@ -40,7 +40,7 @@ struct EndpointStateTests {
     @Test("a server that ends each connection at once is tried once more, and then waited for longer and longer")
     func shortLives() {
         var state = ready()
-        var waits: [EndpointState.Action] = []
+        var waits: [SubchannelState.Action] = []
         for _ in 0..<3 {
             waits.append(state.ended(lived: .milliseconds(1), hasAnswered: false, random: 0.5))
             _ = state.retry()
@@ -52,7 +52,7 @@ struct EndpointStateTests {
     @Test("a connection that answered a call is replaced at once, however short its life")
     func answered() {
         var state = ready()
-        var actions: [EndpointState.Action] = []
+        var actions: [SubchannelState.Action] = []
         for _ in 0..<3 {
             actions.append(state.ended(lived: .milliseconds(1), hasAnswered: true, random: 0.5))
             state.connected()
@@ -62,7 +62,7 @@ struct EndpointStateTests {
 
     @Test("another loop's success ends the wait after a refused attempt, but not the one after short connections")
     func otherLoop() {
-        var refused = EndpointState(backoff: Backoff())
+        var refused = SubchannelState(backoff: Backoff())
         _ = refused.connectIfIdle()
         let whileConnecting = refused.otherLoopConnected()
         _ = refused.failed(random: 0.5)
@@ -94,9 +94,9 @@ struct EndpointStateTests {
         #expect(lost == .connect)
         // Not connected any more.
         state.retire()
-        #expect(state.state == .removed)
+        #expect(state.state == .shutdown)
         state.restore()
-        #expect(state.state == .removed)
+        #expect(state.state == .shutdown)
     }
 
     @Test("a connection that ends after its address was lost is not made again")
@@ -108,12 +108,12 @@ struct EndpointStateTests {
         #expect(state.state == .retired)
         let action = state.ended(lived: .seconds(1), hasAnswered: true, random: 0.5)
         #expect(action == .nothing)
-        #expect(state.state == .removed)
+        #expect(state.state == .shutdown)
     }
 
     @Test("what comes at the wrong time changes nothing")
     func wrongTimes() {
-        var idle = EndpointState(backoff: Backoff())
+        var idle = SubchannelState(backoff: Backoff())
         let early = [idle.retry(), idle.failed(random: 0), idle.ended(lived: .zero, hasAnswered: false, random: 0)]
         idle.connected()
         #expect(early == [.nothing, .nothing, .nothing])
@@ -127,6 +127,6 @@ struct EndpointStateTests {
         ]
         removed.connected()
         #expect(late == [.nothing, .nothing, .nothing, .nothing, .nothing])
-        #expect(removed.state == .removed)
+        #expect(removed.state == .shutdown)
     }
 }
