@@ -42,11 +42,11 @@ public final class SpanTracer: Tracer {
                 isUnchanged: false)
         }
         let checkedState = TraceState.checked(state)
-        // Who records nothing has no say in what others do.
+        // A process that records nothing does not change what others do.
         let isSampled = buffer == nil ? remote.isSampled : sampler.decide(parent: remote)
         guard isSampled, buffer != nil else {
             let isSame = isSampled == remote.isSampled
-            // Who changes the decision has to do so under an id of its own (W3C Trace Context, section 3.4).
+            // A changed decision needs an id of its own (W3C Trace Context, section 3.4).
             return SamplingDecision(
                 identity: isSame ? remote : remote.sampled(isSampled).next(), parentSpanID: 0, state: checkedState,
                 isRecorded: false,

@@ -6,7 +6,7 @@ import Storage
 /// The one owner of a `PGconn`, in libpq's nonblocking mode: whatever the server does, no function here waits beyond
 /// the deadline that it is given. Only looking up a host's name, which libpq leaves to the system, is not bounded by it.
 ///
-/// What did not end as it should leaves the handle ``isBroken``: it is then good for nothing but to be freed, which
+/// What did not end as it should leaves the handle ``isBroken``: nothing can be done with it then but to free it, which
 /// closes the connection. The server notices that (see ``PostgresConnection``) and gives up what it was doing.
 final class PostgresHandle {
     /// TLS keeps bytes back that `poll` does not tell of, so where it is used libpq is asked at least this often.
