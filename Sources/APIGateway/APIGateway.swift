@@ -114,7 +114,7 @@ struct APIGateway: ServiceProgram {
         if let shedder = gateway.shedder { watch(shedder, runtime.metrics) }
         if gateway.rateLimitedRequests != nil {
             runtime.metrics.counter(
-                "http_server_rate_limited_total", "Requests refused as their address made too many."
+                "http_server_rate_limited_total", "Requests rejected as their address made too many."
             ) { [weak gateway] in Double(gateway?.rateLimitedRequests ?? 0) }
         }
         runtime.metrics.gauge("http_server_open_connections", "Connections that callers have open.") { [weak gateway] in
@@ -134,7 +134,7 @@ struct APIGateway: ServiceProgram {
             ) { Double(shedder.sheddingLoops(index)) }
             for reason in SheddingReason.allCases {
                 metrics.counter(
-                    "rpc_client_refusals_total", "Calls refused before anything was done for them.",
+                    "rpc_client_refusals_total", "Calls shed before anything was done for them.",
                     labels: labels + [("reason", reason.rawValue)]
                 ) { Double(shedder.shedCount(index, reason)) }
             }

@@ -1,6 +1,6 @@
 import RPC
 
-/// What the consignment service refuses, and how it says so.
+/// The consignment service's errors, each with its gRPC status.
 enum ConsignmentError: StatusConvertible, Equatable {
     /// - Parameters: the path of the field, and what is wrong with it.
     case invalid(String, String)
@@ -17,7 +17,7 @@ enum ConsignmentError: StatusConvertible, Equatable {
         }
     }
 
-    /// What the caller is told when the vessel service refuses.
+    /// The caller's error for one of the vessel service.
     static func mapUpstreamError(_ status: Status) -> any Error {
         switch status.code {
         case .notFound, .cancelled, .deadlineExceeded: status

@@ -1,6 +1,6 @@
 import RPC
 
-/// What the email service refuses, and how it says so.
+/// The email service's errors, each with its gRPC status.
 enum EmailError: StatusConvertible, Equatable {
     /// - Parameters: the path of the field, and what is wrong with it.
     case invalid(String, String)

@@ -48,7 +48,7 @@ extension PasswordCheck {
         registry.counter("password_hashes_total", "Times that a password was put through bcrypt.") {
             Double(hasher.runCount)
         }
-        registry.counter("login_refusals_total", "Logins refused because too many had failed before.") {
+        registry.counter("login_refusals_total", "Logins throttled because too many had failed before.") {
             Double(throttle.rejectionCount)
         }
         registry.counter(

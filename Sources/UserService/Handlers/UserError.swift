@@ -1,6 +1,6 @@
 import RPC
 
-/// What the user service refuses, and how it says so.
+/// The user service's errors, each with its gRPC status.
 enum UserError: StatusConvertible, Equatable {
     /// - Parameters: the path of the field, and what is wrong with it.
     case invalid(String, String)

@@ -23,7 +23,7 @@ final class PasswordHasher: Sendable {
     /// How long they may wait when processors have little to spare, if their callers wait for as long. A hash beside other
     /// work takes a second or two; calls through the gateway end after its 5 s.
     static let waitMax: Duration = .seconds(8)
-    /// A caller is told so long before its deadline that its hash is not made in time: refused, with nothing done, rather
+    /// A caller is told so long before its deadline that its hash is not made in time: shed, with nothing done, rather
     /// than left with a call that timed out.
     private static let noticeTime: Duration = .milliseconds(200)
     /// When to come back after the queue was full.

@@ -1,6 +1,6 @@
 import RPC
 
-/// What the vessel service refuses, and how it says so.
+/// The vessel service's errors, each with its gRPC status.
 enum VesselError: StatusConvertible, Equatable {
     /// - Parameters: the path of the field, and what is wrong with it.
     case invalid(String, String)
@@ -9,7 +9,7 @@ enum VesselError: StatusConvertible, Equatable {
     case noneFits(Room)
     /// A capacity or weight below what is booked.
     case belowBooked(String)
-    /// The room of this consignment was given back; a late repeat must not book it again.
+    /// The room of this consignment was released; a late repeat must not book it again.
     case released(String)
     case notTheOwner
 

@@ -33,7 +33,7 @@ struct Reservation: Sendable {
         self.isReleased = isReleased
     }
 
-    /// Stays, so that a Reserve that was overtaken by its Release is refused. There is no room to give back.
+    /// Stays, so that a Reserve that was overtaken by its Release is rejected. There is no room to release.
     static let tombstone = Reservation(isReleased: true)
 
     func document(of consignmentID: String) -> BSONFields {

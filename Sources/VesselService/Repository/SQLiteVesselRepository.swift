@@ -70,7 +70,7 @@ struct SQLiteVesselRepository: VesselRepository {
     func release(_ consignmentID: String, deadline: Deadline) async throws {
         try await store.write(deadline: deadline) { connection in
             guard let reservation = try Self.reservation(of: consignmentID, connection) else {
-                // Stays, so that a Reserve that was overtaken is refused.
+                // Stays, so that a Reserve that was overtaken is rejected.
                 try connection.statement(Self.insertReservation)
                     .bind(1, consignmentID).bind(2, 0).bind(3, 0).bind(4, 0).bind(5, 1).run()
                 return

@@ -27,7 +27,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
     public var tls: TLSFiles
     /// Memory that the process may use, in bytes; `nil` takes the container's limit, or 256 MiB when there is none.
     public var memoryLimitBytes: Int?
-    /// Whether calls are refused when there are too many.
+    /// Whether calls are shed when there are too many.
     public var overloadControl = true
 
     private static let connectWaitStandard: Duration = .seconds(2)

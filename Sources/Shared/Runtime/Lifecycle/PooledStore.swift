@@ -57,7 +57,7 @@ extension ServiceRuntime {
             ("pool_connected", "Connections that are up.", { $0.connected }),
             ("pool_queued", "Calls that wait for a thread.", { $0.queued }),
             ("pool_running", "Calls that a thread works on.", { $0.running }),
-            ("pool_queue_capacity", "Calls that may wait before more are refused.", { $0.queueCapacity }),
+            ("pool_queue_capacity", "Calls that may wait before more are shed.", { $0.queueCapacity }),
         ]
         let waits = "pool_wait_seconds"
         metrics.collect(waits) { snapshot in
@@ -75,7 +75,7 @@ extension ServiceRuntime {
                 labels: [("pool", pool)]
             ) { read().map { $0.expectedWait / .seconds(1) } ?? .nan }
             metrics.counter(
-                "pool_refusals_total", "Calls refused as too many waited, or as they had waited for too long.",
+                "pool_refusals_total", "Calls shed as too many waited, or as they had waited for too long.",
                 labels: [("pool", pool)]
             ) { Double(read()?.shed ?? 0) }
             for gauge in gauges {

@@ -95,7 +95,7 @@ public final class ServiceRuntime: Sendable {
             routes: routes + [health], configuration: serverConfiguration, group: group, logger: logger,
             recorder: { service, method in rpcMetrics.recorder(service: service, method: method) },
             observer: { service, method in self.observer(service: service, method: method) })
-        metrics.counter("rpc_server_refusals_total", "Calls refused before anything was done for them.") {
+        metrics.counter("rpc_server_refusals_total", "Calls shed before anything was done for them.") {
             [weak server] in Double(server?.shedCalls ?? 0)
         }
         metrics.gauge("rpc_server_connections", "Connections that clients have open.") { [weak server] in

@@ -5,7 +5,7 @@ import SwiftProtobuf
 package struct IdempotencyClaim: Sendable, Equatable {
     /// The header's name.
     package static let header = Metadata.idempotencyKey
-    /// Longer keys are refused.
+    /// Longer keys are invalid.
     package static let keyBytesMax = 255
     /// How long a key is kept; an hour more than promised, for clocks differ.
     package static let retentionSeconds: Int64 = 25 * 3600
