@@ -110,7 +110,7 @@ import Testing
 
     @Test("the newest stored id is looked up at the start, and while the clock is behind it")
     func lookups() {
-        let newest = GrowingTime(now: { Self.noon })
+        let newest = MonotonicTimestamps(now: { Self.noon })
         #expect(newest.needsNewest)
         newest.record(newest: nil)
         #expect(!newest.needsNewest)
@@ -119,6 +119,6 @@ import Testing
         newest.record(newest: Self.noon + Self.hour)
         #expect(newest.needsNewest)
         #expect(newest.next() == Self.noon + Self.hour + 1)
-        #expect(GrowingTime(now: { -5 }).next() >= 0)
+        #expect(MonotonicTimestamps(now: { -5 }).next() >= 0)
     }
 }

@@ -56,6 +56,7 @@ struct WordRules {
         ("setBack", "reschedule"),
         ("will not have us", "can't be used, denies access"),
         // Log-ins and tokens.
+        ("GrowingTime", "MonotonicTimestamps"),
         ("Guardian", "Throttle or Watchdog"),
         ("KnownTokens", "VerifiedTokenCache"),
         ("LoginGuard", "LoginThrottle"),

@@ -128,7 +128,7 @@ struct LoginCrowdTests {
             throttle.succeeded(try await throttle.begin(email: "ada@example.com", from: key(1_000_000)))
         }
         #expect(throttle.delayCount == 141)
-        // Two a minute are forgiven.
+        // Two a minute stop counting.
         clock.advance(.seconds(3_600))
         throttle.succeeded(try await throttle.begin(email: "ada@example.com", from: key(1_000_001)))
         #expect(throttle.delayCount == 141)
@@ -160,10 +160,10 @@ struct LoginCrowdTests {
         #expect(held.withLock { $0 } == 50)
     }
 
-    @Test("waiting logins go on in order, or leave with their callers; a line has a limit")
-    func lines() async throws {
+    @Test("waiting logins go on in order, or leave with their callers; a queue has a limit")
+    func queues() async throws {
         var limits = LoginLimits()
-        limits.lineMax = 3
+        limits.queuedMax = 3
         let throttle = LoginThrottle(limits, now: clock.now, sleep: { _ in })
         @Sendable func begin() async throws -> LoginThrottle.Attempt {
             try await throttle.begin(email: "ada@example.com", from: CallerAddress(peer: "1.2.3.4:1"))
@@ -173,7 +173,7 @@ struct LoginCrowdTests {
         var waiters: [Task<LoginThrottle.Attempt, any Error>] = []
         for count in 1...3 {
             waiters.append(Task { try await begin() })
-            try await eventually("\(count) in line") { throttle.waitingCount == count }
+            try await eventually("\(count) in the queue") { throttle.waitingCount == count }
         }
         await #expect(throws: UserError.tooManyTries(seconds: 1)) { try await begin() }
         waiters[1].cancel()
@@ -191,7 +191,7 @@ struct LoginCrowdTests {
         #expect(throttle.waitingCount == 0)
     }
 
-    @Test("a caller who has left already does not wait in line")
+    @Test("a caller who has left already does not wait in the queue")
     func lateCancellation() async throws {
         let throttle = LoginThrottle(now: clock.now, sleep: { _ in })
         for index in 0..<4 { _ = try await throttle.begin(email: "ada@example.com", from: key(index / 4)) }

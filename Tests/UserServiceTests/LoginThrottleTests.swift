@@ -68,7 +68,7 @@ struct LoginThrottleTests {
         #expect(await fail(throttle) == 1)
     }
 
-    @Test("a success from another address forgives a guesser nothing")
+    @Test("a success from another address removes no failure of a guesser")
     func successElsewhere() async throws {
         let throttle = makeThrottle()
         for _ in 0..<4 { #expect(await fail(throttle) == 0) }
@@ -173,10 +173,10 @@ struct LoginThrottleTests {
     func table() {
         var table = BoundedTable<Int>(capacity: 8)
         let now = clock.now()
-        for key in 0..<8 { table.set(key, of: UInt64(key), forgetAt: now + .seconds(10 + key)) }
-        table.set(100, of: 3, forgetAt: now + .seconds(99))
+        for key in 0..<8 { table.set(key, of: UInt64(key), evictAt: now + .seconds(10 + key)) }
+        table.set(100, of: 3, evictAt: now + .seconds(99))
         #expect(table.record(of: 3, now: now) == 100)
-        table.set(8, of: 8, forgetAt: now + .seconds(50))
+        table.set(8, of: 8, evictAt: now + .seconds(50))
         #expect(table.record(of: 0, now: now) == nil)
         for key in 1..<9 where key != 3 { #expect(table.record(of: UInt64(key), now: now) == key) }
         #expect(table.record(of: 5, now: now + .seconds(15)) == nil)

@@ -52,8 +52,8 @@ struct ConnectionList {
     /// A connection that has been idle for about the longest time; `nil` when none is idle.
     ///
     /// - Parameter address: only connections of this address; `nil` for any.
-    mutating func longIdle(from address: UInt64?) -> (any ServedConnection)? {
-        guard let address else { return longIdle() }
+    mutating func longestIdle(from address: UInt64?) -> (any ServedConnection)? {
+        guard let address else { return longestIdle() }
         var longest: (connection: any ServedConnection, order: UInt64)?
         for id in byAddress[address] ?? [] {
             guard let connection = entries[id]?.connection, let order = connection.idleOrder else { continue }
@@ -63,7 +63,7 @@ struct ConnectionList {
         return longest?.connection
     }
 
-    private mutating func longIdle() -> (any ServedConnection)? {
+    private mutating func longestIdle() -> (any ServedConnection)? {
         if let known = nextCandidate() { return known }
         let idle = entries.compactMap { id, entry in entry.connection.idleOrder.map { (id: id, order: $0) } }
         candidates = idle.sorted { $0.order < $1.order }.prefix(Self.candidatesMax).reversed().map(\.id)

@@ -33,7 +33,7 @@ extension HTTPServerConnection {
     }
 
     /// The response, with memory reserved for a large body; a rejection when there is none.
-    func affordable(_ response: HTTPResponse) -> HTTPResponse {
+    func reserveMemory(for response: HTTPResponse) -> HTTPResponse {
         let count = response.body.readableBytes
         guard count >= ResponseWriter.separateBodyBytesMin, response.memory == nil, !response.isBodyShared else {
             return response

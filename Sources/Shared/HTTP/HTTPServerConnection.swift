@@ -243,7 +243,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         // The connection may have ended while the responder worked.
         guard let context else { return }
         use = loop.nextUse()
-        let response = affordable(response)
+        let response = reserveMemory(for: response)
         let persistence: ResponseWriter.Persistence =
             state.answered() ? (isHTTP10 ? .keepAlive : .implied) : .close
         let date = loop.dateText

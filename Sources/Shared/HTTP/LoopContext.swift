@@ -95,10 +95,10 @@ final class LoopContext: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         connections.add(connection)
         if tick == nil, phase != .ending { scheduleTick() }
-        tellPhase(connection)
+        applyPhase(connection)
     }
 
-    private func tellPhase(_ connection: any ServedConnection) {
+    private func applyPhase(_ connection: any ServedConnection) {
         switch phase {
         case .serving: break
         case .draining: connection.drain()
@@ -121,7 +121,7 @@ final class LoopContext: @unchecked Sendable {
     func replace(_ detector: VersionDetector, by successor: any ServedConnection) {
         eventLoop.assertInEventLoop()
         connections.replace(detector, by: successor)
-        tellPhase(successor)
+        applyPhase(successor)
     }
 
     /// Counts a connection for its address. Above the limit, the connection of that address that has been idle for
@@ -144,7 +144,7 @@ final class LoopContext: @unchecked Sendable {
     /// Closes an idle connection of this loop; false when none is idle.
     func evictIdle(from address: UInt64? = nil) -> Bool {
         eventLoop.assertInEventLoop()
-        guard let victim = connections.longIdle(from: address) else { return false }
+        guard let victim = connections.longestIdle(from: address) else { return false }
         victim.evict()
         return true
     }

@@ -16,7 +16,7 @@ struct UserHandlers: Sendable {
     let passwords: PasswordCheck
     let clock: UserClock
     /// Creation times of users, which only grow, so that a new user comes after all others in pages.
-    private let times: GrowingTime
+    private let times: MonotonicTimestamps
     /// False with `DISABLE_AUTH=true`.
     var needsToken: Bool
 
@@ -29,7 +29,7 @@ struct UserHandlers: Sendable {
         self.passwords = passwords
         self.clock = clock
         self.needsToken = needsToken
-        times = GrowingTime(now: clock.microseconds)
+        times = MonotonicTimestamps(now: clock.microseconds)
     }
 
     func creationTime(_ deadline: Deadline) async throws -> Int64 {

@@ -1,5 +1,5 @@
 /// Records by key in a fixed amount of memory. A key has a few places where it may be; when all are taken, the record
-/// that would be forgotten first makes room.
+/// that would be evicted first makes room.
 ///
 /// Keys must be hashes that strangers can't foresee, so that nobody can fill the places of another's key on purpose.
 struct BoundedTable<Record: Sendable>: Sendable {
@@ -9,7 +9,7 @@ struct BoundedTable<Record: Sendable>: Sendable {
     private struct Slot {
         var key: UInt64
         var record: Record
-        var forgetAt: ContinuousClock.Instant
+        var evictAt: ContinuousClock.Instant
     }
 
     private var slots: [Slot?]
@@ -24,21 +24,21 @@ struct BoundedTable<Record: Sendable>: Sendable {
     /// The key's record, unless its time is over.
     func record(of key: UInt64, now: ContinuousClock.Instant) -> Record? {
         for index in places(key) {
-            if let slot = slots[index], slot.key == key { return slot.forgetAt > now ? slot.record : nil }
+            if let slot = slots[index], slot.key == key { return slot.evictAt > now ? slot.record : nil }
         }
         return nil
     }
 
-    /// Keeps a record until `forgetAt`, or until others need its place more.
-    mutating func set(_ record: Record, of key: UInt64, forgetAt: ContinuousClock.Instant) {
+    /// Keeps a record until `evictAt`, or until others need its place more.
+    mutating func set(_ record: Record, of key: UInt64, evictAt: ContinuousClock.Instant) {
         let places = places(key)
         let own = places.first { slots[$0]?.key == key } ?? places.first { slots[$0] == nil }
         let oldest = places.min { left, right in
             guard let left = slots[left], let right = slots[right] else { return false }
-            return left.forgetAt < right.forgetAt
+            return left.evictAt < right.evictAt
         }
         guard let chosen = own ?? oldest else { return }
-        slots[chosen] = Slot(key: key, record: record, forgetAt: forgetAt)
+        slots[chosen] = Slot(key: key, record: record, evictAt: evictAt)
     }
 
     mutating func remove(_ key: UInt64) {

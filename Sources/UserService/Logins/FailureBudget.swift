@@ -1,12 +1,12 @@
-/// Failures by key, forgiven at a steady rate, in a fixed amount of memory.
+/// A budget of failures for each key, refilled at a steady rate, in a fixed amount of memory.
 struct FailureBudget: Sendable {
-    /// Failures that are not forgiven yet, at a point in time.
+    /// Failures that the budget still counts, at a point in time.
     private struct Level {
         var failures: Double
         var at: ContinuousClock.Instant
     }
 
-    /// Failures that are forgiven per second.
+    /// Failures that stop counting per second.
     private let rate: Double
     private var levels: BoundedTable<Level>
 
@@ -23,7 +23,7 @@ struct FailureBudget: Sendable {
     mutating func add(_ count: Double, to key: UInt64, now: ContinuousClock.Instant) {
         let failures = max(0, failures(of: key, now: now) + count)
         guard failures > 0 else { return levels.remove(key) }
-        // A key whose failures are all forgiven needs no record.
-        levels.set(Level(failures: failures, at: now), of: key, forgetAt: now + .seconds(failures / rate + 1))
+        // A key without failures needs no record.
+        levels.set(Level(failures: failures, at: now), of: key, evictAt: now + .seconds(failures / rate + 1))
     }
 }

@@ -21,11 +21,11 @@ struct LoginLimits: Sendable {
     /// go first.
     var pairsMax = 32_768
     /// Logins of one account from one address that may wait until earlier ones are compared: programs share accounts.
-    var lineMax = 60
+    var queuedMax = 60
 
     /// Failures that an account may accumulate, from all addresses.
     var accountBurst = 100.0
-    /// Failures that an account is forgiven per second: two a minute.
+    /// Failures of an account that stop counting per second: two a minute.
     var accountRate = 1.0 / 30
     var accountsMax = 32_768
     /// Delay of a login for each failure beyond the budget.
@@ -36,7 +36,7 @@ struct LoginLimits: Sendable {
 
     /// Failures from one address that it may run up.
     var addressBurst = 1_000.0
-    /// Failures that an address is forgiven each second.
+    /// Failures of an address that stop counting each second.
     var addressRate = 50.0
     /// How long an address waits that has used its budget up.
     var addressWait: Duration = .seconds(1)
@@ -46,9 +46,9 @@ struct LoginLimits: Sendable {
     /// rejected, and others are not delayed.
     var waitingMax = 4_096
 
-    /// Logins of an account from one address that may be compared at a time, after so many failures. Each counts as a
+    /// Logins of an account from one address that may be compared at a time after so many failures. Each counts as a
     /// failure until it is compared.
-    func atOnce(after failures: Int, isOverBudget: Bool) -> Int {
+    func concurrencyMax(after failures: Int, isOverBudget: Bool) -> Int {
         max(1, free(isOverBudget) + 1 - failures)
     }
 

@@ -14,7 +14,7 @@ final class LoginThrottle: Sendable {
         fileprivate let keys: LoginKeys
     }
 
-    /// How a wait in line ended.
+    /// How a wait in a queue ended.
     private enum Turn: Sendable {
         case decided(LoginDecision)
         case cancelled
@@ -51,7 +51,7 @@ final class LoginThrottle: Sendable {
     func begin(email: String, from address: CallerAddress) async throws -> Attempt {
         let attempt = Attempt(keys: Self.keys(email, address))
         var decision = decide(attempt)
-        if decision == .wait { decision = try await waitInLine(attempt) }
+        if decision == .wait { decision = try await waitInQueue(attempt) }
         switch decision {
         case .begin(let delay):
             if delay > .zero { try await hold(attempt, delay) }
@@ -83,7 +83,7 @@ final class LoginThrottle: Sendable {
         for (waiter, decision) in decided { waiter.resume(returning: .decided(decision)) }
     }
 
-    private func waitInLine(_ attempt: Attempt) async throws -> LoginDecision {
+    private func waitInQueue(_ attempt: Attempt) async throws -> LoginDecision {
         let ticket = Mutex<Int?>(nil)
         let turn = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -101,7 +101,7 @@ final class LoginThrottle: Sendable {
             }
         } onCancel: {
             let waiter = state.withLock { state in
-                ticket.withLock { $0 }.flatMap { state.leave(attempt.keys, $0) }
+                ticket.withLock { $0 }.flatMap { state.remove(attempt.keys, $0) }
             }
             waiter?.resume(returning: .cancelled)
         }

@@ -33,8 +33,8 @@ struct LoginThrottleState<Waiter> {
         var waitsUntil: ContinuousClock.Instant
     }
 
-    /// The logins of one account from one address that have not ended. There are at most as many lines as calls.
-    private struct Line {
+    /// The logins of one account from one address that have not ended. There are at most as many queues as calls.
+    private struct Queue {
         var underWay = 0
         /// In order of arrival.
         var waiters: [(ticket: Int, waiter: Waiter)] = []
@@ -44,9 +44,9 @@ struct LoginThrottleState<Waiter> {
     private var pairs: BoundedTable<Pair>
     private var accounts: FailureBudget
     private var addresses: FailureBudget
-    private var lines: [UInt64: Line] = [:]
+    private var queues: [UInt64: Queue] = [:]
     private var lastTicket = 0
-    /// Logins in lines, and delayed ones.
+    /// Logins in queues, and delayed ones.
     private(set) var waiting = 0
 
     init(_ limits: LoginLimits) {
@@ -60,16 +60,16 @@ struct LoginThrottleState<Waiter> {
     mutating func begin(_ keys: LoginKeys, now: ContinuousClock.Instant) -> LoginDecision {
         let pair = pairs.record(of: keys.pair, now: now) ?? Pair(waitsUntil: now)
         if pair.waitsUntil > now { return .reject(pair.waitsUntil - now) }
-        let line = lines[keys.pair] ?? Line()
-        let atOnce = limits.atOnce(after: pair.failures, isOverBudget: isOverBudget(keys.account, now))
-        guard line.underWay < atOnce else {
-            let hasRoom = line.waiters.count < limits.lineMax && waiting < limits.waitingMax
+        let queue = queues[keys.pair] ?? Queue()
+        let concurrencyMax = limits.concurrencyMax(after: pair.failures, isOverBudget: isOverBudget(keys.account, now))
+        guard queue.underWay < concurrencyMax else {
+            let hasRoom = queue.waiters.count < limits.queuedMax && waiting < limits.waitingMax
             return hasRoom ? .wait : .reject(limits.waitFirst)
         }
         if addresses.failures(of: keys.address, now: now) >= limits.addressBurst { return .reject(limits.addressWait) }
         addresses.add(1, to: keys.address, now: now)
         accounts.add(1, to: keys.account, now: now)
-        lines[keys.pair, default: Line()].underWay += 1
+        queues[keys.pair, default: Queue()].underWay += 1
         let excess = accounts.failures(of: keys.account, now: now) - limits.accountBurst
         return .begin(after: waiting < limits.waitingMax ? limits.delay(excess: excess) : .zero)
     }
@@ -80,13 +80,13 @@ struct LoginThrottleState<Waiter> {
     mutating func end(
         _ keys: LoginKeys, _ outcome: LoginOutcome, now: ContinuousClock.Instant
     ) -> [(waiter: Waiter, decision: LoginDecision)] {
-        lines[keys.pair]?.underWay -= 1
+        queues[keys.pair]?.underWay -= 1
         switch outcome {
         case .succeeded:
             pairs.remove(keys.pair)
-            forgive(keys, now)
+            refund(keys, now)
         case .failed: recordFailure(keys, now)
-        case .cancelled: forgive(keys, now)
+        case .cancelled: refund(keys, now)
         }
         return advance(keys, now)
     }
@@ -95,10 +95,10 @@ struct LoginThrottleState<Waiter> {
         var pair = pairs.record(of: keys.pair, now: now) ?? Pair(waitsUntil: now)
         pair.failures += 1
         pair.waitsUntil = now + limits.wait(after: pair.failures, isOverBudget: isOverBudget(keys.account, now))
-        pairs.set(pair, of: keys.pair, forgetAt: now + limits.forgetAfter)
+        pairs.set(pair, of: keys.pair, evictAt: now + limits.forgetAfter)
     }
 
-    private mutating func forgive(_ keys: LoginKeys, _ now: ContinuousClock.Instant) {
+    private mutating func refund(_ keys: LoginKeys, _ now: ContinuousClock.Instant) {
         accounts.add(-1, to: keys.account, now: now)
         addresses.add(-1, to: keys.address, now: now)
     }
@@ -107,41 +107,41 @@ struct LoginThrottleState<Waiter> {
         accounts.failures(of: account, now: now) >= limits.accountBurst
     }
 
-    // MARK: Lines
+    // MARK: Queues
 
-    /// Puts a login that must wait in its line.
+    /// Puts a login that must wait in its queue.
     ///
-    /// - Returns: the ticket for ``leave(_:_:)``.
+    /// - Returns: the ticket for ``remove(_:_:)``.
     mutating func wait(_ keys: LoginKeys, _ waiter: Waiter) -> Int {
         lastTicket += 1
-        lines[keys.pair, default: Line()].waiters.append((lastTicket, waiter))
+        queues[keys.pair, default: Queue()].waiters.append((lastTicket, waiter))
         waiting += 1
         return lastTicket
     }
 
-    /// Removes a login from its line; `nil` when it is decided already.
-    mutating func leave(_ keys: LoginKeys, _ ticket: Int) -> Waiter? {
-        guard let index = lines[keys.pair]?.waiters.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+    /// Removes a login from its queue; `nil` when it is decided already.
+    mutating func remove(_ keys: LoginKeys, _ ticket: Int) -> Waiter? {
+        guard let index = queues[keys.pair]?.waiters.firstIndex(where: { $0.ticket == ticket }) else { return nil }
         waiting -= 1
-        return lines[keys.pair]?.waiters.remove(at: index).waiter
+        return queues[keys.pair]?.waiters.remove(at: index).waiter
     }
 
     private mutating func advance(
         _ keys: LoginKeys, _ now: ContinuousClock.Instant
     ) -> [(waiter: Waiter, decision: LoginDecision)] {
         var decided: [(waiter: Waiter, decision: LoginDecision)] = []
-        while let first = lines[keys.pair]?.waiters.first {
-            // Removed first, so that it does not count against the room in its own line.
-            lines[keys.pair]?.waiters.removeFirst()
+        while let first = queues[keys.pair]?.waiters.first {
+            // Removed first, so that it does not count against the room in its own queue.
+            queues[keys.pair]?.waiters.removeFirst()
             let decision = begin(keys, now: now)
             guard decision != .wait else {
-                lines[keys.pair]?.waiters.insert(first, at: 0)
+                queues[keys.pair]?.waiters.insert(first, at: 0)
                 break
             }
             waiting -= 1
             decided.append((first.waiter, decision))
         }
-        if let line = lines[keys.pair], line.underWay == 0, line.waiters.isEmpty { lines[keys.pair] = nil }
+        if let queue = queues[keys.pair], queue.underWay == 0, queue.waiters.isEmpty { queues[keys.pair] = nil }
         return decided
     }
 

@@ -47,7 +47,9 @@ struct PostgresUserRepository: UserRepository {
 
     func newestCreation(deadline: Deadline) async throws -> Int64? {
         try await store.run(deadline: deadline) { connection in
-            try connection.first(Self.newest, .time(microseconds: GrowingTime.end)) { row throws(StorageError) in
+            try connection.first(
+                Self.newest, .time(microseconds: MonotonicTimestamps.end)
+            ) { row throws(StorageError) in
                 try row.microseconds(0)
             }
         }

@@ -84,7 +84,7 @@ struct SQLiteUserRepository: UserRepository {
 
     func newestCreation(deadline: Deadline) async throws -> Int64? {
         try await store.read(deadline: deadline) {
-            try $0.statement(Self.newest).bind(1, GrowingTime.end).first { $0.int64(0) }
+            try $0.statement(Self.newest).bind(1, MonotonicTimestamps.end).first { $0.int64(0) }
         }
     }
 

@@ -26,7 +26,7 @@ protocol UserRepository: Sendable {
     func user(email: String, deadline: Deadline) async throws -> StoredUser?
 
     /// Creation time of the newest user, in microseconds since 1970 in UTC; `nil` when there is none. Ignores times
-    /// that no clock of ours shows (from `GrowingTime.end` on).
+    /// that no clock of ours shows (from `MonotonicTimestamps.end` on).
     func newestCreation(deadline: Deadline) async throws -> Int64?
 
     /// Users in the order of their creation (`createdAtMicroseconds`, then id).

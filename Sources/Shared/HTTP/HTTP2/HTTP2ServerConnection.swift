@@ -173,7 +173,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     }
 
     /// The response, once memory is taken for it; a rejection when there is none.
-    private func affordable(_ response: HTTPResponse, _ stream: HTTP2RequestStream) -> HTTPResponse {
+    private func reserveMemory(for response: HTTPResponse, _ stream: HTTP2RequestStream) -> HTTPResponse {
         stream.reservation = response.memory
         let isCounted = response.memory == nil && !response.isBodyShared
         let bytes = Self.responseBytes + (isCounted ? response.body.readableBytes : 0)
@@ -193,7 +193,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         guard let transport, let session = transport.session, stream.isOpen, !stream.isAnswered else { return }
         stream.isAnswered = true
         progress += 1
-        let response = affordable(response, stream)
+        let response = reserveMemory(for: response, stream)
         use = loop.nextUse()
         let hasBody = !stream.isHead && response.body.readableBytes > 0
         let date = loop.dateText

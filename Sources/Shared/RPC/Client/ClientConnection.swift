@@ -47,7 +47,7 @@ final class ClientConnection: @unchecked Sendable {
 
     private var session: HTTP2Session? { transport?.session }
 
-    /// Lets go of a transport that never came to a channel.
+    /// Releases a transport that was never added to a channel.
     func discard() {
         transport = nil
         owner = nil

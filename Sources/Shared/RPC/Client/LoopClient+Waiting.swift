@@ -64,7 +64,7 @@ extension LoopClient {
         return subchannels.contains { $0.isConnecting || $0.isReady } ? nil : noConnection
     }
 
-    /// The status of a call that has waited for a connection in vain.
+    /// The status of a call that has waited for a connection for too long.
     var noConnection: Status {
         (subchannels.isEmpty ? resolveFailure : nil) ?? Status(.unavailable, "the service can't be reached")
     }

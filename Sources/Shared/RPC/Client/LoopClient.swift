@@ -184,7 +184,7 @@ final class LoopClient: @unchecked Sendable {
         if subchannels.isEmpty, !waiting.isEmpty { resolveAgain() }
     }
 
-    /// Lets go of retired addresses that are replaced or no longer connected.
+    /// Removes retired addresses that are replaced or no longer connected.
     func releaseRetired() {
         guard !retired.isEmpty else { return }
         let kept = subchannels.contains(where: \.isReady) ? [] : retired.filter(\.isRetired)

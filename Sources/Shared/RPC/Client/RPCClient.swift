@@ -11,7 +11,7 @@ import Traces
 /// fewer calls in flight of two taken at random. A call made on one of the group's loops stays on that loop.
 /// Names are looked up again and again, and the answers may be stale: an address that the name has lost is used until its
 /// connection ends or one to another address is made.
-/// ``shutdown()`` must be called before the client is let go.
+/// ``shutdown()`` must be called before the client is released.
 public final class RPCClient: Sendable {
     let configuration: Configuration
     let loops: [LoopClient]

@@ -12,19 +12,19 @@ package enum Identifier {
 /// Makes ids that grow with time, so that their order is the order of age and new ones go to the end of an index.
 ///
 /// Within a process each is larger than the one before, and than the newest stored one, whatever the clock does; see
-/// ``GrowingTime``. Between processes their clocks decide.
+/// ``MonotonicTimestamps``. Between processes their clocks decide.
 package final class OrderedIdentifiers: Sendable {
     /// Digits of an id: 16 for microseconds since 1970, 16 of chance.
     package static let length = 32
     private static let timeDigits = 16
     /// All our ids are smaller than this.
-    package static let end = Hexadecimal.text(UInt64(GrowingTime.end), 0)
+    package static let end = Hexadecimal.text(UInt64(MonotonicTimestamps.end), 0)
 
-    private let times: GrowingTime
+    private let times: MonotonicTimestamps
 
     /// - Parameter now: microseconds since 1970 in UTC.
     package init(now: @escaping @Sendable () -> Int64 = { WallClock.microseconds }) {
-        times = GrowingTime(now: now)
+        times = MonotonicTimestamps(now: now)
     }
 
     /// Whether ``record(newest:)`` must be called before ``next()``.
@@ -46,7 +46,7 @@ package final class OrderedIdentifiers: Sendable {
     /// When an id of ours was made, in microseconds since 1970 in UTC; `nil` for another's.
     package static func microseconds(of id: String) -> Int64? {
         guard isWellFormed(id), let time = Int64(String(Substring(id.utf8.prefix(timeDigits))), radix: 16),
-            time < GrowingTime.end
+            time < MonotonicTimestamps.end
         else { return nil }
         return time
     }

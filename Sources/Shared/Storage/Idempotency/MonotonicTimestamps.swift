@@ -1,10 +1,11 @@
 import Synchronization
 
-/// Times that only grow, whatever the clock does: each is later than the one before, and than the newest stored one.
+/// Makes timestamps that only grow, whatever the clock does: each is later than the one before and than the newest
+/// stored one.
 ///
 /// A clock that was set back, while the process runs or before it started, would otherwise order new records before old
 /// ones. The repository that stores these times reports the newest stored one while ``needsNewest`` is true.
-package final class GrowingTime: Sendable {
+package final class MonotonicTimestamps: Sendable {
     /// Times from here on (the year 10000, in microseconds) are errors and are ignored.
     package static let end: Int64 = 253_402_300_800_000_000
     /// How far ahead of the clock a process gets by itself when it makes many times at once, in microseconds.
