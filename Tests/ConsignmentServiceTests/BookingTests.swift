@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test("Cancel holds while the vessel service is away; the room is given back later", arguments: StoreKind.allCases)
+    @Test("Cancel holds while the vessel service is away; the room is released later", arguments: StoreKind.allCases)
     func cancelsAlone(kind: StoreKind) async throws {
         try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in
             let booked = try await fixture.create().consignment
@@ -154,7 +154,7 @@ import Testing
     }
 
     @Test(
-        "Cancel is answered in time while the vessel service hangs; the room is given back later",
+        "Cancel is answered in time while the vessel service hangs; the room is released later",
         arguments: StoreKind.allCases)
     func cancelsWhileHanging(kind: StoreKind) async throws {
         try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in

@@ -88,7 +88,7 @@ final class Upstreams: Sendable {
     struct Seen: Sendable {
         var validations = 0
         var searches: [Vessel_Specification] = []
-        /// Room that is booked now, by consignment, and what was given back.
+        /// Room that is booked now, by consignment, and what was released.
         var held: [String: Vessel_Reservation] = [:]
         var released: Set<String> = []
         var metadata: [Metadata] = []

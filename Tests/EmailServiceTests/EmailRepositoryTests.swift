@@ -118,7 +118,7 @@ struct EmailRepositoryTests {
         }
     }
 
-    @Test("a mail that is given back is due after its delay, with its error", arguments: StoreKind.allCases)
+    @Test("a mail that is released is due after its delay, with its error", arguments: StoreKind.allCases)
     func retries(kind: StoreKind) async throws {
         try await withEmails(kind) { emails in
             let repository = emails.repository

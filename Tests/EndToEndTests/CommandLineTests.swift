@@ -89,7 +89,7 @@ struct CommandLineTests {
             let cancelled = try await client.run(["consignment", "cancel", id, "--yes"])
             #expect(cancelled.status == 0 && cancelled.output == "\(id)  CANCELLED\n", "\(cancelled.errors)")
         }
-        try await eventually("the room that was given back") {
+        try await eventually("the room that was released") {
             row("vessel001", try await client.run(["vessel", "list"]).output).contains("0/500")
         }
         try await Harbor.stop(runs)

@@ -169,7 +169,7 @@ struct LeasedQueueTests {
                     try await jobs.jobs.retry(item.lease, after: .zero, error: "", deadline: .after(.seconds(20)))
                 }
                 await running.beginStop()
-                try await eventually("what is given back") { jobs.seen.waits.count == 6 }
+                try await eventually("what is released") { jobs.seen.waits.count == 6 }
                 handler.hold(false)
                 await running.stop()
                 #expect(worker.counts.values == QueueCounts.Values(done: 4))

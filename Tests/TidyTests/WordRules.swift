@@ -38,6 +38,7 @@ struct WordRules {
         ("startAnyway", "startUnchecked"),
         ("takeAnyway", "takeUnchecked"),
         // Stores and queues.
+        ("GrowingTime", "MonotonicTimestamps"),
         ("Keeper", "Supervisor"),
         ("StoreRefusal", "StorePermanentFailure"),
         ("buried", "dead-lettered"),
@@ -56,7 +57,6 @@ struct WordRules {
         ("setBack", "reschedule"),
         ("will not have us", "can't be used, denies access"),
         // Log-ins and tokens.
-        ("GrowingTime", "MonotonicTimestamps"),
         ("Guardian", "Throttle or Watchdog"),
         ("KnownTokens", "VerifiedTokenCache"),
         ("LoginGuard", "LoginThrottle"),

@@ -123,7 +123,7 @@ import Traces
     }
 
     @Test(
-        "an event that is given back is due after the delay, and tries are counted", arguments: UserStoreKind.allCases)
+        "an event that is released is due after the delay, and tries are counted", arguments: UserStoreKind.allCases)
     func retries(kind: UserStoreKind) async throws {
         try await withUsers(kind) { users in
             let ids = try await signUp(2, users)

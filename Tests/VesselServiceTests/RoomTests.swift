@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test("room is given back once, and what was given back can't be booked again", arguments: StoreKind.allCases)
+    @Test("room is released once, and released room can't be booked again", arguments: StoreKind.allCases)
     func releases(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
             let repository = vessels.repository
@@ -165,7 +165,7 @@ import Testing
             #expect(closed?.available == false && closed?.bookedContainers == 4)
             #expect(try await repository.tightestFit(1, 1) == nil)
             #expect(try await repository.reserve(1, 1, for: "c2") == nil)
-            // Also then room is given back.
+            // Also then room is released.
             try await repository.release("c1", deadline: .never)
             _ = try await update { $0.clearAvailable() }
             #expect(try await repository.tightestFit(10, 100)?.id == "a")
@@ -199,7 +199,7 @@ import Testing
     }
 
     @Test(
-        "whatever is booked, given back and changed, the search finds the tightest fit", arguments: StoreKind.allCases)
+        "whatever is booked, released and changed, the search finds the tightest fit", arguments: StoreKind.allCases)
     func search(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in
             let repository = vessels.repository

@@ -36,7 +36,7 @@ struct Booker: Sendable {
                 if let stored = try await undo(booking, context, as: .fleetFull) { return stored }
                 throw status
             case .failedPrecondition:
-                // Its room was given back: it is being cancelled or undone.
+                // Its room was released: it is being cancelled or undone.
                 if let stored = try await undo(booking, context) { return stored }
                 throw Status(.unavailable, "the booking was undone; try again")
             default: throw ConsignmentError.mapUpstreamError(status)

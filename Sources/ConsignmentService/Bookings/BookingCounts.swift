@@ -27,7 +27,7 @@ final class BookingCounts: Sendable {
             ) { Double(self.count(outcome)) }
         }
         registry.gauge(
-            "bookings_waiting", "Bookings that are begun, or cancelled with room to give back, of all replicas."
+            "bookings_waiting", "Bookings that are begun, or cancelled with room to release, of all replicas."
         ) {
             pending.latest.map { Double($0.pending) } ?? .nan
         }

@@ -71,7 +71,7 @@ struct ConsignmentHandlers: Sendable {
         return response
     }
 
-    /// Cancels a booking; a repeat answers the same. The room is given back now or, where the vessel service can't be
+    /// Cancels a booking; a repeat answers the same. The room is released now or, where the vessel service can't be
     /// reached or is slow, by a worker.
     func cancel(
         _ request: Consignment_CancelRequest, _ caller: Caller, _ context: RequestContext

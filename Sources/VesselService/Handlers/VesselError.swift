@@ -28,7 +28,7 @@ enum VesselError: StatusConvertible, Equatable {
         case .belowBooked(let reason):
             Status(.failedPrecondition, reason, reason: "BELOW_BOOKED")
         case .released(let id):
-            Status(.failedPrecondition, "the room of consignment \(id) was given back", reason: "RELEASED")
+            Status(.failedPrecondition, "the room of consignment \(id) was released", reason: "RELEASED")
         case .notTheOwner:
             Status(.permissionDenied, "only the vessel's owner and operators may change it", reason: "NOT_THE_OWNER")
         }

@@ -11,7 +11,7 @@ import Storage
 /// consignment; the ``Reservation`` is inserted, under the consignment's id, and names the step; the step is removed. The
 /// reservation decides. Of two calls for one consignment one inserts it, and the other finds in it a step that is not its
 /// own and takes its booking back. To release is a step in the vessel's document, then the reservation is marked and names
-/// that step, then the room is given back together with the step. So booked room is never less than what is reserved, and
+/// that step, then the room is released together with the step. So booked room is never less than what is reserved, and
 /// any process that finds a step can read in the reservation how it has to be finished: what happens to a step is a
 /// write that names the version of the document, and happens once.
 ///
@@ -84,9 +84,9 @@ struct MongoReservations: Sendable {
             }
             // It was reserved in this moment.
             guard let known else { continue }
-            // Released before it was reserved: there is no room to give back.
+            // Released before it was reserved: there is no room to release.
             guard !known.vesselID.isEmpty else { return }
-            // Also when it is marked already: its room may not be given back yet.
+            // Also when it is marked already: its room may not be released yet.
             let operation: VesselBatch.Operation.Kind =
                 known.isReleased ? .finishSteps : .release(known.room, consignmentID: consignmentID)
             _ = try await outcome(of: operation, on: known.vesselID, deadline)

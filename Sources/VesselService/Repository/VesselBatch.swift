@@ -36,7 +36,7 @@ struct VesselBatch {
 
     /// What the reservation says of a step.
     private struct Decision {
-        /// The room that the step booked, or that it is to give back, is no longer to be booked.
+        /// The room that the step booked, or that it is to release, is no longer to be booked.
         var isUndone: Bool
         /// The step's consignment has the room that it booked.
         var isReserved: Bool

@@ -43,7 +43,7 @@ protocol VesselRepository: Sendable {
     /// Books room for a consignment on the vessel that fits most tightly, as one step and once: a repeat books nothing.
     ///
     /// - Returns: the vessel that it is booked on, which for a repeat is the first call's; `nil` when none fits.
-    /// - Throws: ``VesselError/released(_:)`` when the consignment's room was given back before.
+    /// - Throws: ``VesselError/released(_:)`` when the consignment's room was released before.
     func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel?
 
     /// Gives a consignment's room back, once. Where it has none, it can't get any later.

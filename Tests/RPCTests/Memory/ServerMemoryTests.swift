@@ -52,7 +52,7 @@ struct ServerMemoryTests {
         }
     }
 
-    @Test("unread answers share a limit, and are given back with their streams")
+    @Test("unread answers share a limit, and are released with their streams")
     func answers() async throws {
         let memory = MemoryBudget(limitBytes: 64 * Self.mebibyte)
         try await withServer({ $0.memory = memory }) { server in

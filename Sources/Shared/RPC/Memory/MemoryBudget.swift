@@ -112,7 +112,7 @@ public final class MemoryBudget: Sendable {
     public func rejections(_ kind: Kind) -> Int { share(kind).rejections.load(ordering: .relaxed) }
 }
 
-/// A part of a budget. It is given back when the object is destroyed, and so exactly once.
+/// A part of a budget. It is released when the object is destroyed, and so exactly once.
 public final class MemoryReservation: Sendable {
     private let budget: MemoryBudget
     private let kind: MemoryBudget.Kind
@@ -130,7 +130,7 @@ public final class MemoryReservation: Sendable {
         budget.release(bytes.load(ordering: .relaxed), kind)
     }
 
-    /// Gives back what is above `count`; never takes more.
+    /// Releases what is above `count`; never takes more.
     public func shrink(to count: Int) {
         var current = bytes.load(ordering: .relaxed)
         while count < current {

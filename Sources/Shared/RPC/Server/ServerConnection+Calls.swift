@@ -213,7 +213,7 @@ extension ServerConnection {
         {
             return Status(.resourceExhausted, "too many answers wait to be read on this connection")
         }
-        // Counts the answer, if there is room; given back when the stream closes.
+        // Counts the answer, if there is room; released when the stream closes.
         return responseMemory.take(message.framed.count) ? nil : .outOfMemory
     }
 

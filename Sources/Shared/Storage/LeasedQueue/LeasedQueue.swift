@@ -23,7 +23,7 @@ package protocol LeasedQueue<Item>: Sendable {
     /// documentation says otherwise.
     func finish(_ leases: [Lease], deadline: Deadline) async throws
 
-    /// Gives an item back, to be due again after `delay`.
+    /// Releases an item, to be due again after `delay`.
     ///
     /// - Returns: false when the lease was lost to another; then nothing is changed.
     @discardableResult

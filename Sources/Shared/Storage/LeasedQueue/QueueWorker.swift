@@ -224,7 +224,7 @@ extension QueueWorker {
 // MARK: - The end
 
 extension QueueWorker {
-    /// Gives back what was claimed and not begun, for another replica or the next start to take up at once.
+    /// Releases what was claimed and not begun, for another replica or the next start to take up at once.
     private func release(_ items: [LeasedItem<Item>]) async {
         for item in items {
             let deadline = Deadline.after(policy.storeTimeout)

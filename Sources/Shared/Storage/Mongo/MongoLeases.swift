@@ -3,7 +3,7 @@ import LeasedQueue
 import RPC
 import Storage
 
-/// A queue in a collection of MongoDB: how items are claimed and given back, for every such queue.
+/// A queue in a collection of MongoDB: how items are claimed and released, for every such queue.
 ///
 /// Its documents have the fields `due_at`, `scheduled_at` (see ``ClockStep``), `attempts`, `claim` and `last_error`. It wants
 /// an index on the fields of ``MongoLeases/pending`` and `due_at`.

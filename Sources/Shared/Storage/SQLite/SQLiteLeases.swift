@@ -3,7 +3,7 @@ import LeasedQueue
 import RPC
 import Storage
 
-/// A queue in a table of the embedded store: how items are claimed and given back, for every such queue.
+/// A queue in a table of the embedded store: how items are claimed and released, for every such queue.
 package protocol SQLiteLeasedQueue: LeasedQueue {
     /// To be a `static let`.
     static var leases: SQLiteLeases { get }
