@@ -66,7 +66,11 @@ struct WordRules {
         ("Bell", "WakeupSignal"),
         ("comes to nothing", "fails"),
         ("has its say", "decides, varies"),
+        ("may vouch", "verify"),
+        ("nobody is asked", "unauthenticated"),
         ("says no", "fails with, rejects"),
+        ("set aside", "dead-lettered"),
+        ("whom the mails", "From address"),
     ]
 
     private struct Rule {
