@@ -60,6 +60,22 @@ struct HTTP2RequestTests {
     }
 
     @Test(
+        "a peer that expects 100 (Continue) among others gets it",
+        arguments: [["100-continue, foo"], ["foo,100-continue"], ["100-continue", "foo"], ["foo", "100-continue"]])
+    func expectContinueInList(values: [String]) async throws {
+        try await withServer(.echo()) { _, address in
+            let port = try #require(address.port)
+            try await onThread {
+                let peer = try HTTP2Peer(port: port)
+                peer.send(.http("POST", "/p", stream: 1, values.map { ("expect", $0) }, endStream: false))
+                #expect(peer.wait { $0.answers[1]?.interim == ["100"] })
+                peer.send(Frame(.data, Frame.endStream, stream: 1, Array("ok".utf8)))
+                #expect(peer.answer(1)?.text == "POST /p - ok")
+            }
+        }
+    }
+
+    @Test(
         "an error in a header is answered before the body comes",
         arguments: [
             ([("content-length", "101")], "413"),

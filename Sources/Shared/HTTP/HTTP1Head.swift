@@ -73,7 +73,7 @@ struct HTTP1Head {
             if value.listContains("close") { closes = true }
             if value.listContains("keep-alive") { staysOpen = true }
         case .expect:
-            expectsContinue = value.isSameWord(as: "100-continue")
+            if value.listContains("100-continue") { expectsContinue = true }
         default:
             break
         }

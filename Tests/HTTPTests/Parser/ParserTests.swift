@@ -197,6 +197,18 @@ struct ParserTests {
         #expect(Reading(Array(text.utf8)).requests.first?.expectsContinue == isExpected)
     }
 
+    @Test(
+        "100 (Continue) is expected by a list that contains it, in whichever field it stands",
+        arguments: [
+            ("100-continue, foo", true), ("foo ,\t100-Continue", true), ("100-continue\r\nexpect: foo", true),
+            ("foo\r\nExpect: 100-continue", true), ("", false), ("foo", false), ("100-continue foo", false),
+            ("100-continued", false), ("1\u{80}0-continue", false),
+        ])
+    func expectationInList(value: String, isExpected: Bool) {
+        let text = "POST / HTTP/1.1\r\nhost: x\r\nexpect: \(value)\r\ncontent-length: 1\r\n\r\n"
+        #expect(Reading(Array(text.utf8)).requests.first?.expectsContinue == isExpected)
+    }
+
     @Test("the limits hold for what is there and for what has not ended yet, and each request has its own")
     func limits() {
         let limits = HTTP1Parser.Limits(headBytesMax: 100, fieldsMax: 4)

@@ -54,7 +54,8 @@ final class HTTP2RequestStream: HTTP2Stream {
             return
         }
         switch headers.add(name, value) {
-        case .expect: expectsContinue = value.isSameWord(as: "100-continue")
+        case .expect:
+            if value.listContains("100-continue") { expectsContinue = true }
         // nghttp2 lets only one through, and only digits; a number that overflows is too large in any case.
         case .contentLength: declaredBytes = value.contentLength ?? .max
         default: break
