@@ -10,9 +10,9 @@ private final class Machine {
     var wantsInput: Bool { state.wantsInput }
     var isIdle: Bool { state.isIdle }
 
-    func head(_ path: String, _ headers: KeyValuePairs<String, String> = [:]) {
+    func head(_ path: String, _ headers: KeyValuePairs<String, String> = [:], method: String = "POST") {
         let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
-        var bytes = ByteBuffer(string: "POST \(path) HTTP/1.1\r\nhost: x\r\n\(fields)\r\n")
+        var bytes = ByteBuffer(string: "\(method) \(path) HTTP/1.1\r\nhost: x\r\n\(fields)\r\n")
         var parser = HTTP1Parser(limits: .init(headBytesMax: 1_024, fieldsMax: 10))
         guard case .head(let head) = parser.next(&bytes) else {
             Issue.record("no head")
@@ -28,10 +28,12 @@ private final class Machine {
 
     func receivedEnd() { state.receivedEnd() }
 
-    func receive(_ path: String, _ headers: KeyValuePairs<String, String> = [:]) {
-        head(path, headers)
+    func receive(_ path: String, _ headers: KeyValuePairs<String, String> = [:], method: String = "POST") {
+        head(path, headers, method: method)
         receivedEnd()
     }
+
+    func rejectNewest(partialIsHead: Bool = false) { state.rejectNewest(partialIsHead: partialIsHead) }
 
     func inputEnded() { state.inputEnded() }
     func drain() { state.drain() }
@@ -44,7 +46,7 @@ private final class Machine {
         case .wait: "wait"
         case .sendContinue: "continue"
         case .answer(let request, _): "answer \(request.path)"
-        case .reject(let rejection): "reject \(rejection)"
+        case .reject(let rejection, let toHead): "reject \(rejection)" + (toHead ? " of HEAD" : "")
         case .finish: "finish"
         case .close: "close"
         }
@@ -187,6 +189,40 @@ struct ConnectionStateTests {
             chunked.body("aaaa")
         }
         #expect(chunked.step() == "reject bodyTooLarge")
+    }
+
+    @Test("a rejection says whether it is for HEAD")
+    func rejectedHead() {
+        let declared = Machine()
+        declared.head("/1", ["content-length": "11"], method: "HEAD")
+        #expect(declared.step() == "reject bodyTooLarge of HEAD")
+        let chunked = Machine()
+        chunked.head("/1", ["transfer-encoding": "chunked"], method: "HEAD")
+        chunked.body("aaaaaaaaaaa")
+        #expect(chunked.step() == "reject bodyTooLarge of HEAD")
+        let partial = Machine()
+        partial.head("/1", method: "HEAD")
+        partial.rejectNewest(partialIsHead: true)
+        #expect(partial.step() == "reject outOfMemory of HEAD")
+        let newest = Machine()
+        newest.receive("/1")
+        newest.receive("/2", method: "HEAD")
+        newest.rejectNewest()
+        #expect(newest.step() == "answer /1")
+        #expect(newest.answered())
+        #expect(newest.step() == "reject outOfMemory of HEAD")
+    }
+
+    @Test("a rejection in place of dropped requests is the answer to the first of them")
+    func droppedHead() {
+        let first = Machine()
+        first.receive("/1", method: "HEAD")
+        for index in 2...4 { first.receive("/\(index)") }
+        #expect(first.step() == "reject malformed of HEAD")
+        let last = Machine()
+        for index in 1...3 { last.receive("/\(index)") }
+        last.receive("/4", method: "HEAD")
+        #expect(last.step() == "reject malformed")
     }
 
     @Test("a wait is measured from when it was first seen, and anew when something happened")

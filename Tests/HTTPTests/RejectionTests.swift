@@ -127,6 +127,39 @@ struct RejectionTests {
         }
     }
 
+    @Test(
+        "a rejection of HEAD has no content",
+        arguments: [
+            ("HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n", "413"),
+            ("HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n6\r\naaaaaa\r\n6\r\nbbbbbb\r\n", "413"),
+            ("HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n", "408"), ("HTTP/1.1\r\nhost: x\r\n", "408"),
+            ("HTTP/1.1\r\nhost: x\r\nx: \(String(repeating: "a", count: 17_000))", "431"),
+            (String(repeating: "a", count: 17_000), "431"),
+            ("HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", "400"), ("HTTP/x\r\nhost: x\r\n\r\n", "400"),
+            ("HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nx\r\n", "400"),
+            ("HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n", "501"),
+        ])
+    func rejectedHead(rest: String, status: String) async throws {
+        try await withServer(
+            .echo(),
+            configure: {
+                $0.bodyBytesMax = 10
+                $0.requestTimeout = .milliseconds(300)
+            }
+        ) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            _ = try await client.responses(1)
+            let before = client.received.utf8.count
+            try await client.send("HEAD / " + rest)
+            let all = try await client.end()
+            let text = String(decoding: all.utf8.dropFirst(before), as: UTF8.self)
+            #expect(text.hasPrefix("HTTP/1.1 \(status) "))
+            #expect(text.contains("\r\ncontent-length: "))
+            #expect(text.occurrences(of: "\r\n\r\n") == 1 && text.hasSuffix("\r\n\r\n"))
+        }
+    }
+
     @Test("requests before a malformed one are answered first")
     func orderOfRejections() async throws {
         try await withServer(.echo()) { _, address in

@@ -23,7 +23,15 @@ struct ConnectionState {
     /// What waits for its answer.
     enum Turn {
         case request(HTTPRequest, isPersistent: Bool, isHTTP10: Bool)
-        case rejection(HTTPRejection)
+        case rejection(HTTPRejection, toHead: Bool)
+
+        /// Whether the answer has no content (RFC 9110 section 9.3.2).
+        var isToHead: Bool {
+            switch self {
+            case .request(let request, _, _): request.method == .HEAD
+            case .rejection(_, let toHead): toHead
+            }
+        }
     }
 
     /// What the connection is to do now.
@@ -34,8 +42,8 @@ struct ConnectionState {
         case sendContinue
         /// Run the responder, then say ``answered()``.
         case answer(HTTPRequest, isHTTP10: Bool)
-        /// Write the rejection, then say ``answered()``.
-        case reject(HTTPRejection)
+        /// Write the rejection, without its content to HEAD, then say ``answered()``.
+        case reject(HTTPRejection, toHead: Bool)
         /// All is said. Close gracefully: the sending side first, the rest when the peer has closed or time is up.
         case finish
         /// Nobody is there, or nothing was ever begun: close at once.
@@ -124,7 +132,9 @@ struct ConnectionState {
         var draft = head
         draft.request.peer = peer
         // Rejected before the body is sent, for the sake of those that ask first with `Expect: 100-continue`.
-        guard draft.declaredBytes ?? 0 <= bodyBytesMax else { return reject(.bodyTooLarge) }
+        guard draft.declaredBytes ?? 0 <= bodyBytesMax else {
+            return reject(.bodyTooLarge, toHead: draft.request.method == .HEAD)
+        }
         input = .receiving(draft)
         inputBytes = Self.requestBytes
     }
@@ -134,7 +144,7 @@ struct ConnectionState {
         // The draft leaves the state while it grows, so that its buffer is not copied.
         input = .open
         guard draft.request.body.readableBytes + body.readableBytes <= bodyBytesMax else {
-            return reject(.bodyTooLarge)
+            return reject(.bodyTooLarge, toHead: draft.request.method == .HEAD)
         }
         draft.append(&body)
         inputBytes = Self.bytes(of: draft.request)
@@ -146,8 +156,10 @@ struct ConnectionState {
         progress &+= 1
         inputBytes = 0
         guard turns.count < turnsMax else {
+            // The peer takes the rejection for the answer to the first of the requests that are dropped.
+            let toHead = turns.first?.isToHead ?? false
             dropTurns()
-            return reject(.malformed)
+            return reject(.malformed, toHead: toHead)
         }
         turnBytes += Self.bytes(of: draft.request)
         turns.append(.request(draft.request, isPersistent: draft.isPersistent, isHTTP10: draft.isHTTP10))
@@ -155,24 +167,28 @@ struct ConnectionState {
     }
 
     /// Ends the input with a rejection, answered after the requests before it.
-    mutating func reject(_ rejection: HTTPRejection) {
+    ///
+    /// - Parameter toHead: whether the request that is rejected is HEAD, as far as it was read.
+    mutating func reject(_ rejection: HTTPRejection, toHead: Bool) {
         switch input {
         case .open, .started, .receiving: break
         case .ended, .ignored: return
         }
         progress &+= 1
-        turns.append(.rejection(rejection))
+        turns.append(.rejection(rejection, toHead: toHead))
         input = .ignored
         inputBytes = 0
     }
 
     /// Rejects the newest request that has not started, complete or partial: there is no memory for it.
-    mutating func rejectNewest() {
-        if isReceiving { return reject(.outOfMemory) }
+    ///
+    /// - Parameter partialIsHead: whether the partial request is HEAD, as far as it was read.
+    mutating func rejectNewest(partialIsHead: Bool) {
+        if isReceiving { return reject(.outOfMemory, toHead: partialIsHead) }
         guard case .request(let request, _, _)? = turns.last else { return }
         turns.removeLast()
         turnBytes -= Self.bytes(of: request)
-        turns.append(.rejection(.outOfMemory))
+        turns.append(.rejection(.outOfMemory, toHead: request.method == .HEAD))
         if !hasPeerEnded { input = .ignored }
     }
 
@@ -212,9 +228,9 @@ struct ConnectionState {
                 answeringBytes = Self.bytes(of: request)
                 turnBytes -= answeringBytes
                 return .answer(request, isHTTP10: isHTTP10)
-            case .rejection(let rejection):
+            case .rejection(let rejection, let toHead):
                 isLastAnswer = true
-                return .reject(rejection)
+                return .reject(rejection, toHead: toHead)
             }
         }
         switch input {

@@ -62,6 +62,8 @@ package struct HTTP1Parser {
     /// Bytes and fields of this request that count towards the limits.
     private var headBytes = 0
     private var fieldCount = 0
+    /// Whether the request that is being read, or was rejected, begins with `HEAD`.
+    private(set) var isReadingHEAD = false
 
     package init(limits: Limits) {
         self.limits = limits
@@ -183,6 +185,8 @@ package struct HTTP1Parser {
 
     private mutating func readHeadLines(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection) -> Bool {
         if case .requestLine = state {
+            // Known before the line is read: a rejection of HEAD has no content (RFC 9110 section 9.3.2).
+            isReadingHEAD = bytes.count >= 5 && UnsafeRawBufferPointer(rebasing: bytes[0..<5]).equals("HEAD ")
             // What is no HTTP at all may never end a line.
             if let first = bytes.first, !first.isTokenByte, first != UInt8(ascii: "\r") || bytes.count > 1 {
                 throw .malformed

@@ -19,7 +19,7 @@ extension HTTPServerConnection {
         switch event {
         case ChannelEvent.inputClosed:
             // What was sent in part is no request.
-            if isWithinRequest { state.reject(.malformed) }
+            if isWithinRequest { state.reject(.malformed, toHead: isReadingHEAD) }
             state.inputEnded()
             if isLingering {
                 context.close(promise: nil)

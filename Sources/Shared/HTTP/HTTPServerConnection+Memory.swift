@@ -28,7 +28,7 @@ extension HTTPServerConnection {
     func holdRequests() {
         if state.heldBytes > Self.spareBytesMin { isSpareHeld = true }
         guard !requestMemory.resize(to: state.heldBytes) else { return }
-        state.rejectNewest()
+        state.rejectNewest(partialIsHead: isReadingHEAD)
         requestMemory.resizeUnchecked(to: state.heldBytes)
     }
 

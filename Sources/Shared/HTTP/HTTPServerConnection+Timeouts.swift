@@ -30,7 +30,7 @@ extension HTTPServerConnection {
         guard let limit, elapsed >= TimeAmount(limit) else { return }
         switch wait {
         case .request:
-            state.reject(.timeout)
+            state.reject(.timeout, toHead: isReadingHEAD)
             pump()
         case .idle:
             // The peer is well, so TLS may say farewell.

@@ -140,7 +140,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             case .head(let head): state.received(head: head, peer: peer)
             case .body(var body): state.received(body: &body)
             case .end: state.receivedEnd()
-            case .rejection(let rejection): state.reject(rejection)
+            case .rejection(let rejection): state.reject(rejection, toHead: isReadingHEAD)
             case .needsBytes:
                 if isWithinRequest { state.receivedBytes() }
                 if received.readableBytes == 0 { received = ByteBuffer() }
@@ -153,6 +153,9 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
 
     /// Whether the peer has sent a request in part.
     var isWithinRequest: Bool { parser.isWithinRequest(received) }
+
+    /// Whether what the peer has sent in part is a HEAD request.
+    var isReadingHEAD: Bool { parser.isReadingHEAD }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         if !isTurnScheduled { answersThisTurn = 0 }
@@ -211,8 +214,8 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
                 withOutput { buffer in _ = buffer.writeStaticString(ResponseWriter.continueLine) }
             case .answer(let request, let isHTTP10):
                 begin(request, isHTTP10: isHTTP10)
-            case .reject(let rejection):
-                write(loop.responder.respond(rejecting: rejection), toHead: false, isHTTP10: false)
+            case .reject(let rejection, let toHead):
+                write(loop.responder.respond(rejecting: rejection), toHead: toHead, isHTTP10: false)
             case .finish:
                 finish(context, linger: true)
                 return
