@@ -9,6 +9,7 @@ private final class Machine {
 
     var wantsInput: Bool { state.wantsInput }
     var isIdle: Bool { state.isIdle }
+    var heldBytes: Int { state.heldBytes }
 
     func head(_ path: String, _ headers: KeyValuePairs<String, String> = [:], method: String = "POST") {
         let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
@@ -35,6 +36,8 @@ private final class Machine {
 
     func rejectNewest(partialIsHead: Bool = false) { state.rejectNewest(partialIsHead: partialIsHead) }
 
+    func receivedBytes() { state.receivedBytes() }
+    func receivedNothing() { state.receivedNothing() }
     func inputEnded() { state.inputEnded() }
     func drain() { state.drain() }
     func endIdle() { state.endIdle() }
@@ -223,6 +226,24 @@ struct ConnectionStateTests {
         for index in 1...3 { last.receive("/\(index)") }
         last.receive("/4", method: "HEAD")
         #expect(last.step() == "reject malformed")
+    }
+
+    @Test("bytes that were an empty line leave an idle connection, and one that may be closed")
+    func emptyLine() {
+        let state = Machine()
+        state.receivedBytes()
+        #expect(!state.isIdle && state.heldBytes > 0)
+        state.receivedNothing()
+        #expect(state.isIdle && state.heldBytes == 0)
+        state.receivedBytes()
+        state.endIdle()
+        #expect(state.step() == "wait")
+        state.receivedNothing()
+        #expect(state.step() == "close")
+        let receiving = Machine()
+        receiving.head("/1")
+        receiving.receivedNothing()
+        #expect(!receiving.isIdle)
     }
 
     @Test("a wait is measured from when it was first seen, and anew when something happened")

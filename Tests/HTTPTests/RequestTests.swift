@@ -90,6 +90,22 @@ struct RequestTests {
         }
     }
 
+    @Test("an empty line in two pieces begins no request that could be late")
+    func emptyLineInPieces() async throws {
+        try await withServer(.echo(), configure: { $0.requestTimeout = .seconds(1) }) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("GET /1 HTTP/1.1\r\nhost: x\r\n\r\n")
+            _ = try await client.responses(1)
+            try await client.send("\r")
+            try await Task.sleep(for: .milliseconds(200))
+            try await client.send("\n")
+            try await Task.sleep(for: .milliseconds(1_500))
+            #expect(!client.hasEnded)
+            try await client.send("GET /2 HTTP/1.1\r\nhost: x\r\n\r\n")
+            #expect(try await client.responses(2).hasSuffix("GET /2 - "))
+        }
+    }
+
     @Test("HEAD gets the head of the answer alone")
     func head() async throws {
         try await withServer(.echo()) { _, address in

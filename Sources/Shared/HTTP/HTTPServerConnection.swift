@@ -142,7 +142,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             case .end: state.receivedEnd()
             case .rejection(let rejection): state.reject(rejection, toHead: isReadingHEAD)
             case .needsBytes:
-                if isWithinRequest { state.receivedBytes() }
+                if isWithinRequest { state.receivedBytes() } else { state.receivedNothing() }
                 if received.readableBytes == 0 { received = ByteBuffer() }
                 return
             }
