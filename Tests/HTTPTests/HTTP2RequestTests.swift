@@ -147,6 +147,24 @@ struct HTTP2RequestTests {
         }
     }
 
+    @Test(
+        "a path with bytes outside ASCII is rejected",
+        arguments: ["/h\u{e9}", "/\u{80}", "/?q=\u{e9}", "/\u{1f6a2}", "/a\u{301}"])
+    func pathOutsideASCII(path: String) async throws {
+        let responder = ClosureResponder.echo()
+        try await withServer(responder) { _, address in
+            let port = try #require(address.port)
+            try await onThread {
+                let peer = try HTTP2Peer(port: port)
+                peer.send(.http("GET", path, stream: 1, endStream: true))
+                #expect(peer.answer(1)?.status == "400")
+                peer.send(.http("GET", "/h%C3%A9", stream: 3, endStream: true))
+                #expect(peer.answer(3)?.text == "GET /h%C3%A9 - ")
+            }
+            #expect(responder.beganCount == 1)
+        }
+    }
+
     @Test("host next to :authority must be the same host and port")
     func host() async throws {
         try await withServer(Self.headers()) { _, address in

@@ -91,9 +91,10 @@ final class HTTP2RequestStream: HTTP2Stream {
     /// The request so far; rejects what nghttp2 accepts although HTTP forbids it.
     private func head(peer: String) throws(HTTPRejection) -> HTTPRequest {
         guard let method, method != .CONNECT else { throw .notImplemented }
-        guard let text = target, let target = RequestTarget(text, method: method, allowsAbsoluteForm: false) else {
-            throw .malformed
-        }
+        // nghttp2 lets bytes outside ASCII through, which no URI has (RFC 3986 section 2).
+        guard let text = target, text.utf8.allSatisfy({ $0.isTargetByte }),
+            let target = RequestTarget(text, method: method, allowsAbsoluteForm: false)
+        else { throw .malformed }
         let host = headers[.host]
         if let authority {
             guard Authority.isValid(authority[...].utf8) else { throw .malformed }
