@@ -50,7 +50,7 @@ def smuggling(rng):
         post + b"transfer-encoding: chunked\r\n\r\n0\r\ncontent-length: %d\r\n\r\n" % n + hidden,
         post + b"transfer-encoding: chunked\r\n\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n" + hidden,
         post + b"transfer-encoding: chunked\r\n\r\n" + rng.choice([
-            b"0;", b"0;;", b"0;x=", b"0; x", b"0 ;x", b'0;x="', b'0;x="y"z', b"0;x\ry", b"00000000000000000"]) + b"\r\n\r\n" + hidden,
+            b"0;", b"0;;", b"0;x=", b"0; x", b"0 ;x", b'0;x="', b'0;x="y"z', b"0;x\ry"]) + b"\r\n\r\n" + hidden,
     ])
     return [{"do": "send", "data": data, "reject": "framing", "hidden": [inner]}]
 
@@ -92,6 +92,8 @@ def limits(rng):
         (b"GET /healthz HTTP/1.1\r\n" + host + b"cookie: a\r\n" * 90 + b"\r\n", [200]),
         (b"POST /rpc HTTP/1.1\r\n" + host + b"content-length: 1048577\r\n\r\n" + b"x" * 1000, [413]),
         (b"POST /rpc HTTP/1.1\r\n" + host + b"content-length: 9223372036854775807\r\n\r\n", [413]),
+        (b"POST /rpc HTTP/1.1\r\n" + host + b"content-length: 18446744073709551616\r\n\r\n", [413]),
+        (b"POST /rpc HTTP/1.1\r\n" + host + b"transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n", [413]),
         (b"POST /rpc HTTP/1.1\r\n" + host + b"content-length: 1048577\r\nexpect: 100-continue\r\n\r\n", [413]),
         (b"POST /rpc HTTP/1.1\r\n" + host + b"transfer-encoding: chunked\r\n\r\n" + b"10000\r\n" + b" " * 65536 + b"\r\n", None),
         (b"POST /rpc HTTP/1.1\r\n" + host + b"transfer-encoding: chunked\r\n\r\n" + (b"10000\r\n" + b" " * 65536 + b"\r\n") * 17, [413]),

@@ -132,6 +132,8 @@ struct HTTP1Head {
         guard index.contains(.host) || isHTTP10, let target = RequestTarget(text, method: method) else {
             throw .malformed
         }
+        // The length may be a larger number.
+        guard contentLength != Int.max else { throw .bodyTooLarge }
         // The absolute form takes precedence over Host (RFC 9112 section 3.2.2).
         if let authority = target.authority { fields.replace(.host, by: String(authority)) }
         let isPersistent = !closes && (staysOpen || !isHTTP10)

@@ -141,7 +141,7 @@ package struct HTTP1Parser {
         while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
         scanned = end
         // A chunk's size and the line's end do not count towards the limit. `count` is exact, once the line is there.
-        guard headBytes + scanned - lineStart <= limits.headBytesMax + Self.chunkDigitsMax + 1 else {
+        guard headBytes + scanned - lineStart <= limits.headBytesMax + Self.freeChunkDigits + 1 else {
             throw .headersTooLarge
         }
         guard scanned < bytes.count else { return nil }
@@ -220,25 +220,28 @@ package struct HTTP1Parser {
         let size = try input.withUnsafeReadableBytes { bytes throws(HTTPRejection) -> Int? in
             guard let line = try nextLine(bytes) else { return nil }
             var at = line.lowerBound
-            var value: UInt64 = 0
+            var size = 0
             while at < line.upperBound, let digit = Hexadecimal.value(of: bytes[at]) {
-                value = value << 4 | UInt64(digit)
+                // A number that would overflow stays the largest (RFC 9112 section 7.1).
+                size = size > Int.max >> 4 ? Int.max : size << 4 | Int(digit)
                 at += 1
             }
-            guard (1...Self.chunkDigitsMax).contains(at - line.lowerBound) else { throw .malformed }
+            let digits = at - line.lowerBound
+            guard digits > 0 else { throw .malformed }
             guard UnsafeRawBufferPointer(rebasing: bytes[at..<line.upperBound]).isChunkExtensions else {
                 throw .malformed
             }
-            try count(bytes: line.upperBound - at)
-            guard let size = Int(exactly: value) else { throw .bodyTooLarge }
+            try count(bytes: line.upperBound - at + max(0, digits - Self.freeChunkDigits))
+            guard size < Int.max else { throw .bodyTooLarge }
             return size
         }
         if size != nil { takeLines(from: &input) }
         return size
     }
 
-    /// More digits than any size needs are no size.
-    private static let chunkDigitsMax = 16
+    /// Digits of a chunk's size that do not count towards the limit: as many as 64 bits need. Further ones can only be
+    /// leading zeros, or of a chunk that is too large.
+    private static let freeChunkDigits = 16
 
     private func readChunkEnd(_ input: inout ByteBuffer) throws(HTTPRejection) -> Bool {
         if let first = input.getInteger(at: input.readerIndex, as: UInt8.self), first != UInt8(ascii: "\r") {

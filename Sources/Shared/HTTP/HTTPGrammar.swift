@@ -38,7 +38,7 @@ extension UnsafeRawBufferPointer {
         return false
     }
 
-    /// The bytes as a number of digits; `nil` for anything else, and for what does not fit.
+    /// The bytes as a decimal number, `Int.max` for a larger one (RFC 9110 section 8.6); `nil` for anything else.
     var contentLength: Int? {
         guard !isEmpty else { return nil }
         var number = 0
@@ -46,8 +46,7 @@ extension UnsafeRawBufferPointer {
             guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
             let (shifted, isTooLarge) = number.multipliedReportingOverflow(by: 10)
             let (sum, isTooLargeByOne) = shifted.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
-            guard !isTooLarge, !isTooLargeByOne else { return nil }
-            number = sum
+            number = isTooLarge || isTooLargeByOne ? Int.max : sum
         }
         return number
     }

@@ -48,6 +48,10 @@ struct ParserTests {
         .init(
             "6.2: a length with zeros, and blanks around", post + "content-length:\t 003 \r\n\r\nabc",
             "POST / 1.1 open abc"),
+        .init(
+            "6.2: a length with more digits than 64 bits need",
+            post + "content-length: 00000000000000000000003\r\n\r\nabc",
+            "POST / 1.1 open abc"),
         .init("6.3: no length means no body", post + "\r\n" + get + "\r\n", "POST / 1.1 open", "GET / 1.1 open"),
         .init(
             "6.2: a length of zero", post + "content-length: 0\r\n\r\n" + get + "\r\n", "POST / 1.1 open",
@@ -55,6 +59,7 @@ struct ParserTests {
         .init("6.2: a body not there in full", post + "content-length: 5\r\n\r\nabc", "POST / 1.1 open abc …"),
         .init("7.1: chunks", chunked + "3\r\nabc\r\n0a\r\n0123456789\r\n0\r\n\r\n", "POST / 1.1 open abc0123456789"),
         .init("7.1: digits in upper case", chunked + "A\r\n0123456789\r\n000\r\n\r\n", "POST / 1.1 open 0123456789"),
+        .init("7.1: leading zeros", chunked + "000000000000000000001\r\na\r\n0\r\n\r\n", "POST / 1.1 open a"),
         .init(
             "7.1.1: extensions are ignored", chunked + "1;a;b=c;d=\"e \\\"f\"\r\na\r\n0;x\r\n\r\n", "POST / 1.1 open a"),
         .init(
@@ -143,26 +148,37 @@ struct ParserTests {
         + ["HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "http/1.1", "HTTP/1.10", "HTTP/01.1", "HTTQ/1.1", "RTSP/1.0"].map {
             .init("2.3: version \($0)", "GET / \($0)\r\nhost: x\r\n\r\n", rejection: .malformed)
         }
-        + ["", "+3", "-3", "3,3", "3 3", "0x3", "3.0", "9223372036854775808", "99999999999999999999999"].map {
+        + ["", "+3", "-3", "3,3", "3 3", "0x3", "3.0", "99999999999999999999x", "-99999999999999999999"].map {
             .init("6.2: length \($0)", post + "content-length: \($0)\r\n\r\nabc", rejection: .malformed)
         }
         + [
             "\r\n", "g\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", " 1\r\n", "1 \r\n", "1\n", "1\r\nab\r\n", "1\r\na\n",
             "1\r\na\r1",
-            "1;\r\n", "1; a\r\n", "1;a=\r\n", "1;a=\"b\r\n", "1;a=\"b\"c\r\n", "1;\u{0}\r\n", "00000000000000001\r\n",
-            "fffffffffffffffff\r\n", "0\r\nx\r\n", "0\r\nx y: z\r\n", "0\r\n x: y\r\n", "0\r\nx: \u{0}\r\n", "0\r\n\n",
+            "1;\r\n", "1; a\r\n", "1;a=\r\n", "1;a=\"b\r\n", "1;a=\"b\"c\r\n", "1;\u{0}\r\n",
+            "fffffffffffffffffx\r\n", "fffffffffffffffff;\r\n",
+            "0\r\nx\r\n", "0\r\nx y: z\r\n", "0\r\n x: y\r\n", "0\r\nx: \u{0}\r\n", "0\r\n\n",
             "0\r\ncontent-length: 1\r\n", "0\r\nTransfer-Encoding: chunked\r\n",
         ].map { end in
             let body = end.hasPrefix("1\r\na") ? "POST / 1.1 open a …" : "POST / 1.1 open …"
             return .init("7.1: malformed chunks", chunked + end + "\r\n\r\n", body, rejection: .malformed)
         }
-        + [
-            .init(
-                "7.1: a chunk beyond memory", chunked + "ffffffffffffffff\r\n", "POST / 1.1 open …",
-                rejection: .bodyTooLarge)
-        ]
 
-    @Test("each rule, whole, cut at each place, and byte by byte", arguments: valid + invalid)
+    /// Numbers that do not fit into an `Int`, or are the largest that does.
+    private static let oversizedLengths: [Example] = [
+        "9223372036854775807", "9223372036854775808", "18446744073709551617", "99999999999999999999999",
+    ].map { length in
+        Example("6.2: length \(length)", post + "content-length: \(length)\r\n\r\nabc", rejection: .bodyTooLarge)
+    }
+
+    private static let oversizedChunks: [Example] = [
+        "7fffffffffffffff", "ffffffffffffffff", "10000000000000001", "fffffffffffffffff", "0ffffffffffffffff0",
+    ].map { size in
+        Example("7.1: size \(size)", chunked + "\(size);a\r\n", "POST / 1.1 open …", rejection: .bodyTooLarge)
+    }
+
+    @Test(
+        "each rule, whole, cut at each place, and byte by byte",
+        arguments: valid + invalid + oversizedLengths + oversizedChunks)
     func rules(example: Example) {
         let bytes = Array(example.text.utf8)
         let cuts = [[], Array(0...bytes.count)] + (0...bytes.count).map { [$0] }
@@ -233,6 +249,11 @@ struct ParserTests {
         #expect(rejection(chunked + "0;\(long)\r\n\r\n") == .headersTooLarge)
         #expect(rejection(chunked + String(repeating: "1;aaaaaaaaa\r\na\r\n", count: 10)) == .headersTooLarge)
         #expect(rejection(chunked + "1;\(long)\(long)") == .headersTooLarge)
+        // A chunk's size may have 16 digits more than the limit leaves, which is 44 bytes here.
+        let zeros = String(repeating: "0", count: 60)
+        #expect(rejection(chunked + zeros + "\r\n\r\n") == nil)
+        #expect(rejection(chunked + zeros + "0\r\n\r\n") == .headersTooLarge)
+        #expect(rejection(chunked + zeros + zeros) == .headersTooLarge)
         #expect(rejection(String(repeating: "\r\n", count: 200) + Self.get + "\r\n") == nil)
     }
 

@@ -56,7 +56,7 @@ final class HTTP2RequestStream: HTTP2Stream {
         switch headers.add(name, value) {
         case .expect:
             if value.listContains("100-continue") { expectsContinue = true }
-        // nghttp2 lets only one through, and only digits; a number that overflows is too large in any case.
+        // nghttp2 lets only one through, and only digits.
         case .contentLength: declaredBytes = value.contentLength ?? .max
         default: break
         }
