@@ -67,6 +67,7 @@ struct GatewayError: Error, Equatable {
             retryAfter = "1"
         case .headersTooLarge: self.init(431, "the header is larger than is allowed")
         case .notImplemented: self.init(501, "the method or the transfer coding is not known")
+        case .versionNotSupported: self.init(505, "the version of HTTP is not supported; HTTP/1.1 and HTTP/2 are")
         }
     }
 

@@ -101,6 +101,7 @@ struct ErrorTests {
             (.timeout, 408, "the request took too long to send"),
             (.bodyTooLarge, 413, "the body is larger than is allowed"),
             (.headersTooLarge, 431, "the header is larger than is allowed"),
+            (.versionNotSupported, 505, "the version of HTTP is not supported; HTTP/1.1 and HTTP/2 are"),
         ])
     func rejections(rejection: HTTPRejection, code: Int, detail: String) {
         let response = GatewayError(rejection).response(namespace: "shippy")

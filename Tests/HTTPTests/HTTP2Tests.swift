@@ -82,7 +82,7 @@ struct HTTP2Tests {
 
     @Test(
         "half a preface and then something else is rejected",
-        arguments: [("PRX / HTTP/1.1\r\n\r\n", "501"), ("PRI * HTTP/2.0\r\n\r\nXX", "400")])
+        arguments: [("PRX / HTTP/1.1\r\n\r\n", "501"), ("PRI * HTTP/2.0\r\n\r\nXX", "505")])
     func nearlyPreface(text: String, status: String) async throws {
         try await withServer(.echo()) { _, address in
             let client = try await RawClient.connect(address)

@@ -33,8 +33,7 @@ struct RejectionTests {
             "GET / HTTP/1.1\r\nhost: x\r\nbad name: y\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: x\r\nname: a\u{0}b\r\n\r\n",
             "GET nothing HTTP/1.1\r\nhost: x\r\n\r\n",
-            "GET / HTTP/3.7\r\nhost: x\r\n\r\n",
-            "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+            "GET / HTTP/1.10\r\nhost: x\r\n\r\n",
             "nonsense\r\n\r\n",
             "GET / HTTQ/1.1\r\nhost: x\r\n\r\n",
             "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}",
@@ -84,6 +83,25 @@ struct RejectionTests {
             try await client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n" + request)
             let codes = try await client.end().split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
             #expect(codes == ["200", "501"])
+        }
+    }
+
+    @Test(
+        "a major version other than 1 is 505",
+        arguments: [
+            "GET / HTTP/3.7\r\nhost: x\r\n\r\n", "GET / HTTP/2.0\r\nhost: x\r\n\r\n", "GET / HTTP/0.9\r\n\r\n",
+            "FOO / HTTP/2.0\r\nhost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+        ])
+    func versionNotSupported(request: String) async throws {
+        let responder = ClosureResponder.echo()
+        try await withServer(responder) { _, address in
+            let client = try await RawClient.connect(address)
+            try await client.send(request + "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n")
+            let text = try await client.end()
+            #expect(text.hasPrefix("HTTP/1.1 505 HTTP Version Not Supported\r\n"))
+            #expect(text.contains("\r\nconnection: close\r\n"))
+            #expect(text.occurrences(of: "HTTP/1.1 ") == 1)
+            #expect(responder.beganCount == 0)
         }
     }
 

@@ -143,6 +143,17 @@ struct RequestTests {
         }
     }
 
+    @Test("a higher minor version is served like 1.1")
+    func higherMinorVersion() async throws {
+        try await withServer(.echo()) { _, address in
+            let client = try await RawClient.connect(address)
+            for index in 1...2 {
+                try await client.send("GET /\(index) HTTP/1.\(index + 1)\r\nhost: x\r\n\r\n")
+                #expect(try await client.responses(index).hasSuffix("GET /\(index) - "))
+            }
+        }
+    }
+
     @Test("a peer that asks first is told to go on")
     func expectContinue() async throws {
         try await withServer(.echo()) { _, address in

@@ -31,6 +31,7 @@ final class ClosureResponder: HTTPResponder {
             case .outOfMemory: .tooManyRequests
             case .headersTooLarge: .requestHeaderFieldsTooLarge
             case .notImplemented: .notImplemented
+            case .versionNotSupported: .httpVersionNotSupported
             }
         return HTTPResponse(status: status, body: ByteBuffer(string: "rejected: \(rejection)"))
     }

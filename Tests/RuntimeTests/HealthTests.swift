@@ -150,5 +150,7 @@ struct HealthTests {
         #expect(responder.respond(rejecting: .timeout).status == .requestTimeout)
         #expect(responder.respond(rejecting: .bodyTooLarge).status == .payloadTooLarge)
         #expect(responder.respond(rejecting: .headersTooLarge).status == .requestHeaderFieldsTooLarge)
+        #expect(responder.respond(rejecting: .notImplemented).status == .notImplemented)
+        #expect(responder.respond(rejecting: .versionNotSupported).status == .httpVersionNotSupported)
     }
 }

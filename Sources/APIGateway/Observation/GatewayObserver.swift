@@ -79,7 +79,7 @@ struct GatewayObserver: Sendable {
 
     private static func level(_ status: Int) -> Logger.Level {
         switch status {
-        case 429, 501...504: .warning
+        case 429, 501...505: .warning
         case 500...: .error
         default: .info
         }

@@ -45,13 +45,22 @@ struct HTTP1Head {
         target = (methodEnd + 1)..<at
         guard !target.isEmpty, at < line.upperBound, bytes[at] == space else { throw .malformed }
         let version = UnsafeRawBufferPointer(rebasing: bytes[(at + 1)..<line.upperBound])
-        isHTTP10 = version.equals("HTTP/1.0")
-        guard isHTTP10 || version.equals("HTTP/1.1") else { throw .malformed }
+        isHTTP10 = try Self.minorVersion(version) == 0
         let name = UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<methodEnd])
         // CONNECT asks for a tunnel; this server is no proxy.
         guard let method = HTTPRequest.Method(registered: name), method != .CONNECT else { throw .notImplemented }
         self.method = method
         fieldsStart = line.upperBound + 2
+    }
+
+    /// The minor version of HTTP/1 in `HTTP-version`. Those above 1 mean the same as 1.1 (RFC 9110 section 2.5).
+    private static func minorVersion(_ text: UnsafeRawBufferPointer) throws(HTTPRejection) -> UInt8 {
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard text.count == 8, UnsafeRawBufferPointer(rebasing: text[0..<5]).equals("HTTP/"),
+            digits.contains(text[5]), text[6] == UInt8(ascii: "."), digits.contains(text[7])
+        else { throw .malformed }
+        guard text[5] == UInt8(ascii: "1") else { throw .versionNotSupported }
+        return text[7] - UInt8(ascii: "0")
     }
 
     /// `field-name ":" OWS field-value OWS`.

@@ -64,6 +64,8 @@ public enum HTTPRejection: Error, Equatable {
     case outOfMemory
     /// An unsupported method or transfer coding: 501.
     case notImplemented
+    /// An unsupported major version of HTTP: 505.
+    case versionNotSupported
 }
 
 /// Answers requests. Called on the connection's event loop, as a task that stays there; it must not block.

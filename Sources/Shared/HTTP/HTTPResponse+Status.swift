@@ -21,6 +21,7 @@ extension HTTPResponse {
         public static let internalServerError = Status(500)
         public static let notImplemented = Status(501)
         public static let serviceUnavailable = Status(503)
+        public static let httpVersionNotSupported = Status(505)
 
         /// Text of the status line; empty for a code that is not in use here, as RFC 9112 section 4 allows.
         public var reasonPhrase: String {

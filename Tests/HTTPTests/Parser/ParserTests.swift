@@ -145,7 +145,7 @@ struct ParserTests {
                 "9.3.2: a pipeline up to there", get + "\r\nno\r\n\r\n" + get + "\r\n", "GET / 1.1 open",
                 rejection: .malformed),
         ]
-        + ["HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "http/1.1", "HTTP/1.10", "HTTP/01.1", "HTTQ/1.1", "RTSP/1.0"].map {
+        + ["HTTP/2", "HTTP/1.", "HTTP/1.x", "http/1.1", "HTTP/1.10", "HTTP/01.1", "HTTQ/1.1", "RTSP/1.0"].map {
             .init("2.3: version \($0)", "GET / \($0)\r\nhost: x\r\n\r\n", rejection: .malformed)
         }
         + ["", "+3", "-3", "3,3", "3 3", "0x3", "3.0", "99999999999999999999x", "-99999999999999999999"].map {
@@ -163,6 +163,12 @@ struct ParserTests {
             return .init("7.1: malformed chunks", chunked + end + "\r\n\r\n", body, rejection: .malformed)
         }
 
+    private static let otherVersions: [Example] =
+        ["1.2", "1.9"].map { Example("RFC 9110 2.5: \($0)", "GET / HTTP/\($0)\r\nhost: x\r\n\r\n", "GET / 1.1 open") }
+        + ["0.9", "2.0", "3.7"].map { version in
+            Example("2.3: \(version)", "GET / HTTP/\(version)\r\nhost: x\r\n\r\n", rejection: .versionNotSupported)
+        }
+
     /// Numbers that do not fit into an `Int`, or are the largest that does.
     private static let oversizedLengths: [Example] = [
         "9223372036854775807", "9223372036854775808", "18446744073709551617", "99999999999999999999999",
@@ -178,7 +184,7 @@ struct ParserTests {
 
     @Test(
         "each rule, whole, cut at each place, and byte by byte",
-        arguments: valid + invalid + oversizedLengths + oversizedChunks)
+        arguments: valid + invalid + otherVersions + oversizedLengths + oversizedChunks)
     func rules(example: Example) {
         let bytes = Array(example.text.utf8)
         let cuts = [[], Array(0...bytes.count)] + (0...bytes.count).map { [$0] }

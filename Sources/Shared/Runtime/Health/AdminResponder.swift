@@ -82,6 +82,8 @@ public struct AdminResponder: HTTPResponder {
         case .outOfMemory: Self.text(.tooManyRequests, "too much memory is in use; try again\n")
         case .headersTooLarge: Self.text(.requestHeaderFieldsTooLarge, "the header is too large\n")
         case .notImplemented: Self.text(.notImplemented, "the method or the transfer coding is not known\n")
+        case .versionNotSupported:
+            Self.text(.httpVersionNotSupported, "the version of HTTP is not supported; HTTP/1.1 and HTTP/2 are\n")
         }
     }
 
