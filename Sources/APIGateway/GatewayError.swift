@@ -72,7 +72,7 @@ struct GatewayError: Error, Equatable {
     }
 
     static func methodNotAllowed(_ method: HTTPRequest.Method, allow: String) -> GatewayError {
-        GatewayError(405, "\(method.rawValue) is not possible here", allow: allow)
+        GatewayError(405, "\(method.rawValue.shortened()) is not possible here", allow: allow)
     }
 
     static func notFound(_ what: String) -> GatewayError {

@@ -52,6 +52,11 @@ struct SemanticsTests {
                 let peer = try HTTP2Peer(port: port)
                 peer.send(.http("FOO", "/rpc", stream: 1, endStream: true))
                 #expect(peer.answer(1)?.status == "405")
+                // The longest one that the limit on headers admits is repeated in part.
+                peer.send(.http(String(repeating: "F", count: 15_000), "/rpc", stream: 3, endStream: true))
+                let long = try #require(peer.answer(3))
+                #expect(long.status == "405")
+                #expect(long.text.contains("\"\(String(repeating: "F", count: 120))… is not possible here\""))
             }
         }
     }
