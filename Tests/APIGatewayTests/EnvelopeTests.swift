@@ -55,6 +55,8 @@ struct EnvelopeTests {
             (#"{"service":null,"service":"t","method":"m"}"#, "service is given twice"),
             (#"{"service":"s","method":"m","method":null}"#, "method is given twice"),
             (#"{"service":"s","sevice":1}"#, "unknown field \"sevice\""),
+            (#"{"service":"s","\u0073evice":1}"#, "unknown field \"sevice\""),
+            (#"{"\x":1}"#, "the body is not valid JSON at byte 2: an unknown escape in a string"),
             (
                 #"{"service":"s","address":"10.0.0.1:80"}"#,
                 "address is not supported: the gateway knows where its services are"
@@ -77,6 +79,15 @@ struct EnvelopeTests {
         ])
     func refused(json: String, detail: String) {
         #expect(throws: GatewayError(400, detail)) { try parse(json) }
+    }
+
+    @Test("escapes are resolved only in a key that may be short enough to be known")
+    func longEscapes() {
+        let name = String(repeating: #"\u0061"#, count: 170_000)
+        let shown = String(repeating: "a", count: 120)
+        for json in [#"{"\#(name)":1}"#, #"{"\#(name)\x":1}"#] {
+            #expect(throws: GatewayError(400, "unknown field \"\(shown)…\"")) { try parse(json) }
+        }
     }
 
     @Test("every cut of a body is refused, and none is read past its end")

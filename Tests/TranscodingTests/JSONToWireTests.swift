@@ -136,6 +136,28 @@ struct JSONToWireTests {
         }
     }
 
+    @Test("escapes are resolved only where the content may be short enough")
+    func longEscapes() throws {
+        func escapes(_ count: Int) -> String { String(repeating: #"\u0061"#, count: count) }
+        func unknown(_ name: String) -> String {
+            "unknown field \"\(name)\" (consignment.Consignment has none)"
+        }
+        let cut = unknown("request." + String(repeating: "a", count: 112) + "…")
+        #expect(text(#"{"\#(escapes(64))":1}"#) == unknown("request." + String(repeating: "a", count: 64)))
+        #expect(text(#"{"\#(escapes(200_000))":1}"#) == cut)
+        // An invalid escape is an error of its own only where it is resolved.
+        #expect(text(#"{"\x":1}"#) == "request: not valid JSON at byte 2: an unknown escape in a string")
+        #expect(text(#"{"\#(escapes(64))\x":1}"#) == unknown("request." + String(repeating: "a", count: 64) + #"\x"#))
+        #expect(text(#"{"\#(escapes(200_000))\x":1}"#) == cut)
+        // 100 bytes may be a number, all of them escapes.
+        let zeros = String(repeating: #"\u0030"#, count: 97)
+        let number = Array(#"{"weight":"5\u002e\#(zeros)"}"#.utf8)
+        #expect(try decode(number, as: Consignment_Consignment.self).weight == 5)
+        for digits in [#"\u0035\u002e\#(zeros)\u0030\u0030"#, String(repeating: #"\u0035"#, count: 200_000)] {
+            #expect(text(#"{"weight":"\#(digits)"}"#) == "request.weight: expected an int32")
+        }
+    }
+
     @Test(
         "bytes that are not UTF-8 are rejected with their path",
         arguments: [

@@ -104,7 +104,7 @@ extension Envelope.Fields {
             } else if try cursor.equals(key, "method") {
                 try set(method: Self.name("method", &cursor, from: body))
             } else {
-                throw Self.unknown(try cursor.value(key))
+                throw Self.unknown(cursor.shown(key))
             }
         } while cursor.take(",")
         try cursor.expect("}")

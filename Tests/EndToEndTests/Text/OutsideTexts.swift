@@ -1,7 +1,8 @@
 import Foundation
 import TestSupport
 
-/// Texts of one long character each. Code that compares, hashes or counts them as characters takes quadratic time.
+/// Texts that may cost more than plain ones. Most are one long character: code that compares, hashes or counts them as
+/// characters takes quadratic time.
 enum OutsideTexts: String, CaseIterable {
     /// A letter with marks above and below in turn, which must be sorted before such texts can be compared.
     case marks
@@ -9,6 +10,8 @@ enum OutsideTexts: String, CaseIterable {
     case virama
     /// People joined to a family by zero width joiners.
     case emoji
+    /// Letters as escapes of JSON.
+    case escapes
 
     /// The text that the others are compared with.
     static func plain(_ bytes: Int) -> String { String(repeating: "a", count: bytes) }
@@ -20,6 +23,7 @@ enum OutsideTexts: String, CaseIterable {
             case .marks: ("a", "\u{301}\u{323}")
             case .virama: ("\u{915}", "\u{94d}\u{915}")
             case .emoji: ("\u{1f469}", "\u{200d}\u{1f469}")
+            case .escapes: ("", #"\u0061"#)
             }
         return first + String(repeating: unit, count: max(0, bytes - first.utf8.count) / unit.utf8.count)
     }
@@ -43,6 +47,8 @@ struct TextPlace: Sendable {
     var bytes: Int
     /// How many times a text is sent for a measurement: a short one alone would not show.
     var times = 1
+    /// Whether the text is a JSON string that is valid only when it is short: its escapes need not be resolved.
+    var isShortJSON = false
     /// Sends a text and returns the answer; `nil` when there is none.
     var send: @Sendable (String) async throws -> String?
 }
@@ -67,7 +73,8 @@ struct TextScale {
         var place = place
         if place.times > 1 { place.times /= Self.part } else { place.bytes /= Self.part }
         // One problem is enough, and the others would take as long.
-        for kind in [OutsideTexts.virama, .emoji] where problems.isEmpty {
+        let others: [OutsideTexts] = place.isShortJSON ? [.virama, .emoji, .escapes] : [.virama, .emoji]
+        for kind in others where problems.isEmpty {
             problems = try await self.problems(of: place, kind)
         }
         return problems

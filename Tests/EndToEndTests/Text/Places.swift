@@ -21,34 +21,40 @@ enum Places {
 
     static func fields(of method: HTTPMethodFields, _ port: Int, _ token: String) -> [TextPlace] {
         let headers = [("content-type", "application/json"), ("authorization", "Bearer \(token)")]
-        func place(_ name: String, _ bytes: Int, _ json: @escaping @Sendable (String) -> String) -> TextPlace {
-            TextPlace(name: "HTTP \(method.path) \(name)", bytes: bytes) { text in
+        func place(
+            _ name: String, _ bytes: Int, isShort: Bool, _ json: @escaping @Sendable (String) -> String
+        ) -> TextPlace {
+            TextPlace(name: "HTTP \(method.path) \(name)", bytes: bytes, isShortJSON: isShort) { text in
                 try await WirePeer.http1(port, "POST", method.path, headers, body: json(text))
             }
         }
         var places = method.fields.map { field in
-            place(field.path.map(\.name).joined(separator: "."), fieldBytes) { method.json(field, $0) }
+            place(field.path.map(\.name).joined(separator: "."), fieldBytes, isShort: false) { method.json(field, $0) }
         }
         // An unknown name on each level.
         if let first = method.fields.first {
-            places.append(place("a name", bodyBytes) { method.json(first, $0, isName: true) })
+            places.append(place("a name", bodyBytes, isShort: true) { method.json(first, $0, isName: true) })
         }
         if let nested = method.fields.first(where: { $0.path.count > 1 }) {
-            places.append(place("a nested name", bodyBytes) { method.json(nested, $0, isName: true) })
+            places.append(place("a nested name", bodyBytes, isShort: true) { method.json(nested, $0, isName: true) })
         }
         return places
     }
 
     static func envelope(_ port: Int) -> [TextPlace] {
-        let bodies: [(String, @Sendable (String) -> String)] = [
-            ("service", { #"{"service":"\#($0)","method":"VesselService.Create"}"# }),
-            ("method", { #"{"service":"vessel","method":"\#($0)"}"# }),
-            ("request", { #"{"service":"vessel","method":"VesselService.Create","request":"\#($0)"}"# }),
-            ("a name", { #"{"service":"vessel","\#($0)":1}"# }),
-            ("not JSON", { "\($0)" }),
+        let bodies: [(String, Bool, @Sendable (String) -> String)] = [
+            ("service", false, { #"{"service":"\#($0)","method":"VesselService.Create"}"# }),
+            ("method", false, { #"{"service":"vessel","method":"\#($0)"}"# }),
+            ("request", false, { #"{"service":"vessel","method":"VesselService.Create","request":"\#($0)"}"# }),
+            (
+                "a number", true,
+                { #"{"service":"vessel","method":"VesselService.Create","request":{"capacity":"\#($0)"}}"# }
+            ),
+            ("a name", true, { #"{"service":"vessel","\#($0)":1}"# }),
+            ("not JSON", false, { "\($0)" }),
         ]
-        return bodies.map { name, body in
-            TextPlace(name: "/rpc \(name)", bytes: bodyBytes) { text in
+        return bodies.map { name, isShort, body in
+            TextPlace(name: "/rpc \(name)", bytes: bodyBytes, isShortJSON: isShort) { text in
                 try await WirePeer.http1(port, "POST", "/rpc", [("content-type", "application/json")], body: body(text))
             }
         }

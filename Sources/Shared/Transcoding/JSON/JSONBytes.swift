@@ -8,6 +8,15 @@ extension [UInt8] {
         append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
+    mutating func append(utf8Of scalar: Unicode.Scalar) {
+        if scalar.isASCII {
+            append(UInt8(truncatingIfNeeded: scalar.value))
+        } else {
+            // Every scalar has a UTF-8 form.
+            append(contentsOf: Unicode.UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter)
+        }
+    }
+
     /// Appends a text as a JSON string with its quotes (RFC 8259 section 7). Control characters are escaped, those from
     /// U+007F to U+009F too.
     ///

@@ -4,6 +4,7 @@ extension JSONCursor {
     /// Whether a string equals `expected`, escapes resolved.
     package func equals(_ text: Text, _ expected: StaticString) throws(JSONSyntaxError) -> Bool {
         if text.hasEscapes {
+            guard text.mayFit(in: expected.utf8CodeUnitCount) else { return false }
             return try unescaped(text).elementsEqual(
                 UnsafeBufferPointer(start: expected.utf8Start, count: expected.utf8CodeUnitCount))
         }
@@ -13,13 +14,27 @@ extension JSONCursor {
         return true
     }
 
-    /// A string's content for display; bytes that are not UTF-8 become replacement characters.
-    package func value(_ text: Text) throws(JSONSyntaxError) -> String {
-        if text.hasEscapes { return String(decoding: try unescaped(text), as: UTF8.self) }
-        return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
+    /// The beginning of a string's content for display, longer than ``OutsideText/shownBytesMax`` where the content is.
+    /// Invalid escapes stay as they are; bytes that are not UTF-8 become replacement characters.
+    package func shown(_ text: Text) -> String {
+        var result: [UInt8] = []
+        var at = text.range.lowerBound
+        while at < text.range.upperBound, result.count <= OutsideText.shownBytesMax {
+            let start = at
+            if bytes[start] == UInt8(ascii: "\\"), let scalar = try? escape(at: &at, end: text.range.upperBound) {
+                result.append(utf8Of: scalar)
+            } else {
+                result.append(bytes[start])
+                at = start + 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
     }
 
     /// A string's content as UTF-8, escapes resolved. Throws for unknown escapes and for half a surrogate pair.
+    ///
+    /// Resolving costs several times what reading plain text does: where only short content is valid, ask
+    /// ``Text/mayFit(in:)`` first.
     package func unescaped(_ text: Text) throws(JSONSyntaxError) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.range.count)
@@ -31,7 +46,7 @@ extension JSONCursor {
                 at += 1
                 continue
             }
-            result.append(contentsOf: String(try escape(at: &at, end: text.range.upperBound)).utf8)
+            result.append(utf8Of: try escape(at: &at, end: text.range.upperBound))
         }
         return result
     }

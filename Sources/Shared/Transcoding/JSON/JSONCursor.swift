@@ -23,6 +23,12 @@ package struct JSONCursor {
         package let hasEscapes: Bool
         /// Whether there is nothing to check or to resolve: all bytes are ASCII, and none begins an escape.
         let isPlain: Bool
+
+        /// Longest text of an escape for each byte that it stands for: `\u0061`. A pair has 12 bytes for 4.
+        private static let escapeBytesMax = 6
+
+        /// Whether the content, escapes resolved, may have at most `bytes` bytes; false when it surely has more.
+        package func mayFit(in bytes: Int) -> Bool { range.count <= Self.escapeBytesMax * bytes }
     }
 
     package init(_ bytes: UnsafeRawBufferPointer) {

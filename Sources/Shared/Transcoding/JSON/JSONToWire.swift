@@ -108,7 +108,7 @@ package struct JSONToWire {
                     try value(of: field, isWritten: field.hasPresence, depth: depth)
                 }
             } catch {
-                throw error.within(field: text(name))
+                throw error.within(field: cursor.shown(name))
             }
         } while cursor.take(",")
         try expect("}")
@@ -117,21 +117,18 @@ package struct JSONToWire {
     /// Index of the field with this name, escapes resolved.
     private func index(of name: JSONCursor.Text, in message: MessageSchema) throws(JSONProblem) -> Int {
         let index: Int?
-        if name.hasEscapes {
+        if !name.hasEscapes {
+            index = message.index(ofName: slice(name.range))
+        } else if name.mayFit(in: NameTable.nameBytesMax) {
             let bytes = try unescaped(name)
             index = bytes.withUnsafeBytes { message.index(ofName: $0) }
         } else {
-            index = message.index(ofName: slice(name.range))
+            index = nil
         }
         guard let index else {
-            throw JSONProblem(.unknownField(message: message.name)).within(field: text(name))
+            throw JSONProblem(.unknownField(message: message.name)).within(field: cursor.shown(name))
         }
         return index
-    }
-
-    /// The name that the caller wrote. Its escapes were resolved before, so this does not fail.
-    private func text(_ name: JSONCursor.Text) -> String {
-        (try? cursor.value(name)) ?? ""
     }
 
     private mutating func array(of field: FieldSchema, depth: Int) throws(JSONProblem) {
@@ -234,9 +231,7 @@ package struct JSONToWire {
 
     private mutating func appendEscape(at: inout Int, end: Int) throws(JSONProblem) {
         do throws(JSONSyntaxError) {
-            let scalar = try cursor.escape(at: &at, end: end)
-            // Every scalar has a UTF-8 form.
-            wire.append(contentsOf: Unicode.UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter)
+            wire.append(utf8Of: try cursor.escape(at: &at, end: end))
         } catch {
             throw JSONProblem(.syntax(error))
         }
@@ -298,6 +293,7 @@ extension JSONToWire {
         case UInt8(ascii: "\""):
             let text = try string()
             guard text.hasEscapes else { return try Self.integer(quoted: slice(text.range), type) }
+            guard text.mayFit(in: Self.numberBytesMax) else { throw type.expected }
             let bytes = try unescaped(text)
             let result = bytes.withUnsafeBytes { bytes -> Result<Int64, JSONProblem> in
                 do throws(JSONProblem) {
