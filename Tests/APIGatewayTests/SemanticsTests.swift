@@ -70,6 +70,10 @@ struct SemanticsTests {
             [("content-type", "application/json"), ("content-type", "application/json; charset=UTF-8")],
             [("content-type", "application/json, Application/JSON")],
             [("content-type", "application/json; x=\"a,b\"")], [("content-type", ", application/json")],
+            [("content-type", #"application/json; x="a\"b,c""#)], [("content-type", #"application/json; x="a\\",,"#)],
+            [("content-type", #"application/json; x="a;charset=latin1""#)],
+            [("content-type", #"application/json; x="\";charset=latin1"; charset="\utf-8""#)],
+            [("content-type", "application/json;; charset=utf-8;")],
         ])
     func contentAccepted(fields: [(String, String)]) async throws {
         try await GatewayFixture.run { fixture in
@@ -89,6 +93,10 @@ struct SemanticsTests {
             [("content-type", "application/json"), ("content-type", "application/x-www-form-urlencoded")],
             [("content-type", "application/json; charset=utf-8; charset=latin1")], [("content-type", "")],
             [("content-type", " , ")], [("content-type", "application/json"), ("content-type", "")],
+            [("content-type", ";application/json")], [("content-type", " ; charset=utf-8")],
+            [("content-type", #"application/json; x="a\\"; charset=latin1"#)],
+            [("content-type", #"application/json; x="a\\", text/plain"#)],
+            [("content-type", #"application/json; charset="latin1\""#)],
         ])
     func contentRefused(fields: [(String, String)]) async throws {
         try await GatewayFixture.run { fixture in

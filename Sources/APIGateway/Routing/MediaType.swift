@@ -36,19 +36,31 @@ enum MediaType {
         self = type ?? .json
     }
 
-    /// Elements of a list that are not empty. A comma between quotes does not separate.
+    /// Elements of a list that are not empty.
     private static func elements(of value: String) -> [Substring] {
+        parts(of: value[...], separator: UInt8(ascii: ",")).filter { !$0.isEmpty }
+    }
+
+    /// What stands between separators, empty parts included, without the blanks around it. In a quoted string nothing
+    /// separates, and a quote behind a backslash does not end it (RFC 9110 section 5.6.4).
+    private static func parts(of value: Substring, separator: UInt8) -> [Substring] {
         var isQuoted = false
-        let elements = value.utf8.split { byte in
+        var isEscaped = false
+        let parts = value.utf8.split(omittingEmptySubsequences: false) { byte in
+            if isEscaped {
+                isEscaped = false
+                return false
+            }
             if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
-            return byte == UInt8(ascii: ",") && !isQuoted
+            isEscaped = isQuoted && byte == UInt8(ascii: "\\")
+            return byte == separator && !isQuoted
         }
-        return elements.map { Substring($0).trimmedOfBlanks }.filter { !$0.isEmpty }
+        return parts.map { Substring($0).trimmedOfBlanks }
     }
 
     /// Parses one media type with its parameters.
     private static func type(_ value: Substring) throws(GatewayError) -> MediaType {
-        let parts = value.utf8.split(separator: UInt8(ascii: ";")).map { Substring($0).trimmedOfBlanks }
+        let parts = parts(of: value, separator: UInt8(ascii: ";"))
         let name = parts.first ?? ""
         let type: MediaType
         if name.hasSameBytes(asAnyCaseOf: "application/json") {
@@ -65,19 +77,25 @@ enum MediaType {
         return type
     }
 
-    /// Value of a `charset` parameter, without its quotes; `nil` for other parameters.
-    private static func charset(_ parameter: Substring) -> Substring? {
+    /// Value of a `charset` parameter, without its quotes and the backslashes between them; `nil` for other parameters.
+    private static func charset(_ parameter: Substring) -> String? {
         let name = "charset="
         let bytes = parameter.utf8
         guard Substring(bytes.prefix(name.utf8.count)).hasSameBytes(asAnyCaseOf: name) else { return nil }
+        let value = bytes.dropFirst(name.utf8.count)
         let quote = UInt8(ascii: "\"")
-        var value = bytes.dropFirst(name.utf8.count)
-        if value.count >= 2, value.first == quote, value.last == quote { value = value.dropFirst().dropLast() }
-        return Substring(value)
+        guard value.count >= 2, value.first == quote, value.last == quote else { return String(Substring(value)) }
+        var content: [UInt8] = []
+        var isEscaped = false
+        for byte in value.dropFirst().dropLast() {
+            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+            if !isEscaped { content.append(byte) }
+        }
+        return String(decoding: content, as: UTF8.self)
     }
 
     /// ASCII is a subset of UTF-8.
-    private static func isUTF8(_ charset: Substring) -> Bool {
+    private static func isUTF8(_ charset: String) -> Bool {
         charset.hasSameBytes(asAnyCaseOf: "utf-8") || charset.hasSameBytes(asAnyCaseOf: "utf8")
             || charset.hasSameBytes(asAnyCaseOf: "us-ascii")
     }
