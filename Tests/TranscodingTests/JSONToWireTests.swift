@@ -232,6 +232,7 @@ struct JSONToWireTests {
         arguments: [
             ("", []), ("name", ["name"]), ("name,maxWeight", ["name", "max_weight"]), ("max_weight", ["max_weight"]),
             ("vessel.maxWeight,available", ["vessel.max_weight", "available"]),
+            (#"max\u0057eight"#, ["max_weight"]), (#"name\u002c\u006dax\u005fweight"#, ["name", "max_weight"]),
         ] as [(String, [String])])
     func masks(text: String, paths: [String]) throws {
         let json = Array(#"{"update_mask":"\#(text)"}"#.utf8)
@@ -241,7 +242,7 @@ struct JSONToWireTests {
 
     @Test(
         "texts that are no names of fields are no mask",
-        arguments: [#"",""#, #""a,""#, #"",a""#, #""a,,b""#, #""a b""#, #""a-b""#, #""é""#, #""\u0061""#])
+        arguments: [#"",""#, #""a,""#, #"",a""#, #""a,,b""#, #""a b""#, #""a-b""#, #""é""#, #""\u00e9""#])
     func noMasks(text: String) {
         let detail = "request.update_mask: expected names of fields with commas between them"
         #expect(self.text(#"{"update_mask":\#(text)}"#, as: Vessel_UpdateRequest.self) == detail)
@@ -273,10 +274,39 @@ struct JSONToWireTests {
     @Test("an enum's values have the names of the .proto file, and others are not among them")
     func enums() {
         let detail = "request.status: expected one of STATUS_UNSPECIFIED, BOOKED, PENDING, CANCELLED"
-        for value in [#""booked""#, #""1""#, #""""#, #""BOOKE\u0044""#] {
+        for value in [#""booked""#, #""1""#, #""""#, #""BOOKE\u0064""#] {
             #expect(text(#"{"status":\#(value)}"#) == detail)
         }
         #expect(text(#"{"status":true}"#) == "request.status: expected an int32")
+    }
+
+    @Test("escapes mean the same in a time and in an enum's name as in other texts")
+    func shortEscapes() throws {
+        let escaped = Array(#"{"status":"BOOKE\u0044","created_at":"\u0032026-01-31T09:05:00\u005a"}"#.utf8)
+        let plain = Array(#"{"status":"BOOKED","created_at":"2026-01-31T09:05:00Z"}"#.utf8)
+        let consignment = try decode(escaped, as: Consignment_Consignment.self)
+        #expect(try consignment == decode(plain, as: Consignment_Consignment.self))
+        #expect(consignment.status == .booked && consignment.hasCreatedAt)
+    }
+
+    @Test("times, masks and enums' names are bounded, and their escapes resolved only within the bound")
+    func shortTexts() throws {
+        let path = #"\u0061"#
+        func mask(_ count: Int) -> [UInt8] {
+            Array(#"{"update_mask":"\#(String(repeating: path, count: count))"}"#.utf8)
+        }
+        let longest = JSONToWire.shortTextBytesMax
+        #expect(try decode(mask(longest), as: Vessel_UpdateRequest.self).updateMask.paths.first?.utf8.count == longest)
+        for count in [longest + 1, 200_000] {
+            #expect(
+                problem(mask(count), as: Vessel_UpdateRequest.self)?.text(root: "request")
+                    == "request.update_mask: expected names of fields with commas between them")
+            let escapes = String(repeating: path, count: count)
+            let time = "request.created_at: expected a time such as 2026-01-31T09:05:00Z"
+            #expect(text(#"{"created_at":"\#(escapes)"}"#) == time)
+            let status = "request.status: expected one of STATUS_UNSPECIFIED, BOOKED, PENDING, CANCELLED"
+            #expect(text(#"{"status":"\#(escapes)"}"#) == status)
+        }
     }
 
     @Test("text that is cut short anywhere is rejected")

@@ -8,8 +8,8 @@ import RPC
 package struct JSONToWire {
     /// Longest text of a number, in bytes; no reasonable number is longer.
     static let numberBytesMax = 100
-    /// Longest time or field mask, in bytes.
-    static let plainTextBytesMax = 1_000
+    /// Longest time, field mask or name of an enum's value, in bytes.
+    static let shortTextBytesMax = 1_000
 
     private let schema: Schema
     private var cursor: JSONCursor
@@ -166,7 +166,7 @@ package struct JSONToWire {
         case .enumeration(let index):
             write(try enumeration(schema.enums[index]), of: field, isWritten: isWritten)
         case .timestamp:
-            guard let text = try plainText(), let time = TimestampText.parse(text) else {
+            guard let time = try shortText(TimestampText.parse) else {
                 throw JSONProblem(.wrong("expected a time such as 2026-01-31T09:05:00Z"))
             }
             wire.appendTag(field.number, .lengthDelimited)
@@ -175,12 +175,13 @@ package struct JSONToWire {
             write(Int64(time.nanos), number: 2)
             wire.endContent(at: start)
         case .fieldMask:
-            guard let text = try plainText(), FieldMaskText.isValid(text) else {
+            let valid = try shortText { text -> [UInt8]? in FieldMaskText.isValid(text) ? Array(text) : nil }
+            guard let mask = valid else {
                 throw JSONProblem(.wrong("expected names of fields with commas between them"))
             }
             wire.appendTag(field.number, .lengthDelimited)
             let start = wire.beginContent()
-            FieldMaskText.appendPaths(text, to: &wire)
+            mask.withUnsafeBytes { FieldMaskText.appendPaths($0, to: &wire) }
             wire.endContent(at: start)
         case .message(let index):
             wire.appendTag(field.number, .lengthDelimited)
@@ -240,19 +241,24 @@ package struct JSONToWire {
     /// A name of the enum, or any number: enums are open.
     private mutating func enumeration(_ schema: EnumSchema) throws(JSONProblem) -> Int64 {
         guard cursor.peek() == UInt8(ascii: "\"") else { return try integer(.int32) }
-        let text = try string()
-        guard !text.hasEscapes, let value = schema.value(named: slice(text.range)) else {
+        guard let value = try shortText(schema.value(named:)) else {
             throw JSONProblem(.wrong("expected one of \(schema.values.map(\.name).joined(separator: ", "))"))
         }
         return Int64(value.number)
     }
 
-    /// A short text without escapes, of letters, digits and signs; `nil` for another.
-    private mutating func plainText() throws(JSONProblem) -> UnsafeRawBufferPointer? {
+    /// What `parse` makes of a text, escapes resolved; `nil` for one that is longer than ``shortTextBytesMax``, too.
+    private mutating func shortText<Value>(
+        _ parse: (UnsafeRawBufferPointer) -> Value?
+    ) throws(JSONProblem) -> Value? {
         guard cursor.peek() == UInt8(ascii: "\"") else { throw JSONProblem(.wrong("expected a string")) }
         let text = try string()
-        let bytes = slice(text.range)
-        return text.isPlain && bytes.count <= Self.plainTextBytesMax ? bytes : nil
+        guard text.hasEscapes else {
+            return text.range.count <= Self.shortTextBytesMax ? parse(slice(text.range)) : nil
+        }
+        guard text.mayFit(in: Self.shortTextBytesMax) else { return nil }
+        let bytes = try unescaped(text)
+        return bytes.count <= Self.shortTextBytesMax ? bytes.withUnsafeBytes { parse($0) } : nil
     }
 }
 
