@@ -12,8 +12,8 @@ enum TimestampText {
     /// 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
     private static let secondsRange: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
     private static let secondsPerDay: Int64 = 86_400
-    /// The largest offset from UTC, in hours, as in other implementations.
-    private static let offsetHoursMax: Int64 = 13
+    /// The largest offset from UTC, in hours (RFC 3339 section 5.6, `time-numoffset`).
+    private static let offsetHoursMax: Int64 = 23
 
     /// - Returns: `nil` for a text that is no time.
     static func parse(_ text: UnsafeRawBufferPointer) -> Time? {
