@@ -170,6 +170,28 @@ struct RPCTests {
     }
 
     @Test(
+        "two different values of a forwarded header are refused, two equal ones are one",
+        arguments: ["authorization", "token", "idempotency-key"])
+    func repeated(name: String) async throws {
+        try await GatewayFixture.run { fixture in
+            let body = #"{"service":"vessel","method":"VesselService.Create"}"#
+            func post(_ values: [String]) async throws -> Answer {
+                try await fixture.rpc(body, headers: HTTPHeaders(values.map { (name, $0) }))
+            }
+            for values in [["a", "b"], ["a", ""], ["a", "a", "b"], ["é", "b"]] {
+                let answer = try await post(values)
+                #expect(try answer.isError(400, id: "shippy.api", "header \(name) is given twice"))
+            }
+            let paths = fixture.services.seen.withLockedValue { $0.paths }
+            #expect(paths.isEmpty)
+            #expect(try await post(["a", "a"]).status == 200)
+            let metadata = fixture.services.seen.withLockedValue { $0.metadata }
+            let values = metadata.filter { $0.name == name }.map { $0.value }
+            #expect(values == ["a"])
+        }
+    }
+
+    @Test(
         "a trace that is none is replaced and refuses nothing",
         arguments: [
             [:], ["traceparent": ""], ["traceparent": "00-1"], ["traceparent": "é", "tracestate": "a=b"],

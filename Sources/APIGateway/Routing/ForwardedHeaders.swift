@@ -20,9 +20,18 @@ struct ForwardedHeaders {
     private var traceState: String?
 
     init(_ headers: HTTPFields, ids: RequestIDs) {
-        // gRPC's "ASCII-Value" is what metadata can carry.
         for (name, metadataName) in Self.copied {
+            var first: String?
             headers.forEachValue(of: name) { value in
+                if let first {
+                    // Which of two is meant is unknown: a proxy may have checked another than the service reads.
+                    if !value.hasSameBytes(as: first) {
+                        problem = GatewayError(400, "header \(metadataName) is given twice")
+                    }
+                    return
+                }
+                first = value
+                // gRPC's "ASCII-Value" is what metadata can carry.
                 if value.isPrintableASCII {
                     metadata.add(metadataName, value)
                 } else {
@@ -67,7 +76,7 @@ struct ForwardedHeaders {
         return decision
     }
 
-    /// Headers whose values become metadata as they are.
+    /// Headers whose values become metadata as they are. Each has one value (RFC 9110 section 5.3).
     private static let copied: [(name: HTTPFields.Name, metadataName: String)] = [
         (.authorization, "authorization"), (.token, "token"), (.idempotencyKey, "idempotency-key"),
     ]
