@@ -256,6 +256,26 @@ struct RejectionTests {
         }
     }
 
+    @Test("a rejected peer that goes on sending is heard out, but not for ever")
+    func lingersWhileBytesCome() async throws {
+        func configure(_ configuration: inout HTTPServer.Configuration) {
+            configuration.lingerTimeout = .seconds(1)
+            configuration.lingerTimeMax = .seconds(3)
+        }
+        try await withServer(.echo(), configure: configure) { server, address in
+            let client = try await RawClient.connect(address)
+            try await client.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4000000\r\n\r\n")
+            try await eventually("the answer") { client.received.contains("rejected: bodyTooLarge") }
+            let answered = ContinuousClock.now
+            try await eventually("the connection to be forgotten") {
+                client.push("a")
+                return server.connectionCount == 0
+            }
+            // Longer than a peer that says nothing is waited for.
+            #expect(ContinuousClock.now - answered > .milliseconds(1_500))
+        }
+    }
+
     @Test("headers beyond the limit are rejected: in one field, in many, in the target, in trailers")
     func headerLimit() async throws {
         let long = String(repeating: "a", count: 17_000)

@@ -29,9 +29,11 @@ extension HTTPServer {
         /// How long a peer that has closed its sending side is still worked for. Closing a socket and closing only its
         /// sending side look the same from here, so a quick answer is sent and a slow one is cancelled.
         public var halfClosedTimeout: Duration = .seconds(1)
-        /// How long a rejected peer may go on sending before the socket closes; what it sends is thrown away. Closing
+        /// How long a rejected peer may send nothing before the socket closes; what it sends is thrown away. Closing
         /// at once would reset the connection and could take the answer away from it (RFC 9112 section 9.6).
-        public var lingerTimeout: Duration = .seconds(2)
+        public var lingerTimeout: Duration = .seconds(5)
+        /// How long it may go on sending.
+        public var lingerTimeMax: Duration = .seconds(30)
         /// Pipelined requests of one connection that wait for their turn; a peer that sends more is cut off.
         public var pipelinedRequestsMax = 4096
         /// Response bytes of one connection that wait for a slow reader before it is answered and read no further.

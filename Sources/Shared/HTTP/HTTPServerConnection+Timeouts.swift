@@ -17,6 +17,9 @@ extension HTTPServerConnection {
             return
         } else if isLingering {
             (wait, limit) = (.linger, limits.lingerTimeout)
+            let end = lingerEnd ?? now + TimeAmount(limits.lingerTimeMax)
+            lingerEnd = end
+            if now >= end { return abort() }
         } else if state.isAnswering {
             (wait, limit) =
                 state.hasPeerEnded ? (.responderHalfClosed, limits.halfClosedTimeout) : (.responder, nil)
@@ -26,7 +29,7 @@ extension HTTPServerConnection {
             (wait, limit) = (.idle, limits.idleTimeout)
             releaseSpareMemory(context)
         }
-        let elapsed = watch.elapsed(wait, progress: state.progress, now: now)
+        let elapsed = watch.elapsed(wait, progress: isLingering ? discardedReads : state.progress, now: now)
         guard let limit, elapsed >= TimeAmount(limit) else { return }
         switch wait {
         case .request:

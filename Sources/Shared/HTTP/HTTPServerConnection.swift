@@ -33,6 +33,10 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     var answersThisTurn = 0
     var isTurnScheduled = false
     var isLingering = false
+    /// When a peer that goes on sending is cut off.
+    var lingerEnd: NIODeadline?
+    /// Reads that were thrown away.
+    private(set) var discardedReads = 0
     /// Responses of this turn that the channel does not have yet.
     private var output: ByteBuffer?
     /// Something was written to the channel without a flush.
@@ -123,6 +127,10 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     // MARK: Input
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isLingering else {
+            discardedReads &+= 1
+            return
+        }
         var bytes = unwrapInboundIn(data)
         if received.readableBytes == 0 {
             received = bytes
