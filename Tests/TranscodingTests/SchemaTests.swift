@@ -31,6 +31,44 @@ struct SchemaTests {
         }
     }
 
+    @Test(
+        "the generated code says of every field what the descriptors say: whether it holds messages",
+        arguments: [
+            Consignment_Consignment.self, Consignment_GetRequest.self, Consignment_CancelRequest.self,
+            Consignment_Response.self, Vessel_Vessel.self, Vessel_Specification.self, Vessel_GetRequest.self,
+            Vessel_ListRequest.self, Vessel_UpdateRequest.self, Vessel_Reservation.self, Vessel_Response.self,
+            User_User.self, User_Request.self, User_Response.self, User_Token.self, Email_UserCreated.self,
+            Email_GetRequest.self, Email_Response.self, Grpc_Health_V1_HealthCheckRequest.self,
+            Grpc_Health_V1_HealthCheckResponse.self, Otlp_ExportRequest.self, Otlp_ExportMetricsRequest.self,
+            Otlp_ExportLogsRequest.self, Otlp_ExportResponse.self,
+        ] as [any Message.Type])
+    func shape(message: any Message.Type) throws {
+        let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: DescriptorSet.bytes)
+        let shape = MessageShape(of: message)
+        // By their place in the shape; one that contains itself is compared once.
+        var names = [MessageShape.root: message.protoMessageName]
+        var waiting = [MessageShape.root]
+        while let type = waiting.popLast() {
+            let name = try #require(names[type])
+            let fields = try #require(Self.descriptor(of: name, in: set), "\(name)").field
+            let largest = fields.map(\.number).max() ?? 0
+            #expect(Int(largest) <= MessageShape.numberMax, "\(name)")
+            for number in 0...MessageShape.numberMax {
+                let field = fields.first { Int($0.number) == number && $0.type == .message }
+                let nested = shape.type(ofField: UInt64(number), in: type)
+                let (isMessage, isExpected) = (nested != nil, field != nil)
+                #expect(isMessage == isExpected, "field \(number) of \(name)")
+                guard let nested, let field else { continue }
+                let nestedName = String(field.typeName.dropFirst())
+                let known = names[nested]
+                #expect(known == nil || known == nestedName)
+                names[nested] = nestedName
+                if known == nil { waiting.append(nested) }
+            }
+            #expect(shape.type(ofField: UInt64.max, in: type) == nil)
+        }
+    }
+
     private static func descriptor(
         of name: String, in set: Google_Protobuf_FileDescriptorSet
     ) -> Google_Protobuf_DescriptorProto? {

@@ -8,20 +8,22 @@ import Testing
 
 @Suite("Number of elements in a message")
 struct ElementCountTests {
-    private func count(_ bytes: [UInt8], max: Int = .max) -> Int {
-        bytes.withUnsafeBytes { ElementCount.count($0, max: max) }
+    private func count(
+        _ bytes: [UInt8], as type: any Message.Type = Consignment_Consignment.self, max: Int = .max
+    ) -> Int {
+        bytes.withUnsafeBytes { ElementCount.count($0, of: MessageShape(of: type), max: max) }
     }
 
     @Test("messages and texts count, at every depth; numbers do not")
     func counts() throws {
         var response = Vessel_Response()
-        #expect(try count(response.serializedBytes()) == 0)
+        #expect(try count(response.serializedBytes(), as: Vessel_Response.self) == 0)
         response.created = true
-        #expect(try count(response.serializedBytes()) == 0)
+        #expect(try count(response.serializedBytes(), as: Vessel_Response.self) == 0)
         response.vessels = (0..<100).map { Vessel_Vessel(id: "", name: "", capacity: $0) }
-        #expect(try count(response.serializedBytes()) == 100)
+        #expect(try count(response.serializedBytes(), as: Vessel_Response.self) == 100)
         response.vessels = (0..<100).map { Vessel_Vessel(id: "a b", name: "\($0 % 10)", capacity: $0) }
-        #expect(try count(response.serializedBytes()) == 300)
+        #expect(try count(response.serializedBytes(), as: Vessel_Response.self) == 300)
     }
 
     @Test("empty containers are counted before they become objects, and counting ends at the limit")
@@ -33,11 +35,13 @@ struct ElementCountTests {
         #expect(count(bytes + [0xff, 0xff], max: 20_000) == 20_001)
     }
 
-    @Test("the largest valid consignment is well within the limit")
-    func largest() throws {
-        let text = String(repeating: "船\n\"", count: 66)
+    @Test(
+        "a text is one element whatever it reads like",
+        arguments: ["船\n\"", "\n", "\n\0", "\"\0", "\u{1}"])
+    func texts(pattern: String) throws {
+        let text = String(repeating: pattern, count: 60)
         let consignment = Consignment_Consignment.with {
-            $0.description_p = String(repeating: "a\n", count: 500)
+            $0.description_p = String(repeating: pattern, count: 500)
             $0.weight = 1
             $0.containers = (0..<1_000).map { _ in
                 .with {
@@ -48,7 +52,33 @@ struct ElementCountTests {
                 }
             }
         }
-        #expect(try count(consignment.serializedBytes()) < MessageLimits.elementsMax)
+        #expect(try count(consignment.serializedBytes()) == 5_001)
+        let request = Vessel_UpdateRequest.with {
+            $0.vessel = Vessel_Vessel(id: text, name: String(repeating: pattern, count: 500_000))
+            $0.updateMask.paths = [text, text]
+        }
+        #expect(try count(request.serializedBytes(), as: Vessel_UpdateRequest.self) == 6)
+    }
+
+    @Test("an unknown field is one element, which is not decoded")
+    func unknown() {
+        let inner = [UInt8](repeating: 0, count: 100).enumerated().map { $0.offset % 2 == 0 ? 0x22 : 0 as UInt8 }
+        // Field 9 of a consignment, field 5 of a container.
+        #expect(count([0x4a, 100] + inner) == 1)
+        #expect(count([0x22, 102, 0x2a, 100] + inner) == 2)
+        // A field number that no message has.
+        #expect(count([0xfa, 0xff, 0xff, 0xff, 0x0f, 100] + inner) == 1)
+    }
+
+    @Test("a name of 500,000 line feeds passes both ways")
+    func lineFeeds() async throws {
+        let name = String(repeating: "\n", count: 500_000)
+        try await withServer { server in
+            try await withClient(server.port) { client in
+                let answer = try await client.echo(name)
+                #expect(answer.name == name)
+            }
+        }
     }
 
     @Test("any bytes are counted in bounded time and without harm", arguments: 0..<50)
@@ -59,23 +89,30 @@ struct ElementCountTests {
             bytes[index] = UInt8([0x0a, 0x0b, 0x0c, 0xff][seed % 4])
         }
         _ = count(bytes)
+        _ = count(bytes, as: Otlp_ExportRequest.self)
         for length in 0..<40 { _ = count(Array(bytes.prefix(length))) }
     }
 
-    @Test("nested messages are scanned to a bounded depth, in one pass")
+    @Test("nested messages are scanned as deep as they are decoded, in one pass")
     func nested() {
+        // AnyValue.array_value, ArrayValue.values, and so on: types that contain each other.
         var bytes: [UInt8] = []
-        for _ in 0..<60 { bytes = [0x0a, UInt8(bytes.count)] + bytes }
-        #expect(count(bytes) <= 60 && count(bytes) > ElementCount.depthMax)
+        for level in 0..<300 { bytes = [tag(level)] + varint(bytes.count) + bytes }
+        #expect(count(bytes, as: Otlp_AnyValue.self) == ElementCount.depthMax + 1)
+        let decoded = try? Otlp_AnyValue(knownFieldsOf: bytes)
+        #expect(decoded == nil)
         let clock = ContinuousClock()
         // The same bytes at 8 depths, and flat.
         let flat = [UInt8](repeating: 0x61, count: 4_000_000)
         let plain = clock.measure { _ = count(flat) }
         var deep = [UInt8](repeating: 0x61, count: 4_000_000 - 40)
-        for _ in 0..<8 { deep = [0x0a] + varint(deep.count) + deep }
-        let nested = clock.measure { _ = count(deep) }
+        for level in 0..<8 { deep = [tag(level)] + varint(deep.count) + deep }
+        let nested = clock.measure { _ = count(deep, as: Otlp_AnyValue.self) }
         #expect(nested < plain * 5 + .milliseconds(50))
     }
+
+    /// Level 0 is ArrayValue.values, level 1 AnyValue.array_value around it, and so on.
+    private func tag(_ level: Int) -> UInt8 { level % 2 == 0 ? 0x0a : 0x2a }
 
     private func varint(_ value: Int) -> [UInt8] {
         value < 128 ? [UInt8(value)] : [UInt8(value & 127 | 128)] + varint(value >> 7)

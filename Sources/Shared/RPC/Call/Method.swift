@@ -5,6 +5,8 @@ import SwiftProtobuf
 /// Contracts holds one value per RPC; servers register handlers on it, and clients call it.
 public struct Method<Request: Message, Response: Message>: Sendable {
     package let descriptor: MethodDescriptor
+    let requestShape = MessageShape(of: Request.self)
+    let responseShape = MessageShape(of: Response.self)
 
     public init(service: String, name: String, isIdempotent: Bool = false, isProbe: Bool = false) {
         descriptor = MethodDescriptor(service: service, name: name, isIdempotent: isIdempotent, isProbe: isProbe)

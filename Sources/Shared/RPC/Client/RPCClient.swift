@@ -71,25 +71,14 @@ public final class RPCClient: Sendable {
     /// its behalf (see ``Metadata/propagated``) are not retried again. A call that fails with RESOURCE_EXHAUSTED is never
     /// retried.
     ///
-    /// - Parameter inspect: checks the answer's bytes before they are decoded, such as the number of elements; the call
-    ///   fails with what it throws.
-    /// - Throws: ``Status`` only.
+    /// - Throws: ``Status`` only; RESOURCE_EXHAUSTED also when the answer has more elements than a request may have.
     public func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>,
         _ request: Request,
         metadata: Metadata = [:],
-        deadline: Deadline,
-        inspect: ([UInt8]) throws(Status) -> Void = RPCClient.checkElements
+        deadline: Deadline
     ) async throws -> Response {
-        try await call(method, request, metadata: metadata, deadline: deadline, on: nil, inspect: inspect)
-    }
-
-    /// Bounds an answer's elements like a request's. Without its description, a text that reads like fields may count
-    /// as many.
-    ///
-    /// - Throws: RESOURCE_EXHAUSTED.
-    public static func checkElements(_ bytes: [UInt8]) throws(Status) {
-        if bytes.count >= ElementCount.bytesMin { _ = try DecodedMemory.elements(of: bytes) }
+        try await call(method, request, metadata: metadata, deadline: deadline, on: nil)
     }
 
     /// Calls `method` once on every event loop at the same time, to check that calls pass on all of them.
@@ -110,7 +99,7 @@ public final class RPCClient: Sendable {
     }
 
     /// Calls a method with the bytes of its request, and returns those of its answer, neither of them looked at: as
-    /// ``call(_:_:metadata:deadline:inspect:)`` otherwise.
+    /// ``call(_:_:metadata:deadline:)`` otherwise.
     ///
     /// - Throws: ``Status`` only.
     package func call(
@@ -122,7 +111,7 @@ public final class RPCClient: Sendable {
     /// - Parameter loop: where the call runs; `nil` for the current event loop, or any.
     func call<Request: Message, Response: Message>(
         _ method: Method<Request, Response>, _ request: Request, metadata: Metadata, deadline: Deadline,
-        on loop: LoopClient?, inspect: ([UInt8]) throws(Status) -> Void = RPCClient.checkElements
+        on loop: LoopClient?
     ) async throws -> Response {
         let body: FramedMessage
         do {
@@ -131,7 +120,7 @@ public final class RPCClient: Sendable {
             throw Status(.internal, "the request can't be serialized")
         }
         let bytes = try await call(method.descriptor, body, metadata: metadata, deadline: deadline, on: loop)
-        try inspect(bytes)
+        if bytes.count >= ElementCount.bytesMin { _ = try DecodedMemory.elements(of: bytes, method.responseShape) }
         do {
             return try Response(serializedBytes: bytes)
         } catch {

@@ -19,10 +19,10 @@ package enum DecodedMemory {
     /// - Returns: the reservation, to hold as long as the message lives; `nil` for a small message.
     /// - Throws: RESOURCE_EXHAUSTED when the message has too many elements or there is no room for it now.
     package static func reserve(
-        for bytes: [UInt8], of budget: MemoryBudget
+        for bytes: [UInt8], _ shape: MessageShape, of budget: MemoryBudget
     ) throws(Status) -> MemoryReservation? {
         guard bytes.count >= ElementCount.bytesMin else { return nil }
-        let count = try elements(of: bytes)
+        let count = try elements(of: bytes, shape)
         guard let reservation = MemoryReservation(count * elementBytes + bytes.count, .elements, of: budget) else {
             throw .outOfMemory
         }
@@ -32,8 +32,8 @@ package enum DecodedMemory {
     /// Number of elements.
     ///
     /// - Throws: RESOURCE_EXHAUSTED when there are too many.
-    package static func elements(of bytes: [UInt8]) throws(Status) -> Int {
-        let count = bytes.withUnsafeBytes { ElementCount.count($0, max: MessageLimits.elementsMax) }
+    package static func elements(of bytes: [UInt8], _ shape: MessageShape) throws(Status) -> Int {
+        let count = bytes.withUnsafeBytes { ElementCount.count($0, of: shape, max: MessageLimits.elementsMax) }
         guard count <= MessageLimits.elementsMax else {
             throw Status(
                 .resourceExhausted,

@@ -1,29 +1,29 @@
 /// Counts the elements of a protobuf message before it is decoded.
 ///
 /// An empty message in a repeated field takes two bytes on the wire and a hundred as an object. One pass over the
-/// bytes, without a schema: each length-delimited field counts, and is scanned as if it were a message, because its
-/// bytes do not tell a message from a text. A text rarely reads as many fields before it becomes malformed.
+/// bytes: each length-delimited field counts, and is scanned if the message's shape says that it holds a message. A
+/// text is one element whatever its bytes read like, and so is an unknown field, which is not made into an object.
 /// Source: Protocol Buffers, "Encoding".
 package enum ElementCount {
-    /// Deepest nesting that is scanned; no message of ours is nested deeper, and unknown fields are not made into
-    /// objects.
-    static let depthMax = 8
+    /// Deepest nesting that is scanned: that which SwiftProtobuf decodes by default.
+    static let depthMax = 100
     /// Size from which messages are counted, in bytes; shorter ones hold little in any case.
     package static let bytesMin = 4 * 1024
 
     /// Number of length-delimited fields at all depths; stops counting just above `max`.
-    package static func count(_ bytes: UnsafeRawBufferPointer, max: Int) -> Int {
+    package static func count(_ bytes: UnsafeRawBufferPointer, of shape: MessageShape, max: Int) -> Int {
         var count = 0
         var at = 0
         var end = bytes.count
-        // Ends of the enclosing messages, the innermost last.
-        var outer: [Int] = []
-        outer.reserveCapacity(depthMax)
+        var type = MessageShape.root
+        // The enclosing messages, the innermost last: where each ends, and its type.
+        var outer: [(end: Int, type: Int)] = []
         while true {
             if at >= end {
                 guard let next = outer.popLast() else { return count }
                 at = end
-                end = next
+                end = next.end
+                type = next.type
                 continue
             }
             guard let tag = varint(bytes, &at, end) else {
@@ -41,9 +41,10 @@ package enum ElementCount {
                 }
                 count += 1
                 if count > max { return count }
-                if length > 0, outer.count < depthMax {
-                    outer.append(end)
+                if length > 0, outer.count < depthMax, let nested = shape.type(ofField: tag >> 3, in: type) {
+                    outer.append((end, type))
                     end = at + Int(length)
+                    type = nested
                 } else {
                     at += Int(length)
                 }

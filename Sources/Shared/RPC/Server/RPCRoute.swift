@@ -24,9 +24,10 @@ public struct RPCRoute: Sendable {
         as service: String? = nil,
         handler: @escaping @Sendable (Request, RequestContext) async throws -> Response
     ) {
+        let shape = method.requestShape
         self.init(method.name, of: service ?? method.service) { bytes, context, memory in
             // Held as long as the message lives.
-            let reservation = try DecodedMemory.reserve(for: bytes, of: memory)
+            let reservation = try DecodedMemory.reserve(for: bytes, shape, of: memory)
             defer { withExtendedLifetime(reservation) {} }
             let response = try await handler(Self.decode(bytes), context)
             return try response.serializedBytes()
@@ -39,8 +40,9 @@ public struct RPCRoute: Sendable {
         as service: String? = nil,
         handler: @escaping @Sendable (EncodedRequest<Request>, RequestContext) async throws -> Response
     ) {
+        let shape = method.requestShape
         self.init(method.name, of: service ?? method.service) { bytes, context, memory in
-            let request = EncodedRequest<Request>(bytes, memory)
+            let request = EncodedRequest<Request>(bytes, shape, memory)
             // The message lives as long as the handler; its reservation, too.
             defer { withExtendedLifetime(request) {} }
             let response = try await handler(request, context)
@@ -67,12 +69,14 @@ public struct RPCRoute: Sendable {
 /// A complete request that is not decoded yet.
 public final class EncodedRequest<Request: Message>: Sendable {
     private let bytes: [UInt8]
+    private let shape: MessageShape
     private let memory: MemoryBudget
     /// Set by ``decode()``, which may run on any thread.
     private let reservation = Mutex<MemoryReservation?>(nil)
 
-    init(_ bytes: [UInt8], _ memory: MemoryBudget) {
+    init(_ bytes: [UInt8], _ shape: MessageShape, _ memory: MemoryBudget) {
         self.bytes = bytes
+        self.shape = shape
         self.memory = memory
     }
 
@@ -85,7 +89,7 @@ public final class EncodedRequest<Request: Message>: Sendable {
     /// - Throws: RESOURCE_EXHAUSTED when the message has too many elements or there is no memory for it, INTERNAL when
     ///   the bytes are no such message.
     public func decode() throws -> Request {
-        if let reserved = try DecodedMemory.reserve(for: bytes, of: memory) {
+        if let reserved = try DecodedMemory.reserve(for: bytes, shape, of: memory) {
             reservation.withLock { $0 = reserved }
         }
         return try RPCRoute.decode(bytes)
