@@ -52,7 +52,7 @@ struct GatewayError: Error, Equatable {
             seconds.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") })
         {
             retryAfter = seconds
-        } else if status.code == .resourceExhausted {
+        } else if status.canSucceedLater {
             retryAfter = "1"
         }
     }
@@ -96,7 +96,7 @@ struct GatewayError: Error, Equatable {
         }
     }
 
-    /// 429 always has a RetryInfo.
+    /// A 429 with a time to retry after has a RetryInfo.
     private var allDetails: [ErrorDetail] {
         guard code == 429, details.isEmpty, let retryAfter, let seconds = Int64(retryAfter) else { return details }
         return [.retryInfo(milliseconds: seconds * 1_000)]

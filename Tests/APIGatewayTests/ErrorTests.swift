@@ -93,6 +93,17 @@ struct ErrorTests {
         }
     }
 
+    @Test("429 says when to retry, unless the message itself has too many elements")
+    func tooManyElements() {
+        let busy = GatewayError(Status(.resourceExhausted, "busy"), service: "vessel")
+        #expect(busy.code == 429 && busy.retryAfter == "1" && busy.details == [.retryInfo(milliseconds: 1_000)])
+        let tooMany = GatewayError(Status.tooManyElements(in: "the message"), service: "vessel")
+        #expect(tooMany.code == 429 && tooMany.retryAfter == nil)
+        #expect(tooMany.details == [.errorInfo(reason: "TOO_MANY_ELEMENTS")])
+        let response = tooMany.response(namespace: "shippy")
+        #expect(response.headers.first(name: "retry-after") == nil)
+    }
+
     @Test(
         "the server's own rejections have the same shape",
         arguments: [

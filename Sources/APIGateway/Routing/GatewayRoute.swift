@@ -88,9 +88,7 @@ struct GatewayRoute: Sendable {
         var capacity = 0
         if bytes.count >= Self.measuredBytesMin {
             let size = JSONSize(bytes, as: response, of: schema)
-            guard size.elements <= MessageLimits.elementsMax else {
-                throw Status(.resourceExhausted, "the answer has more than \(MessageLimits.elementsMax) elements")
-            }
+            guard size.elements <= MessageLimits.elementsMax else { throw Status.tooManyElements(in: "the answer") }
             held = try memory.answer(jsonBytes: size.jsonBytes)
             capacity = size.jsonBytes
         }

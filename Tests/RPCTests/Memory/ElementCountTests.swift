@@ -129,6 +129,7 @@ struct ElementCountTests {
                 let refused = await status { try await client.call(many, request, deadline: .after(.seconds(20))) }
                 #expect(refused.code == .resourceExhausted)
                 #expect(refused.message.contains("\(MessageLimits.elementsMax)"))
+                #expect(refused.details == [.errorInfo(reason: "TOO_MANY_ELEMENTS")])
                 #expect(server.log.began == 0)
                 let other = try await client.echo("others")
                 #expect(other.name == "others")

@@ -23,6 +23,14 @@ import Testing
             Status(.resourceExhausted, metadata: ["retry-after": "x"]).allDetails == [.retryInfo(milliseconds: 1_000)])
     }
 
+    @Test("what can never succeed says no time to retry after")
+    func tooManyElements() {
+        let status = Status.tooManyElements(in: "the message")
+        #expect(status.code == .resourceExhausted && !status.canSucceedLater)
+        #expect(status.allDetails == [.errorInfo(reason: "TOO_MANY_ELEMENTS")])
+        #expect(Status(.resourceExhausted).canSucceedLater && !Status(.unavailable).canSucceedLater)
+    }
+
     @Test("details that would not fit into the trailers are left out")
     func tooLarge() {
         let large = ErrorDetail.errorInfo(reason: String(repeating: "R", count: 9_000))

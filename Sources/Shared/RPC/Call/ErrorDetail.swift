@@ -46,10 +46,25 @@ extension Status {
         self.init(code, message, metadata: metadata, details: [.errorInfo(reason: reason)])
     }
 
-    /// The details that are sent. RESOURCE_EXHAUSTED always has a ``ErrorDetail/retryInfo(milliseconds:)``: of
-    /// `retry-after`, else of one second.
+    /// RESOURCE_EXHAUSTED of a call that can never succeed, so that it carries no time to retry after.
+    ///
+    /// - Parameter message: what has too many elements, such as `the message`.
+    package static func tooManyElements(in message: String) -> Status {
+        Status(
+            .resourceExhausted,
+            "\(message) has more than \(MessageLimits.elementsMax) elements (repeated fields, texts, messages)",
+            details: [.tooManyElements])
+    }
+
+    /// Whether the same call may succeed later: RESOURCE_EXHAUSTED, unless the message itself is the cause.
+    package var canSucceedLater: Bool {
+        code == .resourceExhausted && !details.contains(ErrorDetail.tooManyElements)
+    }
+
+    /// The details that are sent. RESOURCE_EXHAUSTED has a ``ErrorDetail/retryInfo(milliseconds:)``, of `retry-after`,
+    /// else of one second, unless the call can never succeed.
     public var allDetails: [ErrorDetail] {
-        guard code == .resourceExhausted, !details.contains(where: \.isRetryInfo) else { return details }
+        guard canSucceedLater, !details.contains(where: \.isRetryInfo) else { return details }
         // Seconds, as in HTTP; a longer number is ignored.
         let seconds = metadata["retry-after"].flatMap { $0.utf8.count <= 9 ? Int64($0) : nil } ?? 1
         return details + [.retryInfo(milliseconds: max(0, seconds) * 1_000)]
@@ -57,6 +72,9 @@ extension Status {
 }
 
 extension ErrorDetail {
+    /// Of a message with more than ``MessageLimits/elementsMax`` elements.
+    fileprivate static let tooManyElements = ErrorDetail.errorInfo(reason: "TOO_MANY_ELEMENTS")
+
     fileprivate var isRetryInfo: Bool {
         if case .retryInfo = self { true } else { false }
     }

@@ -34,12 +34,7 @@ package enum DecodedMemory {
     /// - Throws: RESOURCE_EXHAUSTED when there are too many.
     package static func elements(of bytes: [UInt8], _ shape: MessageShape) throws(Status) -> Int {
         let count = bytes.withUnsafeBytes { ElementCount.count($0, of: shape, max: MessageLimits.elementsMax) }
-        guard count <= MessageLimits.elementsMax else {
-            throw Status(
-                .resourceExhausted,
-                "the message has more than \(MessageLimits.elementsMax) elements (repeated fields, texts and messages in it)"
-            )
-        }
+        guard count <= MessageLimits.elementsMax else { throw .tooManyElements(in: "the message") }
         return count
     }
 }
