@@ -18,7 +18,19 @@ extension ServerStream {
         case UInt8(ascii: "t") where name.equals("te"): break
         case UInt8(ascii: "u") where name.equals("user-agent"): break
         case UInt8(ascii: "g") where name.hasPrefix("grpc-"): receiveReserved(name, value)
-        default: metadata.add(name.text, value.text)
+        default: receiveMetadata(name, value)
+        }
+    }
+
+    /// Takes a value of printable ASCII, which is all that gRPC allows ("ASCII-Value"). In others the bytes that are no
+    /// UTF-8 would be replaced, so that two values became equal.
+    private func receiveMetadata(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        // Those of a trace may hold tabs, and are checked by who reads them.
+        if value.isPrintableASCII || name.equals("tracestate") || name.equals("traceparent") {
+            metadata.add(name.text, value.text)
+        } else if name.equals("idempotency-key") || name.equals("authorization") || name.equals("token") {
+            // Without them it would be another call.
+            reject(.status(Status(.invalidArgument, "\(name.text) must be printable ASCII")))
         }
     }
 

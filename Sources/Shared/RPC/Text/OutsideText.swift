@@ -123,6 +123,9 @@ extension UInt8 {
 }
 
 extension UnsafeRawBufferPointer {
+    /// Like the `String` property of this name.
+    var isPrintableASCII: Bool { allSatisfy { $0 >= 0x20 && $0 <= 0x7e } }
+
     /// Whether the bytes are UTF-8 without surrogates, overlong forms or anything above U+10FFFF (RFC 3629).
     package var isUTF8: Bool {
         var at = 0
