@@ -33,6 +33,27 @@ struct RequestHeaderTests {
         }
     }
 
+    @Test(
+        "the letters of the content type may have any case, and blanks may precede its parameters",
+        arguments: [
+            ("application/grpc", "200"), ("APPLICATION/GRPC", "200"), ("application/grpc ;x", "200"),
+            ("Application/Grpc+Proto; x=y", "200"), ("application/grpc-web", "415"), ("application/grpc x", "415"),
+        ])
+    func contentType(type: String, status: String) async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try HTTP2Peer(port: server.port)
+                let fields = [
+                    (":method", "POST"), (":scheme", "http"), (":path", "/test.Test/Echo"), (":authority", "test"),
+                    ("te", "trailers"), ("content-type", type),
+                ]
+                peer.send(Frame(.headers, Frame.endHeaders, stream: 1, Frame.block(fields)), Frame.message(1, []))
+                let answer = peer.answer(1)
+                #expect(answer?.status == status)
+            }
+        }
+    }
+
     @Test("other metadata is dropped when it is not printable ASCII, and kept when it is")
     func other() async throws {
         try await withServer { server in

@@ -202,7 +202,9 @@ struct ResponseReaderTests {
         arguments: [
             ("application/grpc", true), ("application/grpc+proto", true), ("application/grpc;charset=utf-8", true),
             ("application/grpc-web", false), ("application/grpc-web+proto", false), ("application/grpcx", false),
-            ("application/grpc+json", false), ("", false), ("text/html", false),
+            ("application/grpc+json", false), ("", false), ("text/html", false), ("APPLICATION/GRPC", true),
+            ("Application/gRPC+Proto ; x=y", true), ("application/grpc \t;", true), ("application/grpc x", false),
+            ("application/grpc ;x", true), ("application/grpc+PROTOS", false), (";application/grpc", false),
         ])
     func contentType(type: String, isGRPC: Bool) {
         var answer = Answer()

@@ -14,7 +14,7 @@ extension ServerStream {
         guard !hasHeaders, let first = name.first else { return }
         switch first {
         case UInt8(ascii: ":"): receivePseudo(name, value, routes)
-        case UInt8(ascii: "c") where name.equals("content-type"): isGRPC = Self.isGRPC(value)
+        case UInt8(ascii: "c") where name.equals("content-type"): isGRPC = value.isGRPCMediaType
         case UInt8(ascii: "t") where name.equals("te"): break
         case UInt8(ascii: "u") where name.equals("user-agent"): break
         case UInt8(ascii: "g") where name.hasPrefix("grpc-"): receiveReserved(name, value)
@@ -81,11 +81,5 @@ extension ServerStream {
         } else if route == nil {
             reject(.status(Status(.unimplemented, "there is no such method")))
         }
-    }
-
-    private static func isGRPC(_ contentType: UnsafeRawBufferPointer) -> Bool {
-        guard contentType.hasPrefix("application/grpc") else { return false }
-        let rest = UnsafeRawBufferPointer(rebasing: contentType.dropFirst("application/grpc".utf8.count))
-        return rest.isEmpty || rest[0] == UInt8(ascii: ";") || rest.equals("+proto") || rest.hasPrefix("+proto;")
     }
 }

@@ -5,6 +5,12 @@ extension UnsafeRawBufferPointer {
         return starts(literal)
     }
 
+    /// Whether the bytes equal `lowercase` up to the case of ASCII letters.
+    func equals(anyCaseOf lowercase: StaticString) -> Bool {
+        let expected = UnsafeRawBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
+        return count == expected.count && elementsEqual(expected) { $0.lowercasedASCII == $1 }
+    }
+
     func hasPrefix(_ literal: StaticString) -> Bool {
         count >= literal.utf8CodeUnitCount && starts(literal)
     }
@@ -32,13 +38,14 @@ extension UnsafeRawBufferPointer {
     }
 
     /// Whether the bytes are gRPC's media type for protobuf: not `application/grpc-web`, and not
-    /// `application/grpc+json`.
-    /// Source: gRPC over HTTP/2, "Content-Type".
+    /// `application/grpc+json`. Its letters may have any case, and blanks may precede the `;` of a parameter.
+    /// Source: gRPC over HTTP/2, "Content-Type"; RFC 9110 section 8.3.1.
     var isGRPCMediaType: Bool {
-        guard hasPrefix("application/grpc") else { return false }
-        let rest = UnsafeRawBufferPointer(rebasing: dropFirst("application/grpc".utf8.count))
-        // text: raw bytes, not strings.
-        return rest.isEmpty || rest[0] == UInt8(ascii: ";") || rest.equals("+proto") || rest.hasPrefix("+proto;")
+        if equals("application/grpc") { return true }
+        var end = firstIndex(of: UInt8(ascii: ";")) ?? count
+        while end > 0, self[end - 1] == UInt8(ascii: " ") || self[end - 1] == UInt8(ascii: "\t") { end -= 1 }
+        let type = UnsafeRawBufferPointer(rebasing: self[..<end])
+        return type.equals(anyCaseOf: "application/grpc") || type.equals(anyCaseOf: "application/grpc+proto")
     }
 
     /// The bytes as text; invalid UTF-8 is replaced.
