@@ -111,6 +111,26 @@ struct ConnectionAgeTests {
         }
     }
 
+    @Test("the PING of the graceful shutdown follows the first GOAWAY, so that its answer comes after it was read")
+    func pingFollowsNotice() async throws {
+        try await withServer({ $0.connectionAgeMax = .milliseconds(300) }) { server in
+            try await onThread {
+                let peer = try RawPeer(port: server.port)
+                peer.send(Frame.hello)
+                var reader = FrameReader()
+                let goAway = Frame.Kind.goAway.rawValue
+                let ping = Frame.Kind.ping.rawValue
+                var kinds: [UInt8] = []
+                for _ in 0..<3 {
+                    let frame = peer.frame(&reader) { $0.kind == goAway || $0.kind == ping }
+                    if let frame { kinds.append(frame.kind) }
+                }
+                // The PING is not answered: the last GOAWAY comes after a second.
+                #expect(kinds == [goAway, ping, goAway])
+            }
+        }
+    }
+
     @Test("ages differ by a tenth either way, so that connections made together do not end together")
     func jitter() {
         let ages = [0, 0.5, 0.999].map { ConnectionTimers.age(max: .seconds(300), random: $0) / .seconds(1) }

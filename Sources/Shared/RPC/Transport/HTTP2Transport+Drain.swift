@@ -3,10 +3,12 @@ import NIOCore
 /// State of the graceful shutdown of a server's connection (RFC 9113 section 6.8): because the server stops, or because
 /// the connection has reached its maximum age.
 package enum DrainState {
-    /// -> `noticed`
+    /// -> `noticing`
     case serving
-    /// The first GOAWAY, with the largest stream id, and a PING are sent. -> `draining` when the PING comes back, or
-    /// after a second.
+    /// The first GOAWAY, with the largest stream id, is to be sent. -> `noticed` when it is written, `draining` after a
+    /// second.
+    case noticing
+    /// A PING is sent, too. -> `draining` when it comes back, or a second after the beginning.
     case noticed
     /// The second GOAWAY, with the last stream taken, is sent; the connection closes when its last stream ends.
     case draining
@@ -22,21 +24,32 @@ extension HTTP2Transport {
     /// finish. Servers only; may be called again.
     package func beginDrain() {
         guard case .serving = drainState, let session, let context else { return }
-        drainState = .noticed
+        drainState = .noticing
         session.submitShutdownNotice()
-        session.submitPing(payload: Self.noticePayload)
         scheduleFlush()
         context.eventLoop.scheduleTask(in: Self.noticeTimeout) { self.endNotice() }
     }
 
-    /// A PING came back. The peer sent it after it read our first GOAWAY, so no more streams are on their way.
+    /// Submits the PING that follows the first GOAWAY, once all that the session had to say is written: nghttp2 sends a
+    /// PING ahead of a GOAWAY that waits. True when there is more to write.
+    func submitNoticePing(_ session: HTTP2Session) -> Bool {
+        guard case .noticing = drainState else { return false }
+        drainState = .noticed
+        session.submitPing(payload: Self.noticePayload)
+        return true
+    }
+
+    /// A PING came back. The peer read our first GOAWAY before that PING, so no more streams are on their way.
     package func receivedPing(payload: UInt64) {
         if payload == Self.noticePayload { endNotice() }
     }
 
     private func endNotice() {
-        guard case .noticed = drainState, let session else { return }
-        drainState = .draining
+        guard let session else { return }
+        switch drainState {
+        case .serving, .draining: return
+        case .noticing, .noticed: drainState = .draining
+        }
         session.submitGoAway(.noError)
         // A read flushes by itself; outside of one, this does.
         scheduleFlush()

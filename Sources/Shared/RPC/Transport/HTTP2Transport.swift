@@ -211,7 +211,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
             }
             // Writing may have found the connection closed.
             guard self.session != nil else { return }
-            if !more, !resetAnsweredEarly(session) { break }
+            if !more, !resetAnsweredEarly(session), !submitNoticePing(session) { break }
         }
         if session.isFinished { owner.transportFinished(context) }
     }
