@@ -65,7 +65,6 @@ struct GatewaySettings: Sendable, Equatable {
             }
             namespace = text
         }
-        // text: a flag or variable of our own.
         if let (text, source) = settings.text(options.handler, "handler", "MICRO_API_HANDLER"), text != "rpc" {
             throw ConfigurationError("\(source): '\(text)' is not a handler; the only one is rpc (POST /rpc)")
         }

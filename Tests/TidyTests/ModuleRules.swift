@@ -12,7 +12,7 @@ struct ModuleRules {
     /// The table's rows, from the programs down to the module that depends on none of ours.
     private static func modules() throws -> [Module] {
         let document = try Repository.text("ARCHITECTURE.md")
-        let table = try #require(document.firstMatch(of: #/## Modules[^`]*```\n(?<rows>[^`]*)```/#))
+        let table = try #require(document.firstMatch(of: #/## Modules\n.*?```\n(?<rows>.*?)```/#.dotMatchesNewlines()))
         return table.rows.split(separator: "\n").compactMap { row in
             let parts = row.split(separator: "→")
             guard parts.count == 2, let dependencies = parts[1].split(separator: "(").first else { return nil }

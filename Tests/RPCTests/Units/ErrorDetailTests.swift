@@ -23,7 +23,7 @@ import Testing
             Status(.resourceExhausted, metadata: ["retry-after": "x"]).allDetails == [.retryInfo(milliseconds: 1_000)])
     }
 
-    @Test("what can never succeed says no time to retry after")
+    @Test("what can never succeed has no time to retry after")
     func tooManyElements() {
         let status = Status.tooManyElements(in: "the message")
         #expect(status.code == .resourceExhausted && !status.canSucceedLater)
