@@ -7,8 +7,10 @@ import TestSupport
 
 /// Runs `body` with a gRPC client of the vessel service, which is closed afterwards.
 func withClient<Result>(of vessel: Program, _ body: (RPCClient) async throws -> Result) async throws -> Result {
+    var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: vessel.port))
+    configuration.connectWait = .seconds(15)
     let client = RPCClient(
-        configuration: .init(target: HostPort(host: "127.0.0.1", port: vessel.port)), group: .singleton,
+        configuration: configuration, group: .singleton,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     do {
         let result = try await body(client)

@@ -97,9 +97,9 @@ extension SMTPServer {
 
 /// Runs `body` with a client of an email service, which is closed afterwards.
 func withClient<Result>(of program: Program, _ body: (RPCClient) async throws -> Result) async throws -> Result {
-    let client = RPCClient(
-        configuration: .init(target: HostPort(host: "127.0.0.1", port: program.port)), group: .singleton,
-        logger: silent)
+    var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: program.port))
+    configuration.connectWait = .seconds(15)
+    let client = RPCClient(configuration: configuration, group: .singleton, logger: silent)
     do {
         let result = try await body(client)
         await client.shutdown()

@@ -39,9 +39,9 @@ struct BalanceTests {
             let addresses = try servers.map { try $0.socketAddress }
             // One loop, so that the client sees all of its calls in flight.
             let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let client = RPCClient(
-                configuration: .init(target: HostPort(host: "service.test", port: 1)), group: group, logger: quiet
-            ) { _ in addresses }
+            var configuration = RPCClient.Configuration(target: HostPort(host: "service.test", port: 1))
+            configuration.connectWait = .seconds(15)
+            let client = RPCClient(configuration: configuration, group: group, logger: quiet) { _ in addresses }
             _ = try await client.echo("first")
             try await eventually("both connections") { client.connectionCount == 2 }
             // Five calls that do not end: one server has more of them, and gets no more calls than the other.

@@ -18,9 +18,10 @@ struct ProbeTests {
         _ lookUp: @escaping RPC.Resolver.LookUp, _ body: (RPCClient) async throws -> R
     ) async throws -> R {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let client = RPCClient(
-            configuration: .init(target: HostPort(host: "service.test", port: 1)), group: group, logger: quiet,
-            lookUp: lookUp)
+        var configuration = RPCClient.Configuration(target: HostPort(host: "service.test", port: 1))
+        // On a busy machine 300 calls take a while to begin.
+        configuration.connectWait = .seconds(30)
+        let client = RPCClient(configuration: configuration, group: group, logger: quiet, lookUp: lookUp)
         let result = await Result { try await body(client) }
         await client.shutdown()
         try await group.shutdownGracefully()

@@ -96,9 +96,9 @@ func withServer(
         routes: routes, configuration: RPCServer.Configuration(address: HostPort(host: "127.0.0.1", port: port)),
         group: group, logger: logger)
     let bound = try #require(try await server.start().port)
-    let client = RPCClient(
-        configuration: RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: bound)), group: group,
-        logger: logger)
+    var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: bound))
+    configuration.connectWait = .seconds(15)
+    let client = RPCClient(configuration: configuration, group: group, logger: logger)
     do {
         try await body(client, bound)
     } catch {

@@ -55,7 +55,7 @@ extension [UInt8] {
         var scale: Int64 = 1
         for _ in 1..<digits { scale *= 10 }
         while scale > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / scale % 10))
+            append(UInt8(truncatingIfNeeded: 0x30 + number / scale % 10))
             scale /= 10
         }
     }

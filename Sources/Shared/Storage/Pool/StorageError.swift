@@ -5,7 +5,8 @@ import RPC
 /// ``message`` is for logs and operators: it may name files and servers but never holds credentials. Callers get
 /// ``status``, which holds neither.
 public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible {
-    public enum Kind: Sendable, Equatable {
+    /// The raw values are `error.type` of spans.
+    public enum Kind: String, Sendable, Equatable {
         /// The connection is gone or was never made. What a write did is unknown. The pool connects again.
         case connectionLost
         /// The store answers, and can't be used: not a database, a newer schema. A retry does not help.

@@ -63,7 +63,7 @@ package struct StoreOperation: Sendable {
 extension TraceSpan {
     /// Ends a span of work that failed: with the kind of the error, as its text may hold values.
     func end(_ error: any Error) {
-        let kind = (error as? StorageError).map { "\($0.kind)" } ?? String(reflecting: type(of: error))
+        let kind = (error as? StorageError)?.kind.rawValue ?? String(reflecting: type(of: error))
         set("error.type", .string(kind))
         setStatus(SpanStatus(code: .error))
         end()
