@@ -6,9 +6,13 @@ import RPC
 struct Booker: Sendable {
     /// How long the vessel service may take, where the call itself allows more.
     static let vesselTimeout: Duration = .seconds(5)
-    /// How long the search for a vessel may take before the booking: less than a call has, so that a repeat is answered from its
-    /// key while the vessel service hangs.
-    static let searchTimeout: Duration = .seconds(3)
+
+    /// Until when the search for a vessel may take before the booking: not all the time that the call has, so that a repeat is
+    /// answered from its key while the vessel service hangs.
+    static func searchDeadline(_ deadline: Deadline) -> Deadline {
+        let longest = Deadline.after(vesselTimeout)
+        return deadline.isNever ? longest : min(longest, .after(deadline.remaining * 3 / 5))
+    }
 
     let repository: any ConsignmentRepository
     let vessels: RPCClient
@@ -45,8 +49,11 @@ struct Booker: Sendable {
         let confirmed = try await repository.confirm(booking.id, vesselID: vesselID, deadline: context.deadline)
         guard let confirmed else {
             // A worker took it for one that was left behind, and gives its room back; or the store lost it in a failover,
-            // and then nobody else knows of the room. Whoever is second releases nothing.
-            try? await release(booking, context)
+            // and then nobody else knows of the room: it is released in a task and a time of its own, as the call may be
+            // cancelled or at its end. Whoever is second releases nothing.
+            var origin = context
+            origin.deadline = .after(Self.vesselTimeout)
+            await Task { [origin] in try? await release(booking, origin) }.value
             throw Status(.unavailable, "the booking took too long and was undone; try again")
         }
         if confirmed.isOurs { counts.record(.booked) }

@@ -46,7 +46,7 @@ struct ConsignmentHandlers: Sendable {
         do {
             return try await booker.vessels.call(
                 VesselMethods.findAvailable, wanted, metadata: context.metadata.propagated,
-                deadline: min(context.deadline, .after(Booker.searchTimeout))
+                deadline: Booker.searchDeadline(context.deadline)
             ).vessel.id
         } catch {
             throw ConsignmentError.mapUpstreamError(Status(error))

@@ -53,7 +53,14 @@ struct MongoConsignmentRepository: ConsignmentRepository {
     }
 
     func booking(of claim: IdempotencyClaim, deadline: Deadline) async throws -> Booking? {
-        try await store.run(deadline: deadline) { try booking(of: claim, $0, deadline) }
+        try await store.run(deadline: deadline) { connection in
+            guard let found = try booking(of: claim, connection, deadline) else { return nil }
+            // The primary alone may have it, and lose it in a failover. An update that changes nothing ends when a majority
+            // has all that the primary had.
+            let isThere = try connection.collection(Self.consignments).update(
+                ["_id": .string(found.id)], ["$unset": ["none": ""]], deadline: deadline)
+            return isThere ? found : nil
+        }
     }
 
     func booking(id: String, deadline: Deadline) async throws -> Booking? {

@@ -55,6 +55,8 @@ struct MongoReservations: Sendable {
     func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel? {
         let search = Search(room: room, consignmentID: consignmentID, deadline: deadline)
         while true {
+            // Nobody waits for the room any more.
+            try Task.checkCancellation()
             switch try await searches.result(of: search, for: "\(room.containers) \(room.weight)") {
             case .reserved(let reservation): return try await reserved(reservation, consignmentID, deadline)
             case .unfinished(let vesselID): _ = try await outcome(of: .finishSteps, on: vesselID, deadline)
