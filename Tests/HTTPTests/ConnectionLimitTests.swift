@@ -104,6 +104,19 @@ struct ConnectionLimitTests {
         }
     }
 
+    @Test("a rejected peer that goes on sending makes room for a newcomer")
+    func rejectedMakesRoom() async throws {
+        try await withServer(.echo(), configure: { $0.connectionsMax = 1 }) { _, address in
+            let rejected = try await RawClient.connect(address)
+            try await rejected.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4000000\r\n\r\n")
+            try await eventually("the answer") { rejected.received.contains("rejected: bodyTooLarge") }
+            rejected.push("a")
+            let newcomer = try await RawClient.connect(address)
+            try await newcomer.send(Self.request)
+            #expect(try await newcomer.responses(1).hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
     @Test("an address at its limit loses its longest-idle connection, others lose none")
     func address() async throws {
         let loops = System.coreCount

@@ -37,7 +37,6 @@ private final class Machine {
     func rejectNewest(partialIsHead: Bool = false) { state.rejectNewest(partialIsHead: partialIsHead) }
 
     func receivedBytes() { state.receivedBytes() }
-    func receivedNothing() { state.receivedNothing() }
     func inputEnded() { state.inputEnded() }
     func drain() { state.drain() }
     func endIdle() { state.endIdle() }
@@ -226,24 +225,6 @@ struct ConnectionStateTests {
         for index in 1...3 { last.receive("/\(index)") }
         last.receive("/4", method: "HEAD")
         #expect(last.step() == "reject malformed")
-    }
-
-    @Test("bytes that were an empty line leave an idle connection, and one that may be closed")
-    func emptyLine() {
-        let state = Machine()
-        state.receivedBytes()
-        #expect(!state.isIdle && state.heldBytes > 0)
-        state.receivedNothing()
-        #expect(state.isIdle && state.heldBytes == 0)
-        state.receivedBytes()
-        state.endIdle()
-        #expect(state.step() == "wait")
-        state.receivedNothing()
-        #expect(state.step() == "close")
-        let receiving = Machine()
-        receiving.head("/1")
-        receiving.receivedNothing()
-        #expect(!receiving.isIdle)
     }
 
     @Test("a wait is measured from when it was first seen, and anew when something happened")

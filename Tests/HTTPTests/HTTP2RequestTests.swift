@@ -251,7 +251,7 @@ struct HTTP2DrainTests {
             .echo(),
             configure: {
                 $0.idleTimeout = .milliseconds(200)
-                $0.lingerTimeout = .milliseconds(100)
+                $0.http2EndTimeout = .milliseconds(100)
             }
         ) { server, address in
             let port = try #require(address.port)

@@ -9,8 +9,7 @@ struct ConnectionState {
     enum Input {
         /// Between requests. May become any other.
         case open
-        /// Bytes came that are no complete head yet. Becomes `receiving`, `ended` or `ignored`, or `open` again when
-        /// they were an empty line.
+        /// Bytes came that are no complete head yet. Becomes `receiving`, `ended` or `ignored`.
         case started
         /// A head came, its body is coming. Becomes `open` at its end, or `ended` or `ignored`.
         case receiving(RequestDraft)
@@ -123,14 +122,6 @@ struct ConnectionState {
         guard case .open = input else { return }
         input = .started
         inputBytes = Self.partialHeadBytes
-    }
-
-    /// All bytes were read, and none is of a request: what came before a request was an empty line (RFC 9112 section
-    /// 2.2).
-    mutating func receivedNothing() {
-        guard case .started = input else { return }
-        input = .open
-        inputBytes = 0
     }
 
     mutating func received(head: RequestDraft, peer: String) {

@@ -74,7 +74,11 @@ package struct HTTP1Parser {
     /// - Parameter input: what ``next(_:)`` has left of it.
     func isWithinRequest(_ input: ByteBuffer) -> Bool {
         switch state {
-        case .requestLine: input.readableBytes > 0
+        // A CR alone can only become an empty line, which begins no request.
+        case .requestLine:
+            input.readableBytes > 1
+                || input.readableBytes == 1
+                    && input.getInteger(at: input.readerIndex, as: UInt8.self) != UInt8(ascii: "\r")
         case .fields, .body, .chunkSize, .chunk, .chunkEnd, .trailers, .end: true
         case .rejected: false
         }

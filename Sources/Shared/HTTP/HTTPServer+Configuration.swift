@@ -34,6 +34,9 @@ extension HTTPServer {
         public var lingerTimeout: Duration = .seconds(5)
         /// How long it may go on sending.
         public var lingerTimeMax: Duration = .seconds(30)
+        /// How long an HTTP/2 peer may go on sending a request that is answered, and has for closing a connection that is
+        /// finished.
+        public var http2EndTimeout: Duration = .seconds(2)
         /// Pipelined requests of one connection that wait for their turn; a peer that sends more is cut off.
         public var pipelinedRequestsMax = 4096
         /// Response bytes of one connection that wait for a slow reader before it is answered and read no further.
@@ -65,7 +68,8 @@ extension HTTPServer.Configuration {
     /// How often connections are looked over for lapsed timeouts: an eighth of the shortest, so that none is
     /// overrun by much, and at most every half second.
     var tickInterval: Duration {
-        let shortest = min(requestTimeout, idleTimeout, writeTimeout, halfClosedTimeout, lingerTimeout)
+        let shortest = min(
+            requestTimeout, idleTimeout, writeTimeout, halfClosedTimeout, lingerTimeout, http2EndTimeout)
         return min(max(shortest / 8, .milliseconds(5)), .milliseconds(500))
     }
 }

@@ -36,9 +36,10 @@ extension HTTPServerConnection {
     }
 
     var idleOrder: UInt64? {
-        guard state.isIdle, let context,
+        guard state.isIdle || isLingering, let context,
             (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 == 0
         else { return nil }
-        return use
+        // A peer that is only heard out has its answer, and goes first.
+        return isLingering ? 0 : use
     }
 }

@@ -17,7 +17,8 @@ extension HTTPServerConnection {
             return
         } else if isLingering {
             (wait, limit) = (.linger, limits.lingerTimeout)
-            let end = lingerEnd ?? now + TimeAmount(limits.lingerTimeMax)
+            let longest = now + TimeAmount(state.isDraining ? limits.lingerTimeout : limits.lingerTimeMax)
+            let end = min(lingerEnd ?? longest, longest)
             lingerEnd = end
             if now >= end { return abort() }
         } else if state.isAnswering {

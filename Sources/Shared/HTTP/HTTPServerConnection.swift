@@ -115,6 +115,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     }
 
     func endIdle() {
+        if isLingering { return abort() }
         state.endIdle()
         pump()
     }
@@ -150,7 +151,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             case .end: state.receivedEnd()
             case .rejection(let rejection): state.reject(rejection, toHead: isReadingHEAD)
             case .needsBytes:
-                if isWithinRequest { state.receivedBytes() } else { state.receivedNothing() }
+                if isWithinRequest { state.receivedBytes() }
                 if received.readableBytes == 0 { received = ByteBuffer() }
                 return
             }

@@ -121,9 +121,9 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     }
 
     /// Resets a stream that was answered before its request was complete, if the peer still sends. Some clients treat a
-    /// reset that comes together with the answer as a failure, so it is sent after the linger timeout.
+    /// reset that comes together with the answer as a failure, so it is sent some time after it.
     private func decline(_ stream: HTTP2RequestStream, now: NIODeadline, _ transport: HTTP2Transport) {
-        guard let answeredAt = stream.answeredAt, now - answeredAt >= TimeAmount(loop.configuration.lingerTimeout)
+        guard let answeredAt = stream.answeredAt, now - answeredAt >= TimeAmount(loop.configuration.http2EndTimeout)
         else {
             return
         }
@@ -295,7 +295,8 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
     func transportFinished(_ context: ChannelHandlerContext) {
         transport?.isClosing = true
         let channel = context.channel
-        context.eventLoop.scheduleTask(in: TimeAmount(loop.configuration.lingerTimeout)) { channel.close(promise: nil) }
+        let timeout = TimeAmount(loop.configuration.http2EndTimeout)
+        context.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
     }
 
     func transportFailed(_ error: any Error) {
