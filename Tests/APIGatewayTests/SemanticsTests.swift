@@ -86,6 +86,8 @@ struct SemanticsTests {
         "content codings and types that are not taken, wherever they stand",
         arguments: [
             [("content-encoding", "gzip")], [("content-encoding", "identity, gzip")],
+            [("content-type", #"application/json;x="\", text/plain"#)],
+            [("content-type", #"application/json; charset="utf-8\""#)],
             [("content-encoding", "identity"), ("content-encoding", "br")],
             [("content-type", "application/json"), ("content-type", "text/plain")],
             [("content-type", "text/plain"), ("content-type", "application/json")],

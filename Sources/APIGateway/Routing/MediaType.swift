@@ -12,7 +12,8 @@ enum MediaType {
     /// 5.6.1.2). There is only one type: repeated values must agree (section 8.3).
     init(of request: HTTPRequest) throws(GatewayError) {
         for value in request.headers.values(of: .contentEncoding) {
-            for coding in Self.elements(of: value) where !coding.hasSameBytes(asAnyCaseOf: "identity") {
+            for coding in try Self.elements(of: value, "content-encoding")
+            where !coding.hasSameBytes(asAnyCaseOf: "identity") {
                 var error = GatewayError(415, "content-encoding \(coding.shortened()) is not supported")
                 error.acceptEncoding = "identity"
                 throw error
@@ -25,7 +26,7 @@ enum MediaType {
         }
         var type: MediaType?
         for value in request.headers.values(of: .contentType) {
-            let elements = Self.elements(of: value)
+            let elements = try Self.elements(of: value, "content-type")
             guard !elements.isEmpty else { throw GatewayError(415, "content-type is empty") }
             for element in elements {
                 let next = try Self.type(element)
@@ -37,13 +38,18 @@ enum MediaType {
     }
 
     /// Elements of a list that are not empty.
-    private static func elements(of value: String) -> [Substring] {
-        parts(of: value[...], separator: UInt8(ascii: ",")).filter { !$0.isEmpty }
+    private static func elements(of value: String, _ header: String) throws(GatewayError) -> [Substring] {
+        guard let parts = parts(of: value[...], separator: UInt8(ascii: ",")) else {
+            throw GatewayError(415, "\(header) has a quoted string without an end")
+        }
+        return parts.filter { !$0.isEmpty }
     }
 
     /// What stands between separators, empty parts included, without the blanks around it. In a quoted string nothing
     /// separates, and a quote behind a backslash does not end it (RFC 9110 section 5.6.4).
-    private static func parts(of value: Substring, separator: UInt8) -> [Substring] {
+    ///
+    /// - Returns: `nil` where a quoted string does not end.
+    private static func parts(of value: Substring, separator: UInt8) -> [Substring]? {
         var isQuoted = false
         var isEscaped = false
         let parts = value.utf8.split(omittingEmptySubsequences: false) { byte in
@@ -55,12 +61,13 @@ enum MediaType {
             isEscaped = isQuoted && byte == UInt8(ascii: "\\")
             return byte == separator && !isQuoted
         }
-        return parts.map { Substring($0).trimmedOfBlanks }
+        return isQuoted ? nil : parts.map { Substring($0).trimmedOfBlanks }
     }
 
     /// Parses one media type with its parameters.
     private static func type(_ value: Substring) throws(GatewayError) -> MediaType {
-        let parts = parts(of: value, separator: UInt8(ascii: ";"))
+        // An element of a list has only whole strings.
+        let parts = parts(of: value, separator: UInt8(ascii: ";")) ?? []
         let name = parts.first ?? ""
         let type: MediaType
         if name.hasSameBytes(asAnyCaseOf: "application/json") {
