@@ -111,9 +111,10 @@ struct TraceTests {
         let tracer = tracer
         try await withServer({ $0.tracer = tracer }) { server in
             try await withClient(server.port) { client in
+                // Time enough to connect, so that the server sees the call.
                 let (status, _) = await inSpan(tracer) {
                     await client.status(
-                        of: TestMethods.wait, Vessel_Vessel(capacity: 20_000), within: .milliseconds(100))
+                        of: TestMethods.wait, Vessel_Vessel(capacity: 20_000), within: .seconds(3))
                 }
                 #expect(status.code == .deadlineExceeded)
                 try await eventually("three spans") { buffer.count == 3 }
