@@ -49,8 +49,8 @@ struct Booker: Sendable {
         let confirmed = try await repository.confirm(booking.id, vesselID: vesselID, deadline: context.deadline)
         guard let confirmed else {
             // A worker took it for one that was left behind, and gives its room back; or the store lost it in a failover,
-            // and then nobody else knows of the room: it is released in a task and a time of its own, as the call may be
-            // cancelled or at its end. Whoever is second releases nothing.
+            // and then no worker finds the room. It is released in a task with a deadline of its own, as the call may be
+            // cancelled or past its deadline. Release is idempotent.
             var origin = context
             origin.deadline = .after(Self.vesselTimeout)
             await Task { [origin] in try? await release(booking, origin) }.value

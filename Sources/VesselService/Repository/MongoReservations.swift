@@ -55,7 +55,7 @@ struct MongoReservations: Sendable {
     func reserve(_ room: Room, for consignmentID: String, deadline: Deadline) async throws -> Vessel_Vessel? {
         let search = Search(room: room, consignmentID: consignmentID, deadline: deadline)
         while true {
-            // Nobody waits for the room any more.
+            // The caller is gone.
             try Task.checkCancellation()
             switch try await searches.result(of: search, for: "\(room.containers) \(room.weight)") {
             case .reserved(let reservation): return try await reserved(reservation, consignmentID, deadline)
