@@ -26,7 +26,7 @@ lint: ## Checks format, warnings, generated code and scripts
 format: ## Formats the Swift sources in place
 	@swift format --in-place --recursive Sources Tests Benchmarks Package.swift
 
-bench: ## Measures: calls per second, processor time and allocations per call, latency, memory (PARTS=counts for a part)
+bench: ## Measures: calls per second, processor time and allocations per call, latency, memory, sizes (PARTS=counts for a part)
 	@Scripts/install.sh bench
 	@Scripts/release.sh
 	@Benchmarks/run.sh

@@ -9,11 +9,12 @@
 # it can do what is measured: searches, filling, and bookings end to end.
 #
 # SECONDS_EACH=5 (how long each HTTP load runs), VESSELS_MAX=1000000 and CONSIGNMENTS_MAX=1000000 (the larger of the two
-# stores), PARTS="vessels counts codecs users consignments observability shedding overload" (what to measure; codecs.sh,
-# shedding.sh and overload.sh list their own variables), OBSERVABILITY_ROUNDS=7 (loads with traces and metrics, and without,
-# in turn).
+# stores), PARTS="vessels counts sizes codecs users consignments observability shedding overload" (what to measure;
+# codecs.sh, shedding.sh and overload.sh list their own variables), OBSERVABILITY_ROUNDS=7 (loads with traces and metrics, and
+# without, in turn).
 #
-# Exits with 1 after all parts if a count for each request is above its limit (counts.sh).
+# Exits with 1 after all parts if a count for each request (counts.sh), or a size or the memory at rest (sizes.sh), is above
+# its limit.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -32,7 +33,7 @@ need python3 python3
 echo "machine: $(nproc) cores, $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo), $(uname -sr), $(date -u +%F)"
 # Set by parts that have limits.
 above_limit=
-for part in ${PARTS:-vessels counts codecs users consignments observability shedding overload}; do
+for part in ${PARTS:-vessels counts sizes codecs users consignments observability shedding overload}; do
     [ -e "$root/Benchmarks/$part.sh" ] || { echo "bench: PARTS: there is no part '$part'" >&2; exit 1; }
     . "$root/Benchmarks/$part.sh"
 done
