@@ -14,8 +14,13 @@ enum Authority {
             guard let end = text.firstIndex(of: UInt8(ascii: "]")) else { return false }
             return isAddressLiteral(text[..<end].dropFirst()) && isPortSuffix(text[end...].dropFirst())
         }
-        let end = text.firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex
-        return end > text.startIndex && isRegisteredName(text[..<end]) && isPortSuffix(text[end...])
+        // Most hosts have no percent-encoding, and are looked at once.
+        var end = text.firstIndex { !$0.isUnreserved && !isSubDelimiter($0) } ?? text.endIndex
+        if end < text.endIndex, text[end] == UInt8(ascii: "%") {
+            end = text[end...].firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex
+            guard isRegisteredName(text[..<end]) else { return false }
+        }
+        return end > text.startIndex && isPortSuffix(text[end...])
     }
 
     /// Whether two valid authorities name the same host and port. Hosts are case-insensitive.

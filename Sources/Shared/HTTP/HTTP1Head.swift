@@ -34,13 +34,12 @@ struct HTTP1Head {
     /// `method SP request-target SP HTTP-version`, and no other blanks.
     mutating func readRequestLine(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) {
         let space = UInt8(ascii: " ")
-        var at = line.lowerBound
-        while at < line.upperBound, bytes[at].isTokenByte { at += 1 }
-        let methodEnd = at
+        // A line ends with CRLF, which is no part of any of these.
+        let methodEnd = bytes.endOfToken(from: line.lowerBound)
         guard methodEnd > line.lowerBound, methodEnd < line.upperBound, bytes[methodEnd] == space else {
             throw .malformed
         }
-        at += 1
+        var at = methodEnd + 1
         while at < line.upperBound, bytes[at].isTargetByte { at += 1 }
         target = (methodEnd + 1)..<at
         guard !target.isEmpty, at < line.upperBound, bytes[at] == space else { throw .malformed }
@@ -63,12 +62,15 @@ struct HTTP1Head {
         return text[7] - UInt8(ascii: "0")
     }
 
-    /// `field-name ":" OWS field-value OWS`.
-    mutating func readField(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) {
-        let colon = try Self.check(bytes, line)
-        let name = UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<colon])
-        guard let known = HTTPFields.Name(name) else { return }
-        let value = UnsafeRawBufferPointer(rebasing: bytes[(colon + 1)..<line.upperBound]).trimmedOfBlanks
+    /// Reads a field line whose grammar was checked.
+    ///
+    /// - Parameter start: where its name begins.
+    mutating func readField(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ field: UnsafeRawBufferPointer.FieldLine
+    ) throws(HTTPRejection) {
+        let colon = field.colon
+        guard let known = HTTPFields.Name(UnsafeRawBufferPointer(rebasing: bytes[start..<colon])) else { return }
+        let value = UnsafeRawBufferPointer(rebasing: bytes[(colon + 1)..<field.end]).trimmedOfBlanks
         switch known {
         case .host:
             // Exactly one, empty when the target has no authority (RFC 9112 section 3.2).
@@ -91,8 +93,8 @@ struct HTTP1Head {
 
     /// Trailers are ignored, but one that says where a body ends is an attempt to have it read in two ways.
     static func checkTrailer(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) {
-        let colon = try check(bytes, line)
-        switch HTTPFields.Name(UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<colon])) {
+        let field = try check(bytes, line)
+        switch HTTPFields.Name(UnsafeRawBufferPointer(rebasing: bytes[line.lowerBound..<field.colon])) {
         case .contentLength, .transferEncoding: throw .malformed
         default: break
         }
@@ -101,18 +103,12 @@ struct HTTP1Head {
     /// Checks the grammar of a field line. A line that continues the one before it (`obs-fold`) begins with a blank, and
     /// so has no name.
     ///
-    /// - Returns: where its colon is.
-    private static func check(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRejection) -> Int {
-        var at = line.lowerBound
-        while at < line.upperBound, bytes[at].isTokenByte { at += 1 }
-        let colon = at
-        guard colon > line.lowerBound, colon < line.upperBound, bytes[colon] == UInt8(ascii: ":") else {
-            throw .malformed
-        }
-        at += 1
-        while at < line.upperBound, bytes[at].isFieldByte { at += 1 }
-        guard at == line.upperBound else { throw .malformed }
-        return colon
+    /// - Parameter line: a line without its CRLF, which is there too.
+    static func check(
+        _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>
+    ) throws(HTTPRejection) -> UnsafeRawBufferPointer.FieldLine {
+        guard let field = bytes.fieldLine(at: line.lowerBound), field.end == line.upperBound else { throw .malformed }
+        return field
     }
 
     // MARK: The whole head
@@ -120,16 +116,17 @@ struct HTTP1Head {
     /// A slice keeps the whole buffer that it is of. From a larger one than this, the fields are copied.
     private static let sharedBytesMax = 4 * 1024
 
-    /// The request so far.
+    /// The request so far. Inlined, as its result is large and would be copied on its way out.
     ///
     /// - Parameters:
     ///   - input: begins with the request line.
     ///   - length: bytes of the head, the empty line included.
+    @inline(__always)
     func draft(from input: ByteBuffer, length: Int) throws(HTTPRejection) -> RequestDraft {
         let start = input.readerIndex
-        guard let text = input.getString(at: start + target.lowerBound, length: target.count),
-            var lines = input.getSlice(at: start + fieldsStart, length: length - 2 - fieldsStart)
-        else { throw .malformed }
+        guard var lines = input.getSlice(at: start + fieldsStart, length: length - 2 - fieldsStart) else {
+            throw .malformed
+        }
         if lines.storageCapacity > Self.sharedBytesMax { lines = ByteBuffer(bytes: lines.readableBytesView) }
         var fields = HTTPFields(lines: lines, index: index)
         if index.contains(.transferEncoding) {
@@ -138,20 +135,27 @@ struct HTTP1Head {
             guard !isHTTP10, contentLength == nil else { throw .malformed }
             guard isChunked else { throw Self.rejection(ofTransferCodings: fields.values(of: .transferEncoding)) }
         }
-        guard index.contains(.host) || isHTTP10, let target = RequestTarget(text, method: method) else {
-            throw .malformed
-        }
+        guard index.contains(.host) || isHTTP10, let target = Self.target(target, in: input, method)
+        else { throw .malformed }
         // The length may be a larger number.
         guard contentLength != Int.max else { throw .bodyTooLarge }
         // The absolute form takes precedence over Host (RFC 9112 section 3.2.2).
         if let authority = target.authority { fields.replace(.host, by: String(authority)) }
         let isPersistent = !closes && (staysOpen || !isHTTP10)
         return RequestDraft(
-            request: HTTPRequest(method: method, path: target.path, query: target.query, headers: fields),
+            request: HTTPRequest(method: method, path: target.path, query: target.query, headers: consume fields),
             // Who asks for an upgrade may go on in the other protocol.
             isPersistent: isPersistent && !index.contains(.upgrade), isHTTP10: isHTTP10, declaredBytes: contentLength,
             // RFC 9110 section 10.1.1: a 1.0 client does not know what 100 means.
             expectsContinue: expectsContinue && !isHTTP10)
+    }
+
+    private static func target(
+        _ range: Range<Int>, in input: ByteBuffer, _ method: HTTPRequest.Method
+    ) -> RequestTarget? {
+        input.withUnsafeReadableBytes { bytes in
+            RequestTarget(UnsafeRawBufferPointer(rebasing: bytes[range]), method: method)
+        }
     }
 
     /// Rejection of transfer codings other than a single `chunked`. An unknown coding before a final `chunked` is 501;

@@ -141,9 +141,7 @@ package struct HTTP1Parser {
     /// The next line, without its CRLF; `nil` until all of it is there. A LF alone ends no line (RFC 9112 section 2.2
     /// lets a recipient accept it; proxies that do not would read another request).
     private mutating func nextLine(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection) -> Range<Int>? {
-        var end = scanned
-        while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
-        scanned = end
+        scanned = bytes.index(of: UInt8(ascii: "\n"), from: scanned)
         // A chunk's size and the line's end do not count towards the limit. `count` is exact, once the line is there.
         guard headBytes + scanned - lineStart <= limits.headBytesMax + Self.freeChunkDigits + 1 else {
             throw .headersTooLarge
@@ -151,9 +149,14 @@ package struct HTTP1Parser {
         guard scanned < bytes.count else { return nil }
         guard scanned > lineStart, bytes[scanned - 1] == UInt8(ascii: "\r") else { throw .malformed }
         let line = lineStart..<(scanned - 1)
-        scanned += 1
-        lineStart = scanned
+        endLine(at: line.upperBound)
         return line
+    }
+
+    /// The next line begins behind the CRLF at `end`.
+    private mutating func endLine(at end: Int) {
+        scanned = end + 2
+        lineStart = scanned
     }
 
     /// Removes the lines that were read.
@@ -177,14 +180,14 @@ package struct HTTP1Parser {
         if case .requestLine = state { skipEmptyLines(&input) }
         let isComplete = try input.withUnsafeReadableBytes { bytes throws(HTTPRejection) in try readHeadLines(bytes) }
         guard isComplete else { return .needsBytes }
-        let draft = try head.draft(from: input, length: lineStart)
+        let event = Event.head(try head.draft(from: input, length: lineStart))
         takeLines(from: &input)
         switch head.body {
         case .empty: state = .end
         case .length(let count): state = .body(bytesLeft: count)
         case .chunked: state = .chunkSize
         }
-        return .head(draft)
+        return event
     }
 
     private mutating func readHeadLines(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection) -> Bool {
@@ -201,12 +204,21 @@ package struct HTTP1Parser {
             try head.readRequestLine(bytes, line)
             state = .fields
         }
-        while let line = try nextLine(bytes) {
+        while true {
+            // Most lines are whole and valid, and are then looked at only once. All others, and those whose first part
+            // was there before, are first looked through for their end: it decides which rejection they get.
+            let start = lineStart
+            if scanned == start, let field = bytes.fieldLine(at: start) {
+                endLine(at: field.end)
+                try count(bytes: lineStart - start, fields: 1)
+                try head.readField(bytes, start, field)
+                continue
+            }
+            guard let line = try nextLine(bytes) else { return false }
             try count(bytes: line.count + 2, fields: line.isEmpty ? 0 : 1)
             if line.isEmpty { return true }
-            try head.readField(bytes, line)
+            try head.readField(bytes, line.lowerBound, HTTP1Head.check(bytes, line))
         }
-        return false
     }
 
     /// Empty lines before a request are ignored (RFC 9112 section 2.2).

@@ -205,29 +205,29 @@ extension HTTPFields: ExpressibleByDictionaryLiteral {
 extension HTTPFields.Name {
     /// The name that these bytes, a token, spell in any case; `nil` for others.
     init?(_ bytes: UnsafeRawBufferPointer) {
+        guard let name = Self.recognized(bytes) else { return nil }
+        self = name
+    }
+
+    private static func recognized(_ bytes: UnsafeRawBufferPointer) -> HTTPFields.Name? {
+        // Inlined, so that the name and its text are constants of the code.
+        @inline(__always)
+        func only(_ name: HTTPFields.Name) -> HTTPFields.Name? { bytes.isSameWord(as: name.text) ? name : nil }
         // By length first: most names are none of these.
-        let candidates: (HTTPFields.Name, HTTPFields.Name)
-        switch bytes.count {
-        case 4: candidates = (.host, .date)
-        case 5: candidates = (.token, .token)
-        case 6: candidates = (.expect, .expect)
-        case 7: candidates = (.upgrade, .upgrade)
-        case 10: candidates = (.connection, .tracestate)
-        case 11: candidates = (.traceparent, .traceparent)
-        case 12: candidates = (.contentType, .requestID)
-        case 13: candidates = (.authorization, .authorization)
-        case 14: candidates = (.contentLength, .contentLength)
-        case 15: candidates = (.idempotencyKey, .forwardedFor)
-        case 16: candidates = (.contentEncoding, .contentEncoding)
-        case 17: candidates = (.transferEncoding, .transferEncoding)
-        default: return nil
-        }
-        if bytes.isSameWord(as: candidates.0.text) {
-            self = candidates.0
-        } else if bytes.isSameWord(as: candidates.1.text) {
-            self = candidates.1
-        } else {
-            return nil
+        return switch bytes.count {
+        case 4: only(.host) ?? only(.date)
+        case 5: only(.token)
+        case 6: only(.expect)
+        case 7: only(.upgrade)
+        case 10: only(.connection) ?? only(.tracestate)
+        case 11: only(.traceparent)
+        case 12: only(.contentType) ?? only(.requestID)
+        case 13: only(.authorization)
+        case 14: only(.contentLength)
+        case 15: only(.idempotencyKey) ?? only(.forwardedFor)
+        case 16: only(.contentEncoding)
+        case 17: only(.transferEncoding)
+        default: nil
         }
     }
 

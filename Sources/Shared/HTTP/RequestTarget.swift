@@ -36,6 +36,36 @@ struct RequestTarget {
         query = mark.map { String(rest[rest.utf8.index(after: $0)...]) }
     }
 
+    /// The same of a target's bytes, which are visible ASCII.
+    init?(_ target: UnsafeRawBufferPointer, method: HTTPRequest.Method) {
+        guard let pathEnd = Self.plainPathLength(of: target) else {
+            self.init(String(decoding: target, as: UTF8.self), method: method)
+            return
+        }
+        func text(_ part: Range<Int>) -> String {
+            String(decoding: UnsafeRawBufferPointer(rebasing: target[part]), as: UTF8.self)
+        }
+        self.init(
+            path: text(0..<pathEnd), query: pathEnd < target.count ? text((pathEnd + 1)..<target.count) : nil)
+    }
+
+    private init(path: String, query: String?) {
+        self.path = path
+        self.query = query
+    }
+
+    /// How long the path of an origin form is that has nothing to decode and no fragment, as nearly all have; `nil` for
+    /// other targets.
+    private static func plainPathLength(of target: UnsafeRawBufferPointer) -> Int? {
+        guard target.first == UInt8(ascii: "/") else { return nil }
+        var at = 1
+        while at < target.count, target[at] != UInt8(ascii: "?") {
+            guard target[at] != UInt8(ascii: "%"), target[at] != UInt8(ascii: "#") else { return nil }
+            at += 1
+        }
+        return target.index(of: UInt8(ascii: "#"), from: at) == target.count ? at : nil
+    }
+
     private static func schemeLength(of target: String) -> Int? {
         for scheme in ["http://", "https://"] as [StaticString] {
             let length = scheme.utf8CodeUnitCount
