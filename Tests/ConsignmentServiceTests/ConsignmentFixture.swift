@@ -78,6 +78,8 @@ final class Upstreams: Sendable {
         /// As `vesselsHang`, of Release alone.
         var releaseHangs = false
         var vesselID = "vessel001"
+        /// Runs first in each Reserve, with the consignment's id.
+        var onReserve: (@Sendable (String) async throws -> Void)?
         /// As `vessels`, of Reserve and Release alone.
         var reserve: Status?
         var release: Status?
@@ -148,12 +150,14 @@ final class Upstreams: Sendable {
             },
             RPCRoute(VesselMethods.reserve) { wanted, context in
                 self.record(context)
+                let onReserve = self.behaviour.withLockedValue { $0.onReserve }
+                try await onReserve?(wanted.consignmentID)
                 try await self.hang { $0.vesselsHang }
                 let behaviour = self.behaviour.withLockedValue { $0 }
                 if let status = behaviour.reserve ?? behaviour.vessels { throw status }
                 try self.seen.withLockedValue { seen in
                     guard !seen.released.contains(wanted.consignmentID) else {
-                        throw Status(.failedPrecondition, "released")
+                        throw Status(.failedPrecondition, "released", reason: "RELEASED")
                     }
                     seen.held[wanted.consignmentID] = wanted
                 }

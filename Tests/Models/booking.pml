@@ -4,6 +4,7 @@
  *
  *     Create   store PENDING, with the key if there is one -> Reserve -> confirm: PENDING to BOOKED -> answer
  *                                                                    \-> none fits: undo
+ *              An intent that another call with the key undid: begin anew, with a fresh id.
  *     undo     PENDING to UNDOING and drop the key -> answer -> Release -> delete
  *     Cancel   PENDING or BOOKED to OWED -> answer -> Release -> OWED to CANCELLED
  *     worker   PENDING without key: undo. PENDING with key: on from Reserve. UNDOING or OWED: on from Release.

@@ -21,11 +21,11 @@ struct Booker: Sendable {
     /// Reserves room for an intent and confirms it.
     ///
     /// Call it within ``BookingTimes/intentTimeout`` of storing the intent, or with a claim on it. Later a worker may undo the
-    /// booking first, and this fails with UNAVAILABLE.
+    /// booking first, as may another call with the same key.
     ///
     /// - Returns: the booking as it is then: booked, or cancelled by its user meanwhile.
-    /// - Throws: the vessel service's NOT_FOUND when no vessel fits, after the intent was removed; other errors when the
-    ///   outcome is unknown.
+    /// - Throws: the vessel service's NOT_FOUND when no vessel fits, after the intent was removed;
+    ///   ``ConsignmentError/bookingUndone`` when somebody else undid it; other errors when the outcome is unknown.
     func book(_ booking: Booking, _ context: CallOrigin) async throws -> Booking {
         let vesselID: String
         do {
@@ -42,19 +42,19 @@ struct Booker: Sendable {
             case .failedPrecondition:
                 // Its room was released: it is being cancelled or undone.
                 if let stored = try await undo(booking, context) { return stored }
-                throw Status(.unavailable, "the booking was undone; try again")
+                throw ConsignmentError.bookingUndone
             default: throw ConsignmentError.mapUpstreamError(status)
             }
         }
         let confirmed = try await repository.confirm(booking.id, vesselID: vesselID, deadline: context.deadline)
         guard let confirmed else {
-            // A worker took it for one that was left behind, and gives its room back; or the store lost it in a failover,
-            // and then no worker finds the room. It is released in a task with a deadline of its own, as the call may be
-            // cancelled or past its deadline. Release is idempotent.
+            // Another call or a worker undoes it, and gives its room back; or the store lost it in a failover, and then no
+            // worker finds the room. It is released in a task with a deadline of its own, as the call may be cancelled or
+            // past its deadline. Release is idempotent.
             var origin = context
             origin.deadline = .after(Self.vesselTimeout)
             await Task { [origin] in try? await release(booking, origin) }.value
-            throw Status(.unavailable, "the booking took too long and was undone; try again")
+            throw ConsignmentError.bookingUndone
         }
         if confirmed.isOurs { counts.record(.booked) }
         return confirmed.booking

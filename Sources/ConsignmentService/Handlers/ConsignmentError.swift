@@ -7,13 +7,17 @@ enum ConsignmentError: StatusConvertible, Equatable {
     /// Also for another user's consignment, so that the answer does not tell whether it exists.
     case unknownConsignment
     case vesselServiceAway
+    /// The call's intent was undone by another call or by a worker. Nothing is left of it.
+    case bookingUndone
 
     var status: Status {
         switch self {
         case .invalid(let field, let reason): .invalid(field, reason)
         case .unknownConsignment:
             Status(.notFound, "you have no consignment with this id", reason: "UNKNOWN_CONSIGNMENT")
-        case .vesselServiceAway: Status(.unavailable, "the vessel service can't be reached")
+        case .vesselServiceAway:
+            Status(.unavailable, "the vessel service can't be reached", reason: "VESSEL_SERVICE_UNAVAILABLE")
+        case .bookingUndone: Status(.unavailable, "the booking was undone; try again", reason: "BOOKING_UNDONE")
         }
     }
 

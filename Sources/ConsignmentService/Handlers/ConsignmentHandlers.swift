@@ -8,6 +8,10 @@ struct ConsignmentHandlers: Sendable {
     /// How long Cancel waits for Release, so that its caller is answered within the gateway's 5 s.
     private static let releaseTimeout: Duration = .seconds(2)
 
+    /// How many intents one Create may go on with. Calls with one key at the same time share an intent: the one that finds
+    /// no room undoes it for all, and each of the others begins anew.
+    static let intentsMax = 4
+
     let booker: Booker
     var wakeWorker: @Sendable () -> Void = {}
 
@@ -16,7 +20,7 @@ struct ConsignmentHandlers: Sendable {
     /// Books a consignment for a caller.
     ///
     /// A repeat answers what the first call answered, whatever vessel there is by now; one that ended half-way is gone on
-    /// with.
+    /// with. Where another call undoes the intent meanwhile, a new one is begun.
     ///
     /// - Parameter vessel: the vessel that fits, or why none was found; then nothing is stored.
     func create(
@@ -25,6 +29,19 @@ struct ConsignmentHandlers: Sendable {
     ) async throws -> Consignment_Response {
         try ConsignmentRules.check(consignment)
         let claim = try IdempotencyClaim(consignment, caller: caller.keyScope, context)
+        for _ in 1..<Self.intentsMax {
+            do {
+                return try await book(consignment, vessel, caller, claim, context)
+            } catch ConsignmentError.bookingUndone {}
+        }
+        return try await book(consignment, vessel, caller, claim, context)
+    }
+
+    /// Goes on with the booking of a key, or begins one.
+    private func book(
+        _ consignment: Consignment_Consignment, _ vessel: Result<String, any Error>, _ caller: Caller,
+        _ claim: IdempotencyClaim?, _ context: RequestContext
+    ) async throws -> Consignment_Response {
         if let claim, let first = try await repository.booking(of: claim, deadline: context.deadline) {
             return Self.created(first.state == .pending ? try await book(first, context) : first)
         }
@@ -110,8 +127,8 @@ struct ConsignmentHandlers: Sendable {
         do {
             return try await booker.book(booking, CallOrigin(context))
         } catch {
-            let status = Status(error)
-            if status.code != .notFound {
+            let isSettled = Status(error).code == .notFound || error as? ConsignmentError == .bookingUndone
+            if !isSettled {
                 booker.counts.record(.unsettled)
                 booker.leaveToWorker(booking, wakeWorker)
             }

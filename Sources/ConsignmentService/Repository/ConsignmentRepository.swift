@@ -15,7 +15,8 @@ protocol ConsignmentRepository: LeasedQueue where Item == Booking {
     /// undone, and then the key stands for this intent.
     ///
     /// - Returns: the booking as stored.
-    /// - Throws: ABORTED for a key that was used for another request, `StorageError`.
+    /// - Throws: ABORTED for a key that was used for another request, ``ConsignmentError/bookingUndone`` where calls with the
+    ///   same key begin and undo all the time, `StorageError`.
     func begin(
         _ consignment: Consignment_Consignment, userID: String, claim: IdempotencyClaim?, deadline: Deadline
     ) async throws -> Booking

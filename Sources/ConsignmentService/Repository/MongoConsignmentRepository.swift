@@ -260,7 +260,7 @@ extension MongoConsignmentRepository {
             // Not there any more when it was freed in this moment.
             if let first = try self.booking(of: claim, connection, deadline) { return first }
         }
-        throw Status(.unavailable, "other calls with this key are being undone; try again")
+        throw ConsignmentError.bookingUndone
     }
 
     private func booking(
