@@ -34,7 +34,13 @@ import Testing
             for isFirst in [true, false] {
                 let cancelled = try await repository.cancel(booking.id, deadline: deadline)
                 #expect(cancelled?.booking.state == .cancelled && cancelled?.isOurs == isFirst)
+                #expect(cancelled?.booking.owesRelease == true)
             }
+            #expect(try await repository.booking(id: booking.id, deadline: deadline)?.owesRelease == true)
+            try await repository.markReleased(booking.id, deadline: deadline)
+            #expect(try await repository.booking(id: booking.id, deadline: deadline)?.owesRelease == false)
+            let again = try await repository.cancel(booking.id, deadline: deadline)
+            #expect(again?.isOurs == false && again?.booking.owesRelease == false)
             let tooLate = try await repository.confirm(booking.id, vesselID: "v2", deadline: deadline)
             #expect(tooLate?.booking.state == .cancelled && tooLate?.isOurs == false)
 

@@ -12,6 +12,10 @@ import Testing
         fixture.upstreams.seen.withLockedValue { Set($0.held.keys) }
     }
 
+    private func releases(_ fixture: ConsignmentFixture) -> Int {
+        fixture.upstreams.seen.withLockedValue { $0.releases.count }
+    }
+
     private func set(_ fixture: ConsignmentFixture, _ change: (inout Upstreams.Behaviour) -> Void) {
         fixture.upstreams.behaviour.withLockedValue { change(&$0) }
     }
@@ -136,6 +140,8 @@ import Testing
             expected.status = .cancelled
             #expect(cancelled == expected && held(fixture).isEmpty)
             #expect(try await fixture.cancel(booked.id) == cancelled)
+            // Nothing is left to release for the repeat.
+            #expect(releases(fixture) == 1)
             #expect(try await fixture.find(booked.id) == cancelled)
             #expect(try await fixture.create(key: "k").consignment == cancelled)
         }
@@ -164,6 +170,54 @@ import Testing
             #expect(held(fixture) == [booked.id])
             set(fixture) { $0.releaseHangs = false }
             try await eventually("the room is back") { held(fixture).isEmpty }
+        }
+    }
+
+    @Test("Cancel waits for Release for most of its time")
+    func waitsForRelease() async throws {
+        try await ConsignmentFixture.run { fixture in
+            let booked = try await fixture.create().consignment
+            // As much time as the gateway gives a call.
+            #expect(try await fixture.cancel(booked.id, timeout: .seconds(5)).status == .cancelled)
+            let times = fixture.upstreams.seen.withLockedValue { $0.releases }
+            #expect(times.count == 1 && times[0] > .milliseconds(2_500) && times[0] <= .seconds(4))
+        }
+        let share = Booker.releaseDeadline(.after(.seconds(5))).remaining
+        #expect(share > .seconds(3) && share <= .seconds(4))
+        for long in [Deadline.never, .after(.seconds(60))] {
+            #expect(Booker.releaseDeadline(long).remaining <= Booker.vesselTimeout)
+        }
+    }
+
+    @Test(
+        "a repeat of a Cancel that still waits for Release is answered once the room is back",
+        arguments: StoreKind.allCases)
+    func repeatsCancel(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind) { fixture in
+            let booked = try await fixture.create().consignment
+            set(fixture) { $0.releaseHangs = true }
+            async let first = fixture.cancel(booked.id, timeout: .seconds(60))
+            try await eventually("the first Release") { releases(fixture) >= 1 }
+            async let second = fixture.cancel(booked.id, timeout: .seconds(60))
+            try await eventually("the Release of the repeat") { releases(fixture) >= 2 }
+            set(fixture) { $0.releaseHangs = false }
+            #expect(try await second.status == .cancelled)
+            #expect(held(fixture).isEmpty)
+            #expect(try await first.status == .cancelled)
+        }
+    }
+
+    @Test("a repeat of a Cancel whose Release failed releases the room", arguments: StoreKind.allCases)
+    func repeatReleases(kind: StoreKind) async throws {
+        try await ConsignmentFixture.run(on: kind) { fixture in
+            let booked = try await fixture.create().consignment
+            set(fixture) { $0.release = Status(.unavailable, "away") }
+            #expect(try await fixture.cancel(booked.id).status == .cancelled)
+            #expect(held(fixture) == [booked.id])
+            set(fixture) { $0.release = nil }
+            #expect(try await fixture.cancel(booked.id).status == .cancelled)
+            #expect(held(fixture).isEmpty)
+            #expect(try await fixture.repository.statistics(deadline: .never).pending == 0)
         }
     }
 

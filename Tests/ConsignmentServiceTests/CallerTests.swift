@@ -174,6 +174,9 @@ import Testing
                     let refused = await status { try await fixture.create(token: token) }
                     #expect(refused.code == expected, "\(given) of \(isUsers ? "users" : "vessels")")
                     #expect(!refused.message.contains("secret"))
+                    if given == .unavailable, !isUsers {
+                        #expect(refused.details == [.errorInfo(reason: "VESSEL_SERVICE_UNAVAILABLE")])
+                    }
                 }
             }
             fixture.upstreams.behaviour.withLockedValue { ($0.users, $0.vessels) = (nil, nil) }

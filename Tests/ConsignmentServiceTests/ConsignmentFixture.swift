@@ -93,6 +93,8 @@ final class Upstreams: Sendable {
         /// Room that is booked now, by consignment, and what was released.
         var held: [String: Vessel_Reservation] = [:]
         var released: Set<String> = []
+        /// Calls of Release, and the time that each may take.
+        var releases: [Duration] = []
         var metadata: [Metadata] = []
         var remaining: [Duration] = []
         var cancelled = 0
@@ -166,6 +168,7 @@ final class Upstreams: Sendable {
             },
             RPCRoute(VesselMethods.release) { wanted, context in
                 self.record(context)
+                self.seen.withLockedValue { $0.releases.append(context.deadline.remaining) }
                 try await self.hang { $0.releaseHangs }
                 if let status = self.behaviour.withLockedValue({ $0.release ?? $0.vessels }) { throw status }
                 self.seen.withLockedValue {

@@ -9,9 +9,15 @@ struct Booker: Sendable {
 
     /// Until when the search for a vessel may take before the booking: not all the time that the call has, so that a repeat is
     /// answered from its key while the vessel service hangs.
-    static func searchDeadline(_ deadline: Deadline) -> Deadline {
+    static func searchDeadline(_ deadline: Deadline) -> Deadline { fifths(3, of: deadline) }
+
+    /// Until when Cancel waits for Release: nearly all of its time, so that its caller is still answered while the vessel
+    /// service hangs.
+    static func releaseDeadline(_ deadline: Deadline) -> Deadline { fifths(4, of: deadline) }
+
+    private static func fifths(_ count: Int, of deadline: Deadline) -> Deadline {
         let longest = Deadline.after(vesselTimeout)
-        return deadline.isNever ? longest : min(longest, .after(deadline.remaining * 3 / 5))
+        return deadline.isNever ? longest : min(longest, .after(deadline.remaining * count / 5))
     }
 
     let repository: any ConsignmentRepository

@@ -34,6 +34,8 @@ struct Booking: Sendable, Equatable {
     /// What its idempotency key is stored under; empty where it has none. A worker completes a booking with a key, since
     /// its caller can ask again, and undoes one without, since its caller can only book anew.
     var key: [UInt8]
+    /// Whether it is cancelled, and its room may not be released yet.
+    var owesRelease = false
 
     var id: String { consignment.id }
 

@@ -5,9 +5,6 @@ import Runtime
 
 /// The rules of `consignment.ConsignmentService`.
 struct ConsignmentHandlers: Sendable {
-    /// How long Cancel waits for Release, so that its caller is answered within the gateway's 5 s.
-    private static let releaseTimeout: Duration = .seconds(2)
-
     /// How many intents one Create may go on with. Calls with one key at the same time share an intent: the one that finds
     /// no room undoes it for all, and each of the others begins anew.
     static let intentsMax = 4
@@ -88,8 +85,8 @@ struct ConsignmentHandlers: Sendable {
         return response
     }
 
-    /// Cancels a booking; a repeat answers the same. The room is released now or, where the vessel service can't be
-    /// reached or is slow, by a worker.
+    /// Cancels a booking; a repeat answers the same. The room is released before the answer or, where the vessel service
+    /// can't be reached or is slow, by a worker.
     func cancel(
         _ request: Consignment_CancelRequest, _ caller: Caller, _ context: RequestContext
     ) async throws -> Consignment_Response {
@@ -101,8 +98,11 @@ struct ConsignmentHandlers: Sendable {
             }
             booking = cancelled.booking
             if cancelled.isOurs { booker.counts.record(.cancelled) }
+        }
+        // Also for a repeat, whose first call may still wait for Release or have given it up.
+        if booking.owesRelease {
             var origin = CallOrigin(context)
-            origin.deadline = min(origin.deadline, .after(Self.releaseTimeout))
+            origin.deadline = Booker.releaseDeadline(context.deadline)
             do {
                 try await booker.finishCancel(booking, origin)
             } catch {

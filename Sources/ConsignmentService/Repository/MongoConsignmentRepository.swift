@@ -231,11 +231,12 @@ extension MongoConsignmentRepository {
             container.userID = document.string("user_id")
             consignment.containers.append(container)
         }
+        // What a newer program wrote is shown, and nothing is done to it.
+        let state = Booking.State(rawValue: document.int32("state")) ?? .uncounted
         return Booking(
             consignment: consignment, userID: document.string("user_id"), vesselID: document.string("vessel_id"),
-            // What a newer program wrote is shown, and nothing is done to it.
-            state: Booking.State(rawValue: document.int32("state")) ?? .uncounted,
-            key: document.binary("idempotency_key"))
+            state: state, key: document.binary("idempotency_key"),
+            owesRelease: state == .cancelled && document.has("due_at"))
     }
 }
 

@@ -148,7 +148,7 @@ struct SQLiteConsignmentRepository: ConsignmentRepository {
 // MARK: - Records
 
 extension SQLiteConsignmentRepository {
-    private static let columns = "consignment, user_id, vessel_id, state, key"
+    private static let columns = "consignment, user_id, vessel_id, state, key, due_at IS NOT NULL"
     private static let insert = SQLiteQuery(
         """
         INSERT INTO consignments (id, user_id, vessel_id, consignment, state, key, due_at, scheduled_at, waiting_since)
@@ -198,11 +198,12 @@ extension SQLiteConsignmentRepository {
     /// The booking in a row's first columns, and how many bytes the consignment takes.
     private static func booking(_ row: SQLiteRow) throws -> (booking: Booking, bytes: Int) {
         let bytes = row.bytes(0)
+        // What a newer program wrote is shown, and nothing is done to it.
+        let state = Booking.State(rawValue: row.int32(3)) ?? .uncounted
         let booking = Booking(
             consignment: try Consignment_Consignment(knownFieldsOf: bytes), userID: row.string(1),
-            vesselID: row.string(2),
-            // What a newer program wrote is shown, and nothing is done to it.
-            state: Booking.State(rawValue: row.int32(3)) ?? .uncounted, key: row.bytes(4))
+            vesselID: row.string(2), state: state, key: row.bytes(4),
+            owesRelease: state == .cancelled && row.int32(5) != 0)
         return (booking, bytes.count)
     }
 }
