@@ -11,18 +11,37 @@ struct RightsTests {
         {"description":"cargo","weight":1000,"containers":[{"customer_id":"c","origin":"Derby"}]}
         """
 
-    /// A call as somebody makes it, and how it ends: by the gateway's status and by gRPC's.
+    /// A call as somebody makes it, and how it ends: by the gateway's status and by gRPC's, with details for programs.
     private struct Row {
         let service: String
         let method: String
         let request: String
         let token: String?
         let code: Status.Code
+        /// The reason, or the path of the invalid field; `nil` for a call that succeeds.
+        let why: String?
     }
 
     private static let httpStatus: [Status.Code: Int] = [
-        .ok: 200, .invalidArgument: 400, .unauthenticated: 401, .permissionDenied: 403, .notFound: 404,
+        .ok: 200, .invalidArgument: 400, .failedPrecondition: 400, .unauthenticated: 401, .permissionDenied: 403,
+        .notFound: 404,
     ]
+
+    /// What ``Row/why`` expects, in the gateway's JSON.
+    private static func why(_ answer: WebAnswer) -> String? {
+        guard let detail = answer.list("details").first else { return nil }
+        let violations = detail["field_violations"] as? [[String: Any]]
+        return detail["reason"] as? String ?? violations?.first?["field"] as? String
+    }
+
+    /// The same in gRPC's trailers.
+    private static func why(_ status: Status) -> String? {
+        switch status.details.first {
+        case .errorInfo(let reason)?: reason
+        case .badRequest(let violations)?: violations.first?.field
+        default: nil
+        }
+    }
 
     @Test("each refusal of the table is the same through the gateway and by gRPC; operators may all")
     func table() async throws {
@@ -53,45 +72,84 @@ struct RightsTests {
         let booked = try await caller.rpc("consignment", "ConsignmentService.Create", Self.booking, token: anns)
         let consignmentID = booked.text("consignment.id")
         #expect(booked.text("consignment.vessel_id") == vesselID && booked.text("consignment.status") == "BOOKED")
+        // Stays booked.
+        let kept = try await caller.rpc("consignment", "ConsignmentService.Create", Self.booking, token: anns)
+        #expect(kept.text("consignment.vessel_id") == vesselID)
 
-        func row(_ service: String, _ method: String, _ request: String, _ token: String?, _ code: Status.Code) -> Row {
-            Row(service: service, method: method, request: request, token: token, code: code)
+        func row(
+            _ service: String, _ method: String, _ request: String, _ token: String?, _ code: Status.Code,
+            _ why: String? = nil
+        ) -> Row {
+            Row(service: service, method: method, request: request, token: token, code: code, why: why)
         }
-        let rename = #"{"vessel": {"id": "\#(vesselID)", "name": "New"}, "update_mask": "name"}"#
+        func update(_ vessel: String, _ id: String, _ mask: String) -> String {
+            #"{"vessel": {"id": "\#(id)", \#(vessel)}, "update_mask": "\#(mask)"}"#
+        }
+        let rename = update(#""name": "New""#, vesselID, "name")
+        let unknown = update(#""name": "New""#, "nobody", "name")
+        let full = update(#""max_weight": 999"#, vesselID, "maxWeight")
+        let foreign = update(#""owner_id": "\#(bobID)""#, vesselID, "ownerId")
+        let unnamed = update(#""name": "New""#, vesselID, "")
+        let nothing = update(#""capacity": 0"#, vesselID, "capacity")
+        let nobody = #"{"id": "nobody"}"#
+        let noConsignment = #"{"id": "\#(String(repeating: "0", count: 32))"}"#
         let seeded = #"{"vessel": {"id": "vessel001", "name": "New"}, "updateMask": "name"}"#
         let one = #"{"id": "\#(consignmentID)"}"#
         let someone = #"{"id": "\#(annID)"}"#
         let owned = #"{"name": "x", "capacity": 1, "max_weight": 1, "owner_id": "\#(annID)"}"#
-        let rows = [
-            row("vessel", "Create", owned, nil, .invalidArgument),
-            row("vessel", "Create", owned, "forged", .unauthenticated),
+        let rows: [Row] = [
+            row("vessel", "Create", owned, nil, .invalidArgument, "owner_id"),
+            row("vessel", "Create", owned, "forged", .unauthenticated, "BAD_TOKEN"),
             row("vessel", "List", "{}", nil, .ok), row("vessel", "Get", #"{"id": "\#(vesselID)"}"#, nil, .ok),
-            row("vessel", "Update", rename, nil, .unauthenticated),
-            row("vessel", "Update", rename, bobs, .permissionDenied), row("vessel", "Update", rename, anns, .ok),
-            row("vessel", "Update", rename, olgas, .ok), row("vessel", "Update", seeded, anns, .permissionDenied),
+            row("vessel", "Get", nobody, nil, .notFound, "UNKNOWN_VESSEL"),
+            row("vessel", "Update", rename, nil, .unauthenticated, "NO_TOKEN"),
+            row("vessel", "Update", rename, "forged", .unauthenticated, "BAD_TOKEN"),
+            row("vessel", "Update", rename, bobs, .permissionDenied, "NOT_THE_OWNER"),
+            row("vessel", "Update", rename, anns, .ok), row("vessel", "Update", rename, olgas, .ok),
+            row("vessel", "Update", seeded, anns, .permissionDenied, "NOT_THE_OWNER"),
             row("vessel", "Update", seeded, olgas, .ok),
-            row("user", "Get", someone, nil, .unauthenticated), row("user", "Get", someone, bobs, .permissionDenied),
-            row("user", "Get", #"{"id": "nobody"}"#, bobs, .permissionDenied), row("user", "Get", someone, anns, .ok),
-            row("user", "Get", someone, olgas, .ok), row("user", "GetAll", "{}", nil, .unauthenticated),
-            row("user", "GetAll", "{}", anns, .permissionDenied), row("user", "GetAll", "{}", olgas, .ok),
-            row("consignment", "Get", "{}", nil, .unauthenticated), row("consignment", "Get", one, bobs, .notFound),
+            row("vessel", "Update", unknown, anns, .notFound, "UNKNOWN_VESSEL"),
+            row("vessel", "Update", full, bobs, .permissionDenied, "NOT_THE_OWNER"),
+            row("vessel", "Update", full, anns, .failedPrecondition, "BELOW_BOOKED"),
+            row("vessel", "Update", foreign, anns, .invalidArgument, "update_mask"),
+            row("vessel", "Update", unnamed, anns, .invalidArgument, "update_mask"),
+            row("vessel", "Update", nothing, anns, .invalidArgument, "vessel.capacity"),
+            row("user", "Get", someone, nil, .unauthenticated, "NO_TOKEN"),
+            row("user", "Get", someone, "forged", .unauthenticated, "BAD_TOKEN"),
+            row("user", "Get", someone, bobs, .permissionDenied, "NOT_ALLOWED"),
+            row("user", "Get", nobody, bobs, .permissionDenied, "NOT_ALLOWED"),
+            row("user", "Get", nobody, olgas, .notFound, "UNKNOWN_USER"),
+            row("user", "Get", someone, anns, .ok), row("user", "Get", someone, olgas, .ok),
+            row("user", "GetAll", "{}", nil, .unauthenticated, "NO_TOKEN"),
+            row("user", "GetAll", "{}", anns, .permissionDenied, "NOT_ALLOWED"),
+            row("user", "GetAll", "{}", olgas, .ok),
+            row("consignment", "Create", Self.booking, nil, .unauthenticated, "NO_TOKEN"),
+            row("consignment", "Create", Self.booking, "forged", .unauthenticated, "BAD_TOKEN"),
+            row("consignment", "Get", "{}", nil, .unauthenticated, "NO_TOKEN"),
+            row("consignment", "Get", "{}", "forged", .unauthenticated, "BAD_TOKEN"),
+            row("consignment", "Get", one, bobs, .notFound, "UNKNOWN_CONSIGNMENT"),
+            row("consignment", "Get", noConsignment, anns, .notFound, "UNKNOWN_CONSIGNMENT"),
+            row("consignment", "Get", nobody, olgas, .notFound, "UNKNOWN_CONSIGNMENT"),
             row("consignment", "Get", one, anns, .ok), row("consignment", "Get", one, olgas, .ok),
-            row("consignment", "Cancel", one, nil, .unauthenticated),
-            row("consignment", "Cancel", one, bobs, .notFound), row("consignment", "Cancel", one, olgas, .ok),
-            row("consignment", "Cancel", one, anns, .ok),
+            row("consignment", "Cancel", one, nil, .unauthenticated, "NO_TOKEN"),
+            row("consignment", "Cancel", one, bobs, .notFound, "UNKNOWN_CONSIGNMENT"),
+            row("consignment", "Cancel", noConsignment, olgas, .notFound, "UNKNOWN_CONSIGNMENT"),
+            row("consignment", "Cancel", one, olgas, .ok), row("consignment", "Cancel", one, anns, .ok),
         ]
         for row in rows {
             let name = "\(row.service.capitalized)Service.\(row.method)"
             let answer = try await caller.rpc(row.service, name, row.request, token: row.token)
             #expect(answer.status == Self.httpStatus[row.code], "\(name) \(row.request): \(answer.body)")
+            #expect(Self.why(answer) == row.why, "\(name) \(row.request): \(answer.body)")
         }
         for (program, service) in [
             (harbor.vessel, "vessel"), (harbor.user, "user"), (harbor.consignment, "consignment"),
         ] {
             try await withClient(of: program) { client in
                 for row in rows where row.service == service && row.code != .ok {
-                    let code = await client.status { try await Self.call($0, row) }
-                    #expect(code == row.code, "\(row.service) \(row.method) \(row.request)")
+                    let status = await Self.status { try await Self.call(client, row) }
+                    #expect(status.code == row.code, "\(row.service) \(row.method) \(row.request)")
+                    #expect(Self.why(status) == row.why, "\(row.service) \(row.method) \(row.request)")
                 }
             }
         }
@@ -99,12 +157,39 @@ struct RightsTests {
         let listed = try await caller.rpc("consignment", "ConsignmentService.Get", "{}", token: bobs)
         #expect(listed.list("consignments").isEmpty)
         let all = try await caller.rpc("consignment", "ConsignmentService.Get", "{}", token: olgas)
-        #expect(all.list("consignments").count == 1)
+        #expect(all.list("consignments").count == 2)
         // What is internal is not there.
         for method in ["Reserve", "Release"] {
             #expect(try await caller.rpc("vessel", "VesselService.\(method)", "{}", token: olgas).status == 404)
         }
+        try await releasedRoom(of: harbor.vessel)
         try await Harbor.stop(runs)
+    }
+
+    /// Reserve, for services alone, fails where the room of the consignment was released, and where none fits.
+    private func releasedRoom(of vessel: Program) async throws {
+        try await withClient(of: vessel) { client in
+            let reservation = Vessel_Reservation.with { ($0.consignmentID, $0.containers, $0.weight) = ("gone", 1, 1) }
+            let deadline = Deadline.after(.seconds(20))
+            _ = try await client.call(VesselMethods.release, reservation, deadline: deadline)
+            let late = await Self.status {
+                _ = try await client.call(VesselMethods.reserve, reservation, deadline: deadline)
+            }
+            #expect(late.code == .failedPrecondition && Self.why(late) == "RELEASED")
+            let large = Vessel_Reservation.with { ($0.consignmentID, $0.weight) = ("large", .max) }
+            let full = await Self.status {
+                _ = try await client.call(VesselMethods.reserve, large, deadline: deadline)
+            }
+            #expect(full.code == .notFound && Self.why(full) == "FLEET_FULL")
+        }
+    }
+
+    /// How a call ends.
+    private static func status(_ body: () async throws -> Void) async -> Status {
+        do {
+            try await body()
+            return .ok
+        } catch { return Status(error) }
     }
 
     /// The same call by gRPC.
@@ -118,9 +203,11 @@ struct RightsTests {
         }
         switch (row.service, row.method) {
         case ("vessel", "Create"): try await send(VesselMethods.create)
+        case ("vessel", "Get"): try await send(VesselMethods.get)
         case ("vessel", "Update"): try await send(VesselMethods.update)
         case ("user", "Get"): try await send(UserMethods.get)
         case ("user", "GetAll"): try await send(UserMethods.getAll)
+        case ("consignment", "Create"): try await send(ConsignmentMethods.create)
         case ("consignment", "Get"): try await send(ConsignmentMethods.get)
         case ("consignment", "Cancel"): try await send(ConsignmentMethods.cancel)
         default: Issue.record("no call for \(row.service) \(row.method)")
@@ -135,9 +222,20 @@ struct RightsTests {
         let runs = try await harbor.start()
         let caller = Caller(port: harbor.gateway.port)
         let vessel = #"{"name": "x", "capacity": 1, "max_weight": 1}"#
-        #expect(try await caller.rpc("vessel", "VesselService.Create", vessel).status == 401)
+        let refused = try await caller.rpc("vessel", "VesselService.Create", vessel)
+        #expect(refused.status == 401 && Self.why(refused) == "NO_TOKEN")
         let token = try await caller.signUp("ann@example.com").text("token.token")
         #expect(try await caller.rpc("vessel", "VesselService.Create", vessel, token: token).status == 200)
+        try await withClient(of: harbor.vessel) { client in
+            func create(_ token: String?) async -> Status {
+                let row = Row(
+                    service: "vessel", method: "Create", request: vessel, token: token, code: .ok, why: nil)
+                return await Self.status { try await Self.call(client, row) }
+            }
+            let withoutToken = await create(nil)
+            #expect(withoutToken.code == .unauthenticated && Self.why(withoutToken) == "NO_TOKEN")
+            #expect(await create(token) == .ok)
+        }
         try await Harbor.stop(runs)
     }
 
