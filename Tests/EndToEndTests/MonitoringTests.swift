@@ -75,6 +75,73 @@ struct MonitoringTests {
         try await Harbor.stop([runs[0], runs[1], runs[2], runs[4]])
     }
 
+    @Test("a booking and its end show in the metrics of bookings and of room")
+    func bookings() async throws {
+        let folder = try TemporaryFolder()
+        var harbor = try Harbor(.embedded(in: folder))
+        harbor.vessel.arguments.removeAll { $0 == "--seed" }
+        let runs = try await harbor.start()
+        let caller = Caller(port: harbor.gateway.port)
+        let token = try await caller.signUp("ada@example.com").text("token.token")
+        func metrics(of program: Program) async throws -> Metrics {
+            Metrics(try await Web.get(program.adminPort, "/metrics").body)
+        }
+        func book() async throws -> WebAnswer {
+            try await caller.rpc(
+                "consignment", "ConsignmentService.Create", #"{"weight": 400, "containers": [{}, {}]}"#, token: token)
+        }
+        /// The room that the vessel service counts every few seconds.
+        func shows(containers: Double, kilograms: Double) async throws {
+            try await eventually("room for \(containers) containers and \(kilograms) kg", within: .seconds(60)) {
+                let page = try await metrics(of: harbor.vessel)
+                return page.value("vessel_largest_room_containers") == containers
+                    && page.value("vessel_largest_room_kilograms") == kilograms
+            }
+        }
+        let stored = try await caller.rpc(
+            "vessel", "VesselService.Create", #"{"name": "V", "capacity": 3, "max_weight": 1000}"#, token: token)
+        #expect(stored.status == 200)
+        let booked = try await book()
+        #expect(booked.status == 200)
+        #expect(try await book().status == 404)
+        try await shows(containers: 1, kilograms: 600)
+        let cancelled = try await caller.rpc(
+            "consignment", "ConsignmentService.Cancel", #"{"id": "\#(booked.text("consignment.id"))"}"#, token: token)
+        #expect(cancelled.status == 200)
+
+        var page = try await metrics(of: harbor.consignment)
+        for (outcome, count) in [
+            ("booked", 1), ("fleet_full", 1), ("cancelled", 1), ("undone", 0), ("unsettled", 0),
+        ] as [(String, Double)] {
+            #expect(page.value("bookings_total", ["outcome": outcome]) == count, "\(outcome)")
+        }
+        func waiting(_ count: Double) async throws {
+            try await eventually("\(count) bookings that wait", within: .seconds(60)) {
+                page = try await metrics(of: harbor.consignment)
+                return page.value("bookings_waiting") == count
+            }
+        }
+        try await waiting(0)
+        #expect(page.value("bookings_oldest_waiting_seconds") == 0)
+
+        // What a cancelled booking still owes waits while the vessel service is away, and ends when it is back.
+        let another = try await book()
+        #expect(another.status == 200)
+        try await runs[0].crash()
+        let owed = try await caller.rpc(
+            "consignment", "ConsignmentService.Cancel", #"{"id": "\#(another.text("consignment.id"))"}"#, token: token)
+        #expect(owed.text("consignment.status") == "CANCELLED")
+        try await waiting(1)
+        #expect((page.value("bookings_oldest_waiting_seconds") ?? 0) > 0)
+        try await eventually("a failed try", within: .seconds(60)) {
+            (try await metrics(of: harbor.consignment).value("bookings_retried_total") ?? 0) >= 1
+        }
+        let vessel = try await harbor.vessel.startReady()
+        try await waiting(0)
+        try await shows(containers: 3, kilograms: 1_000)
+        try await Harbor.stop([vessel] + runs.dropFirst())
+    }
+
     @Test("whatever callers make up, the pages have no more series than before")
     func bounded() async throws {
         let folder = try TemporaryFolder()
