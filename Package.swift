@@ -211,7 +211,7 @@ let targets: [Target] = [
         name: "ConsignmentServiceTests",
         dependencies: [
             "ConsignmentService", "Contracts", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime",
-            "SQLiteStorage", "Storage", "TestSupport", logging, nioCore, nioPosix,
+            "SQLiteStorage", "Storage", "TestSupport", "Traces", logging, nioCore, nioPosix, tracing,
         ]),
     .testTarget(
         name: "APIGatewayTests",

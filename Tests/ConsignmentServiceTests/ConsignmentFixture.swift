@@ -7,6 +7,7 @@ import RPC
 import Runtime
 import TestSupport
 import Testing
+import Traces
 
 @testable import ConsignmentService
 
@@ -203,8 +204,9 @@ struct ConsignmentFixture {
     ///   - kind: of the store.
     ///   - isChecked: whether tokens are looked at.
     ///   - hasWorker: whether a worker ends what calls leave behind.
+    ///   - tracer: the worker's.
     static func run(
-        on kind: StoreKind = .sqlite, isChecked: Bool = true, hasWorker: Bool = false,
+        on kind: StoreKind = .sqlite, isChecked: Bool = true, hasWorker: Bool = false, tracer: SpanTracer? = nil,
         _ body: (ConsignmentFixture) async throws -> Void
     ) async throws {
         try await withConsignments(kind) { consignments in
@@ -222,7 +224,7 @@ struct ConsignmentFixture {
             let (userClient, vesselClient) = (client(ports.users), client(ports.vessels))
             let booker = Booker(
                 repository: consignments.repository, vessels: vesselClient, counts: BookingCounts())
-            let worker = BookingWorker.make(booker, logger: logger)
+            let worker = BookingWorker.make(booker, tracer: tracer, logger: logger)
             let working = hasWorker ? Task { try await worker.run() } : nil
             let handlers = ConsignmentHandlers(booker: booker, wakeWorker: { worker.wakeup.notify() })
             let authenticator = Authenticator(users: isChecked ? userClient : nil)
