@@ -48,7 +48,7 @@ struct Booking: Sendable, Equatable {
         return reservation
     }
 
-    /// As callers see it.
+    /// As callers see it: all of it, or only the parts that an answer can hold.
     var shown: Consignment_Consignment {
         var shown = consignment
         shown.vesselID = vesselID
@@ -64,6 +64,6 @@ struct Booking: Sendable, Equatable {
             shown.createdAt = Google_Protobuf_Timestamp(
                 seconds: microseconds / 1_000_000, nanos: Int32(microseconds % 1_000_000) * 1_000)
         }
-        return shown
+        return shown.fitsAnswer ? shown : shown.outline
     }
 }

@@ -116,7 +116,7 @@ struct ConsignmentHandlers: Sendable {
 
     /// One that the caller may see.
     private func booking(_ id: String, _ caller: Caller, _ context: RequestContext) async throws -> Booking {
-        guard OrderedIdentifiers.isWellFormed(id),
+        guard id.utf8.count <= ListedID.bytesMax,
             let booking = try await repository.booking(id: id, deadline: context.deadline),
             caller.may(.useConsignment(of: booking.userID))
         else { throw ConsignmentError.unknownConsignment }

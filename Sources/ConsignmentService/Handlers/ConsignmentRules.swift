@@ -14,8 +14,11 @@ enum ConsignmentRules {
     /// six times that as JSON.
     static let pageBytesMax = 1024 * 1024
 
-    /// Bytes of one consignment in a page. The largest that the rules above allow has 3.3 MB.
+    /// Bytes of one consignment in an answer. The largest that the rules above allow has 3.3 MB.
     static let recordBytesMax = 3_500 * 1024
+    /// Bytes of its texts as JSON, where a control character is six. The rules above allow 4.9 MB; the gateway holds an answer
+    /// of up to 18 MiB with the default memory limit.
+    static let recordJSONBytesMax = 5_000_000
 
     /// `id` and `vessel_id` are not looked at: the service gives both, and callers of old send a vessel along.
     static func check(_ consignment: Consignment_Consignment) throws(ConsignmentError) {
@@ -50,15 +53,21 @@ enum ConsignmentRules {
 enum PageToken {
     /// Tells our tokens from guesses, and these from a later form.
     private static let prefix = "c1"
+    /// In place of ``prefix`` with an id that another program gave: any text.
+    private static let prefixOfOthers = "c2"
 
-    static func after(_ id: String) -> String { prefix + id }
+    static func after(_ id: String) -> String {
+        OrderedIdentifiers.isWellFormed(id) ? prefix + id : prefixOfOthers + ListedID.bounded(id)
+    }
 
     /// - Throws: ``ConsignmentError/invalid(_:_:)`` for what is no token of ours.
     static func id(in token: String) throws(ConsignmentError) -> String {
-        let id = Substring(token.utf8.dropFirst(prefix.utf8.count))
-        guard token.startsWithBytes(prefix), OrderedIdentifiers.isWellFormed(id) else {
+        let id = String(Substring(token.utf8.dropFirst(prefix.utf8.count)))
+        let isOurs = token.startsWithBytes(prefix) && OrderedIdentifiers.isWellFormed(id)
+        let isOthers = token.startsWithBytes(prefixOfOthers) && !id.isEmpty && id.utf8.count <= ListedID.bytesMax
+        guard isOurs || isOthers else {
             throw .invalid("page_token", "page_token is not one that was answered here")
         }
-        return String(id)
+        return id
     }
 }

@@ -19,7 +19,9 @@ struct ConsignmentPage: Sendable, Equatable {
 
     /// Takes the next one in order.
     ///
-    /// - Parameter bytes: its stored size.
+    /// - Parameters:
+    ///   - consignment: ``Booking/shown``, which an answer can hold however large the stored one is.
+    ///   - bytes: its stored size.
     /// - Returns: whether there is room for another.
     mutating func take(_ consignment: Consignment_Consignment, bytes: Int, limit: Int, bytesMax: Int) -> Bool {
         // Empty containers take few bytes on the wire, but a hundred times as many as objects.
@@ -29,33 +31,10 @@ struct ConsignmentPage: Sendable, Equatable {
             hasMore = true
             return false
         }
-        let isLarge = bytes > ConsignmentRules.recordBytesMax || elements > Self.elementsMax
-        consignments.append(isLarge ? Self.listable(consignment) : consignment)
+        consignments.append(consignment)
         byteCount += bytes
         elementCount += elements
         return true
-    }
-
-    /// The consignment, or only the parts that an answer can hold: an oversized one that another program stored must
-    /// not block the way to those behind it.
-    private static func listable(_ consignment: Consignment_Consignment) -> Consignment_Consignment {
-        // The stored size may exceed the message's: a document may hold more, such as unknown fields.
-        let isListable = consignment.containers.count <= ConsignmentRules.containersMax
-        if isListable, let bytes: [UInt8] = try? consignment.serializedBytes(),
-            bytes.count <= ConsignmentRules.recordBytesMax
-        {
-            return consignment
-        }
-        var outline = Consignment_Consignment()
-        outline.id = consignment.id
-        outline.weight = consignment.weight
-        outline.status = consignment.status
-        if consignment.hasCreatedAt { outline.createdAt = consignment.createdAt }
-        outline.userID =
-            consignment.userID.utf8.count <= ConsignmentRules.descriptionLengthMax ? consignment.userID : ""
-        outline.vesselID =
-            consignment.vesselID.utf8.count <= ConsignmentRules.descriptionLengthMax ? consignment.vesselID : ""
-        return outline
     }
 
     static func == (left: Self, right: Self) -> Bool {

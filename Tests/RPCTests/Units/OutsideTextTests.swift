@@ -71,4 +71,18 @@ struct OutsideTextTests {
     func noHostPort(text: String) {
         #expect(HostPort(text) == nil)
     }
+
+    @Test("an id that is too long for a call is listed as a text behind all that begin like it")
+    func listedIDs() {
+        let longest = String(repeating: "i", count: ListedID.bytesMax)
+        #expect(ListedID.bounded(longest).hasSameBytes(as: longest))
+        for tail in ["i", "😀", "\u{10fffe}"] {
+            let bounded = ListedID.bounded(longest + tail)
+            #expect(bounded.utf8.count <= ListedID.bytesMax)
+            #expect((longest + tail).utf8.lexicographicallyPrecedes(bounded.utf8))
+            #expect(ListedID.bounded(bounded).hasSameBytes(as: bounded))
+        }
+        let cutWithin = ListedID.bounded("i" + String(repeating: "é", count: ListedID.bytesMax))
+        #expect(cutWithin.utf8.count <= ListedID.bytesMax && cutWithin.utf8.count > ListedID.bytesMax - 4)
+    }
 }
