@@ -48,7 +48,7 @@ extension VesselHandlers {
     }
 
     func release(_ request: Vessel_Reservation, _ context: RequestContext) async throws -> Vessel_Response {
-        try VesselRules.checkConsignmentID(request.consignmentID)
+        try VesselRules.checkReleasedID(request.consignmentID)
         try await repository.release(request.consignmentID, deadline: context.deadline)
         return Vessel_Response()
     }
@@ -57,7 +57,7 @@ extension VesselHandlers {
     private static func changes(_ request: Vessel_UpdateRequest) throws(VesselError) -> [Change] {
         let vessel = request.vessel
         guard !vessel.id.isEmpty else { throw .invalid("vessel.id", "vessel.id must not be empty") }
-        guard vessel.id.hasAtMost(VesselRules.idLengthMax) else { throw .unknownVessel }
+        guard vessel.id.utf8.count <= ListedID.bytesMax else { throw .unknownVessel }
         guard !request.updateMask.paths.isEmpty else {
             throw .invalid("update_mask", "update_mask must name what to change: name, available, capacity, max_weight")
         }

@@ -7,6 +7,8 @@ import Runtime
 struct VesselHandlers: Sendable {
     /// Bytes of a page. Pages of long texts end early: the answer is one message, and messages are limited to 4 MiB.
     private static let pageBytesMax = 2 * 1024 * 1024
+    /// Bytes of a text in an answer, which has two of them beside the id: another program's may be longer than a message.
+    private static let textBytesMax = pageBytesMax / 4
 
     let repository: any VesselRepository
     /// Checks the tokens of calls that have one, or need one.
@@ -42,7 +44,7 @@ struct VesselHandlers: Sendable {
 
     func get(_ request: Vessel_GetRequest, _ context: RequestContext) async throws -> Vessel_Response {
         guard !request.id.isEmpty else { throw VesselError.invalid("id", "id must not be empty") }
-        guard request.id.hasAtMost(VesselRules.idLengthMax),
+        guard request.id.utf8.count <= ListedID.bytesMax,
             let vessel = try await repository.vessel(id: request.id, deadline: context.deadline)
         else { throw VesselError.unknownVessel }
         return Self.response(vessel)
@@ -55,9 +57,8 @@ struct VesselHandlers: Sendable {
         let vessels = try await repository.page(after: after, limit: limit + 1, deadline: context.deadline)
         var response = Vessel_Response()
         var bytes = 0
-        for var vessel in vessels.prefix(limit) {
-            // Another program's may be longer than a page.
-            vessel.name = vessel.name.shortened(bytesMax: Self.pageBytesMax / 2)
+        for stored in vessels.prefix(limit) {
+            let vessel = Self.shown(stored)
             let encoded: [UInt8] = try vessel.serializedBytes()
             bytes += encoded.count + 8
             guard response.vessels.isEmpty || bytes <= Self.pageBytesMax else { break }
@@ -80,8 +81,19 @@ struct VesselHandlers: Sendable {
 
     static func response(_ vessel: Vessel_Vessel) -> Vessel_Response {
         var response = Vessel_Response()
-        response.vessel = vessel
+        response.vessel = shown(vessel)
         return response
+    }
+
+    /// A vessel with texts that an answer can hold.
+    private static func shown(_ vessel: Vessel_Vessel) -> Vessel_Vessel {
+        var vessel = vessel
+        if vessel.id.utf8.count > ListedID.bytesMax { vessel.id = ListedID.bounded(vessel.id) }
+        if vessel.name.utf8.count > textBytesMax { vessel.name = vessel.name.shortened(bytesMax: textBytesMax) }
+        if vessel.ownerID.utf8.count > textBytesMax {
+            vessel.ownerID = vessel.ownerID.shortened(bytesMax: textBytesMax)
+        }
+        return vessel
     }
 }
 

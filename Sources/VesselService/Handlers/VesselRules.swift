@@ -51,6 +51,15 @@ enum VesselRules {
         }
     }
 
+    /// The id of a consignment whose room is to be released. One that another program stored can be cancelled too, and its id
+    /// may be longer than ours.
+    static func checkReleasedID(_ id: String) throws(VesselError) {
+        guard !id.isEmpty else { throw .invalid("consignment_id", "consignment_id must not be empty") }
+        guard id.utf8.count <= ListedID.bytesMax else {
+            throw .invalid("consignment_id", "consignment_id must have at most \(ListedID.bytesMax) bytes")
+        }
+    }
+
     /// How many a page may hold.
     static func pageSize(_ wanted: Int32) throws(VesselError) -> Int {
         guard wanted >= 0 else { throw .invalid("page_size", "page_size must not be negative") }
@@ -62,16 +71,14 @@ enum VesselRules {
 enum PageToken {
     /// Tells our tokens from guesses, and these from a later form.
     private static let prefix = "v1"
-    /// Another program's ids may be longer than ours.
-    private static let idBytesMax = 16 * 1024
 
     /// Ids may be any text, and tokens are text too.
-    static func after(_ id: String) -> String { prefix + id }
+    static func after(_ id: String) -> String { prefix + ListedID.bounded(id) }
 
     /// - Throws: ``VesselError/invalid(_:_:)`` for what is no token of ours.
     static func id(in token: String) throws(VesselError) -> String {
         let id = String(Substring(token.utf8.dropFirst(prefix.utf8.count)))
-        guard token.startsWithBytes(prefix), !id.isEmpty, id.utf8.count <= idBytesMax else {
+        guard token.startsWithBytes(prefix), !id.isEmpty, id.utf8.count <= ListedID.bytesMax else {
             throw .invalid("page_token", "page_token is not one that was answered here")
         }
         return id
