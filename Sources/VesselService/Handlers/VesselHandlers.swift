@@ -20,15 +20,19 @@ struct VesselHandlers: Sendable {
     func create(_ vessel: Vessel_Vessel, _ context: RequestContext) async throws -> Vessel_Response {
         let owner = try await owner(of: vessel, context)
         try VesselRules.check(vessel)
-        let claim = try IdempotencyClaim(vessel, caller: owner?.keyScope, context)
+        var response = Vessel_Response()
+        response.created = true
+        let claim = try IdempotencyClaim(vessel.fingerprinted, caller: owner?.keyScope, context)
+        if let claim, let first = try await repository.versionOneVessel(vessel, claim, context) {
+            response.vessel = first
+            return response
+        }
         var vessel = vessel
         vessel.ownerID = owner?.userID ?? ""
         // Output only.
         vessel.bookedContainers = 0
         vessel.bookedWeight = 0
-        var response = Vessel_Response()
         response.vessel = try await repository.create(vessel, claim: claim, deadline: context.deadline)
-        response.created = true
         return response
     }
 

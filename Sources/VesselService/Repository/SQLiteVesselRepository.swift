@@ -6,7 +6,7 @@ import Storage
 
 /// Vessels in the embedded store.
 struct SQLiteVesselRepository: VesselRepository {
-    private static let keys = SQLiteIdempotency(answer: "vessel")
+    static let keys = SQLiteIdempotency(answer: "vessel")
 
     let store: SQLiteStore
 

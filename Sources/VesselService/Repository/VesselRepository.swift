@@ -15,6 +15,13 @@ protocol VesselRepository: Sendable {
     /// - Throws: ``VesselError/idTaken(_:)``, ABORTED for a key that was used for another request, `StorageError`.
     func create(_ vessel: Vessel_Vessel, claim: IdempotencyClaim?, deadline: Deadline) async throws -> Vessel_Vessel
 
+    /// The vessel that version 1 stored for a call with a key.
+    ///
+    /// - Parameter claim: version 1's.
+    /// - Returns: `nil` where version 1 got no such key.
+    /// - Throws: ABORTED for a key that was used for another request, `StorageError`.
+    func versionOneVessel(of claim: IdempotencyClaim, deadline: Deadline) async throws -> Vessel_Vessel?
+
     /// The vessel that fits most tightly: fewest containers left, then least kg left, then smallest id.
     ///
     /// - Parameter room: not negative.
