@@ -1,11 +1,11 @@
 import Contracts
 import Logging
-import MongoStorage
 import RPC
 import SQLiteStorage
 import TestSupport
 import Testing
 
+@testable import MongoStorage
 @testable import VesselService
 
 /// Stores that version 1 or another program filled.
@@ -94,5 +94,45 @@ import Testing
             #expect(try await repository.reserve(3, 1, for: "c5")?.id == "last")
         }
         await other.shutdown()
+    }
+
+    @Test("the bands and the index of version 1 stay for its pods, and change nothing; nor does their removal")
+    func bands() async throws {
+        let uri = try await MongoServer.shared.value.uri()
+        let deadline = Deadline.after(.seconds(60))
+        let address = try MongoAddress(uri)
+        let database = address.database
+        let old = try MongoStore(address, name: "old", threads: 1, logger: logger) { _ in }
+        try old.start()
+        try await old.run(deadline: deadline) { connection in
+            try connection.ensureIndex(
+                "vessels", name: "capacity_1_max_weight_1__id_1", keys: ["capacity": 1, "max_weight": 1, "_id": 1])
+            // Too heavy, and without the others of its tree.
+            try connection.collection("vessel_bands").insert(
+                ["_id": .int64(10), "heaviest": .int32(.max)], deadline: deadline)
+            try connection.collection("vessels").insert(
+                ["_id": "one", "capacity": 10, "max_weight": 1_000, "available": true], deadline: deadline)
+        }
+        try await withVessels(at: uri) { vessels in
+            let repository = vessels.repository
+            _ = try await repository.create(vessel("two", capacity: 20), claim: nil, deadline: deadline)
+            #expect(try await repository.tightestFit(10, 1)?.id == "one")
+            #expect(try await repository.reserve(10, 1_000, for: "c1")?.id == "one")
+            #expect(try await repository.tightestFit(10, 1)?.id == "two")
+            #expect(try await repository.tightestFit(21, 1) == nil)
+            let isThere = try await old.run(deadline: deadline) {
+                try $0.collection("vessel_bands").first(["_id": .int64(10)], deadline: deadline) { _ in true }
+            }
+            #expect(isThere == true)
+            // What an operator does once no pod of version 1 runs.
+            try await old.run(deadline: deadline) { connection in
+                try connection.run(["drop": "vessel_bands"], database: database)
+                try connection.run(
+                    ["dropIndexes": "vessels", "index": "capacity_1_max_weight_1__id_1"], database: database)
+            }
+            try await repository.release("c1", deadline: deadline)
+            #expect(try await repository.tightestFit(10, 1)?.id == "one")
+        }
+        await old.shutdown()
     }
 }
