@@ -1,13 +1,20 @@
 """Books nearly all room of the vessels in an embedded store, as a million bookings would take minutes.
 
     fill_room.py FILE
+    fill_room.py --check FILE
 
-Each vessel keeps up to 50 containers and 1,000 kg, whatever of the two it has less of.
+Each vessel keeps up to 50 containers and 1,000 kg, whatever of the two it has less of. `--check` prints whether the store
+has what this writes, yes or no: that of an older version may not.
 """
 
 import random
 import sqlite3
 import sys
+
+
+def can_fill(path):
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    return database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'room_groups'").fetchone()[0] == 1
 
 
 def main(path):
@@ -33,4 +40,7 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if sys.argv[1] == "--check":
+        print("yes" if can_fill(sys.argv[2]) else "no")
+    else:
+        main(sys.argv[1])

@@ -6,7 +6,8 @@
 # (vessel -addr HOST:PORT, gateway -addr HOST:PORT -backend HOST:PORT -mode std). What is not there is left out.
 #
 # To measure another version in the same run, name the folder of its programs: OLD=DIR. It is measured before this one, where
-# it can do what is measured: searches, filling, and bookings end to end.
+# it can do what is measured: searches, filling, bookings end to end, and, if its store of vessels is laid out like this one's,
+# bookings in it and a fleet that is nearly full.
 #
 # SECONDS_EACH=5 (how long each HTTP load runs), VESSELS_MAX=1000000 and CONSIGNMENTS_MAX=1000000 (the larger of the two
 # stores), PARTS="vessels counts sizes codecs users consignments observability shedding overload" (what to measure;

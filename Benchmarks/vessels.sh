@@ -135,6 +135,15 @@ measure_on_file() {
     printf '%-12s %-26s %10s %14s\n' "$count" "$name" "$rate" "$(per_call "$before" "$(cpu_us "$vessel_pid")" "$calls")"
 }
 
+# As measure_on_file, while another client reserves and releases what is searched for. CPU is that of a call of either client.
+measure_churn() {
+    local name=$1 before rate changes total
+    before=$(cpu_us "$vessel_pid")
+    read -r rate changes total < <("$bin/rpc-benchmark" churn "$port" "${@:2}")
+    printf '%-12s %-26s %10s %14s   (and %s Reserve and Release calls/s)\n' "$count" "$name" "$rate" \
+        "$(per_call "$before" "$(cpu_us "$vessel_pid")" "$total")" "$changes"
+}
+
 heading "FindAvailable in the vessel service alone (our client, 64 in flight), SQLite"
 printf '%-12s %-26s %10s %14s\n' vessels query calls/s "CPU us/call"
 for count in 1000 "$vessels_max"; do
@@ -147,19 +156,29 @@ for count in 1000 "$vessels_max"; do
         measure_on_file "${label}ordinary" find 40000 5000 50000
         measure_on_file "${label}few-fit" find 40000 1 999000
         measure_on_file "${label}none-fits" find 40000 1 2000000
-        [ -n "$label" ] || measure_on_file Reserve reserve 10000
+        # Of the old version, as all below, only if it books room in a store like ours.
+        can_book=$(python3 "$root/Benchmarks/fill_room.py" --check "$file")
+        if [ "$can_book" = yes ]; then
+            measure_on_file "${label}Reserve" reserve 10000
+            measure_churn "${label}ordinary, bookings" 40000 5000 50000
+            measure_churn "${label}few-fit, bookings" 40000 1 999000
+        else
+            echo "${label}no bookings: its store has no room to book"
+        fi
         [ "$count" = "$vessels_max" ] && sed "s/^/${label}filling: /" "$work/fill.out"
         printf '%sresident with %s vessels: %s MiB\n' "$label" "$count" "$(rss_mib "$vessel_pid")"
         stop_on_file
-    done
+        [ "$can_book" = yes ] || continue
 
-    # The same fleet with little room left on each vessel, written to the file while the service does not run.
-    python3 "$root/Benchmarks/fill_room.py" "$file"
-    start_on_file
-    measure_on_file nearly-full find 40000 5 500
-    measure_on_file nearly-full-few-fit find 40000 5 999
-    measure_on_file nearly-full-none-fits find 40000 60 10
-    stop_on_file
+        # The same fleet with little room left on each vessel, written to the file while the service does not run.
+        python3 "$root/Benchmarks/fill_room.py" "$file"
+        start_on_file
+        measure_on_file "${label}nearly-full" find 40000 5 500
+        measure_on_file "${label}nearly-full-few-fit" find 40000 5 999
+        measure_on_file "${label}nearly-full-none-fits" find 40000 60 10
+        measure_churn "${label}nearly-full, bookings" 40000 5 500
+        stop_on_file
+    done
 done
 
 # --- At rest --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import RPC
 ///
 ///     rpc-benchmark fill PORT COUNT
 ///     rpc-benchmark find PORT CALLS CAPACITY WEIGHT
+///     rpc-benchmark churn PORT CALLS CAPACITY WEIGHT
 ///     rpc-benchmark reserve PORT CALLS
 ///
 /// And a collector that takes traces and forgets them.
@@ -39,6 +40,9 @@ struct RPCBenchmark {
         case "find":
             guard let calls = number(3), let capacity = number(4), let weight = number(5) else { return usage() }
             try await find(port, calls: calls, capacity: Int32(capacity), weight: Int32(weight))
+        case "churn":
+            guard let calls = number(3), let capacity = number(4), let weight = number(5) else { return usage() }
+            try await churn(port, calls: calls, capacity: Int32(capacity), weight: Int32(weight))
         case "reserve":
             guard let calls = number(3) else { return usage() }
             try await reserve(port, calls: calls)
@@ -118,6 +122,55 @@ struct RPCBenchmark {
     }
 
     private static func find(_ port: Int, calls: Int, capacity: Int32, weight: Int32) async throws {
+        let rate = try await findRate(port, calls: calls, capacity: capacity, weight: weight)
+        print(rate)
+    }
+
+    /// Searches while another client books what they ask for and releases it, again and again, so that what is left changes
+    /// where they look. Prints the searches a second, the other client's calls a second, and the number of all calls.
+    private static func churn(_ port: Int, calls: Int, capacity: Int32, weight: Int32) async throws {
+        let inRound = 320
+        let load = Load(port, threads: 1)
+        let run = UInt64.random(in: .min ... .max)
+        let began = NIODeadline.now()
+        let booking = Task { () async throws -> Int in
+            var rounds = 0
+            while !Task.isCancelled {
+                let round = rounds
+                do {
+                    try await load.run(calls: inRound, inFlight: 16) { client, number in
+                        let reservation = Vessel_Reservation.with {
+                            $0.consignmentID = "churn-\(run)-\(round)-\(number)"
+                            $0.containers = capacity
+                            $0.weight = weight
+                        }
+                        do {
+                            _ = try await client.call(
+                                VesselMethods.reserve, reservation, deadline: .after(.seconds(30)))
+                        } catch let status as Status where status.code == .notFound {
+                            // The others hold what there is.
+                        }
+                        _ = try await client.call(VesselMethods.release, reservation, deadline: .after(.seconds(30)))
+                    }
+                } catch {
+                    // The round that is cut off.
+                    guard Task.isCancelled else { throw error }
+                    break
+                }
+                rounds += 1
+            }
+            return rounds * inRound * 2
+        }
+        let rate = try await findRate(port, calls: calls, capacity: capacity, weight: weight)
+        booking.cancel()
+        let bookingCalls = try await booking.value
+        let seconds = Double((NIODeadline.now() - began).nanoseconds) / 1e9
+        await load.stop()
+        print(rate, Int(Double(bookingCalls) / seconds), calls + bookingCalls)
+    }
+
+    /// Searches a second.
+    private static func findRate(_ port: Int, calls: Int, capacity: Int32, weight: Int32) async throws -> Int {
         let load = Load(port, threads: 1)
         let specification = Vessel_Specification.with {
             $0.capacity = capacity
@@ -132,6 +185,6 @@ struct RPCBenchmark {
             }
         }
         await load.stop()
-        print(result.rate)
+        return result.rate
     }
 }
