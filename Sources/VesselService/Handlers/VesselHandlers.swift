@@ -22,7 +22,7 @@ struct VesselHandlers: Sendable {
         try VesselRules.check(vessel)
         var response = Vessel_Response()
         response.created = true
-        let claim = try IdempotencyClaim(vessel.fingerprinted, caller: owner?.keyScope, context)
+        let claim = try IdempotencyClaim(vessel, caller: owner?.keyScope, context)
         if let claim, let first = try await repository.versionOneVessel(vessel, claim, context) {
             response.vessel = first
             return response

@@ -18,17 +18,6 @@ extension IdempotencyClaim {
     }
 }
 
-extension Vessel_Vessel {
-    /// The request that a key's fingerprint is made of. A request without `available` is told from version 1's, whose
-    /// fingerprint may also stand for false, by a value that no caller can mean: the field is output only.
-    var fingerprinted: Vessel_Vessel {
-        guard !hasAvailable else { return self }
-        var request = self
-        request.bookedContainers = .min
-        return request
-    }
-}
-
 extension VesselRepository {
     /// The vessel that version 1 stored for this call.
     ///
@@ -39,9 +28,11 @@ extension VesselRepository {
     ) async throws -> Vessel_Vessel? {
         guard let old = try IdempotencyClaim(versionOne: vessel, context), old != claim else { return nil }
         do {
-            return try await versionOneVessel(of: old, deadline: context.deadline)
+            let first = try await versionOneVessel(of: old, deadline: context.deadline)
+            // Without a user both versions store under the same id, and only version 1 takes silence for false: a vessel
+            // that is available is of a key of ours, which has its own check. So is one that got another request.
+            return old.id == claim.id && first?.available == true ? nil : first
         } catch let status as Status where status.code == .aborted && old.id == claim.id {
-            // Without a user both are stored under the same id: this is a key of ours, which has its own check.
             return nil
         }
     }
