@@ -166,7 +166,7 @@ import Testing
         try await ConsignmentFixture.run(on: kind, hasWorker: true) { fixture in
             let booked = try await fixture.create().consignment
             set(fixture) { $0.releaseHangs = true }
-            #expect(try await fixture.cancel(booked.id, timeout: .seconds(8)).status == .cancelled)
+            #expect(try await fixture.cancel(booked.id, timeout: .seconds(20)).status == .cancelled)
             #expect(held(fixture) == [booked.id])
             set(fixture) { $0.releaseHangs = false }
             try await eventually("the room is back") { held(fixture).isEmpty }
