@@ -35,6 +35,31 @@ struct RequestErrorTests {
         }
     }
 
+    @Test(
+        "a malformed value is 400 with its field's path, in the body of /rpc and in one of its own",
+        arguments: [
+            ("capacity", "05", "not valid JSON at byte 13: a number with a leading zero"),
+            ("capacity", "0x10", "not valid JSON at byte 13: a number that goes on as text"),
+            ("capacity", "1.", "not valid JSON at byte 13: a number without digits after the point"),
+            ("capacity", "+5", "expected an int32"), ("capacity", ".5", "expected an int32"),
+            ("capacity", "NaN", "expected an int32"), ("capacity", "many", "expected an int32"),
+            ("capacity", "nulls", "expected an int32"), ("available", "truer", "expected true or false"),
+            ("name", "\"a\nb\"", "not valid JSON at byte 11: a control character in a string"),
+        ])
+    func malformed(field: String, value: String, detail: String) async throws {
+        let message = "{\"\(field)\": \(value)}"
+        try await GatewayFixture.run { gateway in
+            let own = try await gateway.fetch("POST", "/vessel/VesselService/Create", body: message)
+            #expect(try own.isError(400, id: "shippy.api", "\(field): \(detail)"), "\(own.body)")
+            let inEnvelope = try await gateway.rpc(
+                "{\"service\": \"vessel\", \"method\": \"VesselService.Create\", \"request\": \(message)}")
+            #expect(
+                try inEnvelope.isError(400, id: "shippy.api", "request.\(field): \(detail)"), "\(inEnvelope.body)")
+            let wasCalled = gateway.services.seen.withLockedValue { $0.paths.contains("/vessel.VesselService/Create") }
+            #expect(!wasCalled)
+        }
+    }
+
     @Test("an unknown field is named with its message")
     func unknown() throws {
         let error = try #require(try error(#"{"wieght":1}"#, root: "request"))

@@ -51,6 +51,8 @@ struct JSONToWireTests {
             (#"{"wieght":1}"#, "unknown field \"request.wieght\" (consignment.Consignment has none)"),
             (#"{"vesselID":"x"}"#, "unknown field \"request.vesselID\" (consignment.Consignment has none)"),
             (#"{"weight":01}"#, "request.weight: not valid JSON at byte 10: a number with a leading zero"),
+            (#"{"weight":0x10}"#, "request.weight: not valid JSON at byte 10: a number that goes on as text"),
+            (#"{"weight":nulls}"#, "request.weight: expected an int32"),
             (#"{"weight":1,}"#, "request: not valid JSON at byte 12: expected a string"),
             (#"{"weight":1"#, "request: not valid JSON at byte 11: expected }"),
             (#"[]"#, "request: expected an object"),

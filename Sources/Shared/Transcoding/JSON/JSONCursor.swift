@@ -67,12 +67,24 @@ package struct JSONCursor {
         guard peek() == nil else { throw failure("text after the value") }
     }
 
-    /// Steps over `true`, `false` or `null` if it is next.
+    /// Steps over `true`, `false` or `null` if it is next, whole.
     package mutating func take(word: StaticString) -> Bool {
         guard peek() != nil, bytes.count - offset >= word.utf8CodeUnitCount else { return false }
         for index in 0..<word.utf8CodeUnitCount where bytes[offset + index] != word.utf8Start[index] { return false }
+        guard !isBare(at: offset + word.utf8CodeUnitCount) else { return false }
         offset += word.utf8CodeUnitCount
         return true
+    }
+
+    /// Whether a byte may be part of a number or a word: it is neither white space nor punctuation. The end is not.
+    private func isBare(at: Int) -> Bool {
+        guard at < bytes.count else { return false }
+        switch bytes[at] {
+        case 0x20, 0x09, 0x0a, 0x0d, UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "\""), UInt8(ascii: "["),
+            UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"):
+            return false
+        default: return true
+        }
     }
 
     /// A string, opening quote included.
@@ -127,11 +139,14 @@ package struct JSONCursor {
             guard isDigit(at) else { throw failure("a number without digits in its exponent") }
             while isDigit(at) { at += 1 }
         }
+        guard !isBare(at: at) else { throw failure("a number that goes on as text") }
         offset = at
         return start..<at
     }
 
     /// Steps over any value; answers where it stood.
+    ///
+    /// Finds its extent, and leaves what stands in it to whoever decodes it, who knows the path of what is wrong.
     package mutating func skipValue() throws(JSONSyntaxError) -> Range<Int> {
         guard peek() != nil else { throw failure("expected a value") }
         let start = offset
@@ -154,15 +169,29 @@ package struct JSONCursor {
                 depth -= 1
                 offset += 1
             case UInt8(ascii: "\""):
-                _ = try string()
+                try skipString()
             case UInt8(ascii: ","), UInt8(ascii: ":"):
-                // Where they belong inside is checked by whoever decodes the value.
                 guard depth > 0 else { throw failure("expected a value") }
                 offset += 1
             default:
-                if !take(word: "true"), !take(word: "false"), !take(word: "null") { _ = try number() }
+                while isBare(at: offset) { offset += 1 }
             }
         } while depth > 0
         return start..<offset
+    }
+
+    private mutating func skipString() throws(JSONSyntaxError) {
+        offset += 1
+        let start = offset
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case UInt8(ascii: "\""):
+                offset += 1
+                return
+            case UInt8(ascii: "\\"): offset += 2
+            default: offset += 1
+            }
+        }
+        throw JSONSyntaxError(reason: "a string without an end", offset: start)
     }
 }
