@@ -141,6 +141,23 @@ import Testing
         for token in ["", "a", "a.b", "a.b.c.d"] { #expect(TokenClaims(token: token) == nil, "\(token)") }
     }
 
+    @Test("a token's end may have a fraction or be out of range, as for the user service")
+    func expiries() {
+        func expiry(_ text: String) -> Int64? {
+            let claims = Base64.encode(Array(#"{"sub":"a","exp":\#(text)}"#.utf8))
+            return TokenClaims(token: "a.\(claims).c")?.expiry
+        }
+        let times: [(String, Int64)] = [("1e300", .max), ("-1e300", .min), ("1234.9", 1_234), ("-0.5", -1)]
+        for (text, expected) in times {
+            let found = expiry(text)
+            #expect(found == expected, "\(text)")
+        }
+        for text in ["null", "[]", #""1234""#, #""NaN""#] {
+            let found = expiry(text)
+            #expect(found == nil, "\(text)")
+        }
+    }
+
     @Test("with the check switched off every caller is accepted, without a call to the user service")
     func switchedOff() async throws {
         try await ConsignmentFixture.run(isChecked: false) { fixture in

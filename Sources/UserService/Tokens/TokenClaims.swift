@@ -44,7 +44,7 @@ struct TokenClaims: Sendable, Equatable {
     init?(_ claims: Google_Protobuf_Struct) {
         guard let iss = claims.text("iss"), iss.hasSameBytes(as: Self.issuer),
             let sub = claims.text("sub"), !sub.isEmpty,
-            let iat = Self.time(claims, "iat", .down), let exp = Self.time(claims, "exp", .down),
+            let iat = claims.time("iat", .down), let exp = claims.time("exp", .down),
             let user = User(claims)
         else { return nil }
         self.sub = sub
@@ -53,7 +53,7 @@ struct TokenClaims: Sendable, Equatable {
         self.user = user
         // A claim that is null is present, with a wrong type.
         if claims.fields["nbf"] != nil {
-            guard let nbf = Self.time(claims, "nbf", .up) else { return nil }
+            guard let nbf = claims.time("nbf", .up) else { return nil }
             self.nbf = nbf
         }
         if claims.fields["jti"] != nil, claims.text("jti") == nil { return nil }
@@ -61,17 +61,6 @@ struct TokenClaims: Sendable, Equatable {
             let audiences = claims.text("aud").map { [$0] } ?? claims.texts("aud") ?? []
             guard audiences.contains(where: { $0.hasSameBytes(as: Self.audience) }) else { return nil }
         }
-    }
-
-    /// A NumericDate, which may have a fraction (RFC 7519, section 2). Rounded so that no token is valid for longer
-    /// than it says; times out of range are clamped.
-    private static func time(
-        _ claims: Google_Protobuf_Struct, _ name: String, _ rounding: FloatingPointRoundingRule
-    ) -> Int64? {
-        guard case .numberValue(let number)? = claims.fields[name]?.kind, !number.isNaN else { return nil }
-        let seconds = number.rounded(rounding)
-        if let exact = Int64(exactly: seconds) { return exact }
-        return seconds < 0 ? .min : .max
     }
 
     /// As a token holds them: the same text every time, so that a repeated call gets the very token of the first.

@@ -27,8 +27,7 @@ struct TokenClaims: Equatable {
         guard parts.count == 3, let payload = Base64.decode(parts[1]),
             let claims = try? Google_Protobuf_Struct(jsonUTF8Bytes: payload),
             case .stringValue(let subject)? = claims.fields["sub"]?.kind, !subject.isEmpty,
-            case .numberValue(let expiry)? = claims.fields["exp"]?.kind,
-            let expiry = Int64(exactly: expiry.rounded(.down))
+            let expiry = claims.time("exp", .down)
         else { return nil }
         self.subject = subject
         self.expiry = expiry
@@ -37,5 +36,19 @@ struct TokenClaims: Equatable {
         {
             isOperator = roles.values.contains { $0.stringValue.hasSameBytes(as: Self.operatorRole) }
         }
+    }
+}
+
+extension Google_Protobuf_Struct {
+    /// A time of a token, in seconds since 1970. It may have a fraction (NumericDate: RFC 7519, section 2); one out of range
+    /// is clamped.
+    ///
+    /// Everybody reads times by this, so that no two services disagree about a token.
+    /// - Parameter rounding: the way in which the token is valid for no longer than it says.
+    /// - Returns: `nil` where the time is missing or no number.
+    package func time(_ name: String, _ rounding: FloatingPointRoundingRule) -> Int64? {
+        guard case .numberValue(let number)? = fields[name]?.kind, !number.isNaN else { return nil }
+        let seconds = number.rounded(rounding)
+        return Int64(exactly: seconds) ?? (seconds < 0 ? .min : .max)
     }
 }
