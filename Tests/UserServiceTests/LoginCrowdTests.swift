@@ -146,6 +146,68 @@ struct LoginCrowdTests {
         }
     }
 
+    @Test("while two logins are delayed no other waits, and only addresses that failed often are rejected")
+    func delayedAtOnce() async throws {
+        let throttle = LoginThrottle(now: clock.now, sleep: { _ in try await Task.sleep(for: .seconds(3_600)) })
+        @Sendable func begin(_ number: Int) async throws -> LoginThrottle.Attempt {
+            try await throttle.begin(email: "ada@example.com", from: key(number))
+        }
+        // The whole budget.
+        let addresses = Array(repeating: 0, count: 4) + Array(repeating: 1, count: 2) + Array(2..<96)
+        for address in addresses { #expect(await fail(throttle, from: address)) }
+        clock.advance(.seconds(1))
+        let delayed = [200, 201].map { number in Task { try await begin(number) } }
+        try await eventually("two are delayed") { throttle.waitingCount == 2 }
+        for address in 300..<350 { #expect(await fail(throttle, from: address)) }
+        for _ in 0..<40 { throttle.succeeded(try await begin(1_000)) }
+        // An owner who has made typing errors.
+        throttle.cancel(try await begin(1))
+        // One that failed often, and one behind a delayed login.
+        for address in [0, 200] {
+            await #expect(throws: UserError.tooManyTries(seconds: 1)) { try await begin(address) }
+        }
+        #expect(throttle.waitingCount == 2 && throttle.delayCount == 2)
+        for login in delayed { login.cancel() }
+        for login in delayed { await #expect(throws: CancellationError.self) { try await login.value } }
+        #expect(throttle.waitingCount == 0)
+        let next = Task { try await begin(200) }
+        try await eventually("the next one is delayed") { throttle.waitingCount == 1 }
+        next.cancel()
+        _ = await next.result
+    }
+
+    @Test("a stranger who guesses at an account from many addresses holds up neither its owner nor other accounts")
+    func bystanders() async throws {
+        var wishes = ServiceWishes(threads: 2)
+        wishes.limits.accountBurst = 4
+        wishes.sleep = { _ in try await Task.sleep(for: .seconds(3_600)) }
+        try await withService(wishes) { service in
+            for email in ["ada@example.com", "bob@example.com"] { try await service.signUp(email) }
+            let answered = Monitor(0)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<16 {
+                    group.addTask {
+                        _ = await status {
+                            try await service.call(
+                                UserMethods.auth, user(password: "a guess"),
+                                metadata: ["x-client-address": "198.51.100.\(number)"], timeout: .seconds(100))
+                        }
+                        answered.withLock { $0 += 1 }
+                    }
+                }
+                try await eventually("answers to all but two", within: .seconds(60)) { answered.withLock { $0 } == 14 }
+                for email in ["bob@example.com", "ada@example.com"] {
+                    let isIn = try await service.call(
+                        UserMethods.auth, user(email), metadata: ["x-client-address": "192.0.2.7"]
+                    ).valid
+                    #expect(isIn, "\(email)")
+                }
+                group.cancelAll()
+            }
+            try await eventually("the end of all") { service.handlers.passwords.throttle.waitingCount == 0 }
+        }
+    }
+
     @Test("guesses of many addresses at once count before they are compared")
     func countedAtOnce() async throws {
         let held = Mutex(0)

@@ -3,9 +3,10 @@
 /// An account from one address: the first failures are free, then each doubles the wait, up to half a minute. An
 /// attacker who knows a user's email and guesses from elsewhere does not lock the user out.
 ///
-/// An account from all addresses together: a wide budget of failures, which refills. Beyond it logins are delayed
-/// before they are compared, and no failure of an address is free any more. None is rejected for it, so that the owner
-/// gets in from an address that has not failed, however many others guess.
+/// An account from all addresses together: a wide budget of failures, which refills. Beyond it no failure of an address is
+/// free any more, and logins are delayed before they are compared, a few at a time. While these few wait, an address that
+/// has failed more often than by typing errors is rejected, and any other is not delayed: the owner gets in, however many
+/// others guess, and so do the owners of other accounts. Nor does a login wait for a delayed one of its address.
 ///
 /// An address for all accounts: also a budget, wide enough for many people behind one address. It stops an address that
 /// would drive a large machine to its limits; on a small one the queue for hashing is full before.
@@ -33,6 +34,9 @@ struct LoginLimits: Sendable {
     /// Longest delay. Short, because a delayed login holds one of the gateway's few places for logins, for which others
     /// wait.
     var accountDelayMax: Duration = .milliseconds(300)
+    /// Logins of all accounts that are delayed at a time: fewer than the places of any event loop of a gateway, which has
+    /// 3, so that logins that are not delayed pass.
+    var delayedMax = 2
 
     /// Failures from one address that it may run up.
     var addressBurst = 1_000.0
@@ -43,7 +47,7 @@ struct LoginLimits: Sendable {
     var addressesMax = 4_096
 
     /// Logins of all accounts that wait for others, or are delayed, at a time. Beyond it logins that would wait are
-    /// rejected, and others are not delayed.
+    /// rejected.
     var waitingMax = 4_096
 
     /// Logins of an account from one address that may be compared at a time after so many failures. Each counts as a

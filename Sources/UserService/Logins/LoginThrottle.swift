@@ -113,9 +113,8 @@ final class LoginThrottle: Sendable {
 
     private func hold(_ attempt: Attempt, _ delay: Duration) async throws {
         delays.add(1, ordering: .relaxed)
-        state.withLock { $0.beginDelay() }
-        defer { state.withLock { $0.endDelay() } }
         do {
+            defer { state.withLock { $0.endDelay(attempt.keys) } }
             try await sleep(delay)
         } catch {
             cancel(attempt)

@@ -36,6 +36,8 @@ struct LoginThrottleState<Waiter> {
     /// The logins of one account from one address that have not ended. There are at most as many queues as calls.
     private struct Queue {
         var underWay = 0
+        /// Those under way that are delayed.
+        var delayed = 0
         /// In order of arrival.
         var waiters: [(ticket: Int, waiter: Waiter)] = []
     }
@@ -48,6 +50,8 @@ struct LoginThrottleState<Waiter> {
     private var lastTicket = 0
     /// Logins in queues, and delayed ones.
     private(set) var waiting = 0
+    /// Logins that were told a delay that is not over.
+    private var delayed = 0
 
     init(_ limits: LoginLimits) {
         self.limits = limits
@@ -56,22 +60,34 @@ struct LoginThrottleState<Waiter> {
         addresses = FailureBudget(rate: limits.addressRate, capacity: limits.addressesMax)
     }
 
-    /// Decides about a login. One that may begin is counted, and must be ended.
+    /// Decides about a login. One that may begin is counted, and must be ended. So must its delay, by
+    /// ``endDelay(_:)``.
     mutating func begin(_ keys: LoginKeys, now: ContinuousClock.Instant) -> LoginDecision {
         let pair = pairs.record(of: keys.pair, now: now) ?? Pair(waitsUntil: now)
         if pair.waitsUntil > now { return .reject(pair.waitsUntil - now) }
         let queue = queues[keys.pair] ?? Queue()
         let concurrencyMax = limits.concurrencyMax(after: pair.failures, isOverBudget: isOverBudget(keys.account, now))
         guard queue.underWay < concurrencyMax else {
-            let hasRoom = queue.waiters.count < limits.queuedMax && waiting < limits.waitingMax
+            // None waits for one that is delayed: both would hold places at the gateway, and leave the hashing idle.
+            let hasRoom =
+                queue.delayed == 0 && queue.waiters.count < limits.queuedMax && waiting < limits.waitingMax
             return hasRoom ? .wait : .reject(limits.waitFirst)
         }
         if addresses.failures(of: keys.address, now: now) >= limits.addressBurst { return .reject(limits.addressWait) }
+        var delay = limits.delay(excess: accounts.failures(of: keys.account, now: now) + 1 - limits.accountBurst)
+        if delay > .zero, delayed >= limits.delayedMax {
+            if pair.failures > limits.freeFailures { return .reject(limits.waitFirst) }
+            delay = .zero
+        }
         addresses.add(1, to: keys.address, now: now)
         accounts.add(1, to: keys.account, now: now)
         queues[keys.pair, default: Queue()].underWay += 1
-        let excess = accounts.failures(of: keys.account, now: now) - limits.accountBurst
-        return .begin(after: waiting < limits.waitingMax ? limits.delay(excess: excess) : .zero)
+        if delay > .zero {
+            queues[keys.pair]?.delayed += 1
+            delayed += 1
+            waiting += 1
+        }
+        return .begin(after: delay)
     }
 
     /// Ends a login that was allowed to begin.
@@ -145,8 +161,10 @@ struct LoginThrottleState<Waiter> {
         return decided
     }
 
-    // MARK: Delays
-
-    mutating func beginDelay() { waiting += 1 }
-    mutating func endDelay() { waiting -= 1 }
+    /// The delay of a login that was allowed to begin is over, or its caller left. Called before ``end(_:_:now:)``.
+    mutating func endDelay(_ keys: LoginKeys) {
+        queues[keys.pair]?.delayed -= 1
+        delayed -= 1
+        waiting -= 1
+    }
 }
