@@ -87,9 +87,7 @@ final class Gateway: Sendable {
             let client = entry.client
             var method = LoadShedder.Method(name: entry.route.fullName) { client.isConnected(on: $0) }
             if hashingMethods.contains("/\(method.name)") {
-                method.bounds.inFlightMax = hashesInFlightMax
-                method.bounds.inFlightSaturated = nil
-                method.bounds.waitMax = hashesWaitMax
+                method.bounds = .patient(inFlightMax: hashesInFlightMax, waitMax: hashesWaitMax)
             }
             return method
         }

@@ -13,6 +13,9 @@ import NIOCore
 /// service that is slow or pauses for a moment, make calls wait and nothing more. What is long is counted in calls that are
 /// with the service, so that few callers of a slow service, who wait for longer than the target too, are no overload.
 ///
+/// Calls that would rather wait (``Bounds/patient(inFlightMax:waitMax:)``) are shed only when they have waited for all of
+/// their time, and a queue of theirs that can be served in it is no overload however long it is.
+///
 /// Where processors are short (``isSaturated``), calls of all methods wait for the same thing, and the more of them are with
 /// their services, the longer each one takes. Then fewer are, and a queue that stands is an overload however short it is.
 ///
@@ -34,17 +37,38 @@ struct ShedderState<Call: WaitingCall> {
         var waitMax = TimeAmount.seconds(1)
         /// The same while processors are short: all services are slow then, and a wait is not all of a call's time.
         var waitMaxSaturated = TimeAmount.milliseconds(160)
-        /// In a queue that stands each call has waited for so long; under overload it is shed then.
+        /// The same under overload.
+        var waitMaxOverloaded = TimeAmount.milliseconds(100)
+        /// In a queue that stands each call has waited for so long.
         var target = TimeAmount.milliseconds(100)
         /// A queue that stands is judged so often, and twice in a row before calls are shed for it. The overload is over when
         /// nothing had to be shed for twice as long.
         var interval = TimeAmount.milliseconds(150)
         /// Calls that may wait without being an overload, for each one that may be with the service. By three a call takes
-        /// four times as long as the service works on it: of a store that takes 300 ms, a second and a bit.
-        var queuedPerInFlight = 3
+        /// four times as long as the service works on it: of a store that takes 300 ms, a second and a bit. `nil` where as many
+        /// may wait as are served within ``waitMax``: ``patient(inFlightMax:waitMax:)``.
+        var queuedPerInFlight: Int? = 3
         /// Time from the start of shedding to the first probe. It doubles with each probe that finds the overload still there.
         var probeAfter = TimeAmount.seconds(2)
         var probeAfterMax = TimeAmount.seconds(64)
+
+        /// Bounds for calls that would rather wait for `waitMax` than be shed: none is shed before, under overload neither.
+        ///
+        /// Overload is that calls have to be shed for it time and again, and it ends when all that wait can be served in that
+        /// time. Then as ever the newest call is served first, so that what is served has some of its time left.
+        static func patient(inFlightMax: Int, waitMax: TimeAmount) -> Bounds {
+            var bounds = Bounds()
+            bounds.waitMax = waitMax
+            bounds.waitMaxOverloaded = waitMax
+            bounds.target = .nanoseconds(waitMax.nanoseconds / 10)
+            bounds.interval = .nanoseconds(waitMax.nanoseconds / 20 * 3)
+            // In a probe they wait no longer than otherwise, so that it costs nothing.
+            bounds.probeAfterMax = bounds.probeAfter
+            bounds.inFlightMax = inFlightMax
+            bounds.inFlightSaturated = nil
+            bounds.queuedPerInFlight = nil
+            return bounds
+        }
     }
 
     private struct Entry {
@@ -189,7 +213,7 @@ struct ShedderState<Call: WaitingCall> {
             standing = nil
         }
         let isEarly = isShedding && !isProbing
-        let limit = isEarly ? bounds.target : isSaturated ? bounds.waitMaxSaturated : bounds.waitMax
+        let limit = isEarly ? bounds.waitMaxOverloaded : isSaturated ? bounds.waitMaxSaturated : bounds.waitMax
         let before = shed.count
         while let oldest = queue.first, oldest.call.isGone || now - oldest.since >= limit {
             queue.removeFirst()
@@ -217,7 +241,7 @@ struct ShedderState<Call: WaitingCall> {
         }
         // Where nothing ended the service may only pause, and nothing is known yet.
         guard now - before.since >= bounds.interval, before.ended > 0 else { return }
-        guard isOverloaded(before, horizon: 0) else {
+        guard isOverloaded(before, now, horizon: 0) else {
             standing = Standing(since: now, queued: queue.count)
             return
         }
@@ -235,7 +259,7 @@ struct ShedderState<Call: WaitingCall> {
         }
         guard now - probe.since >= bounds.interval, probe.ended > 0 || queue.isEmpty else { return }
         // Shed callers are back by now: a queue that still grows goes on growing.
-        guard let oldest = queue.first, now - oldest.since >= bounds.target, isOverloaded(probe, horizon: 4) else {
+        guard let oldest = queue.first, now - oldest.since >= bounds.target, isOverloaded(probe, now, horizon: 4) else {
             return endShedding(now)
         }
         isProbing = false
@@ -246,7 +270,7 @@ struct ShedderState<Call: WaitingCall> {
 
     private mutating func beginShedding(_ now: NIODeadline) {
         isShedding = true
-        isLong = isQueueLong(queue.count)
+        isLong = bounds.queuedPerInFlight == nil || isQueueLong(queue.count)
         shedAt = now
         standing = nil
         // An overload that is back so soon had not ended: the probe was wrong, and the next one has to wait for longer.
@@ -271,7 +295,12 @@ struct ShedderState<Call: WaitingCall> {
     /// the service can do.
     ///
     /// - Parameter horizon: how far ahead its growth is extrapolated, in the interval's lengths; 0 for not at all.
-    private func isOverloaded(_ standing: Standing, horizon: Int) -> Bool {
+    private func isOverloaded(_ standing: Standing, _ now: NIODeadline, horizon: Int) -> Bool {
+        guard bounds.queuedPerInFlight != nil else {
+            // A probe begins with calls that have waited for long, of which some may have to be shed.
+            let expected = queue.count + (queue.count - standing.queued) * horizon
+            return horizon == 0 ? standing.shed > 0 : takesTooLong(expected, standing, now)
+        }
         // While processors are short, a probe sheds by the shorter limit, which says nothing about the overload.
         if standing.shed > 0, !(isProbing && isSaturated) { return true }
         let growth = queue.count - standing.queued
@@ -282,7 +311,15 @@ struct ShedderState<Call: WaitingCall> {
         return horizon > 0 || growth >= -standing.ended / 12
     }
 
-    private func isQueueLong(_ count: Int) -> Bool { count > bounds.queuedPerInFlight * bounds.inFlightMax }
+    private func isQueueLong(_ count: Int) -> Bool {
+        bounds.queuedPerInFlight.map { count > $0 * bounds.inFlightMax } ?? false
+    }
+
+    /// Whether so many calls are more than can be served within ``Bounds/waitMax``, by what ended in the interval.
+    private func takesTooLong(_ count: Int, _ standing: Standing, _ now: NIODeadline) -> Bool {
+        let wait = Double(count) * Double((now - standing.since).nanoseconds)
+        return wait > Double(standing.ended) * Double(bounds.waitMax.nanoseconds)
+    }
 }
 
 /// A call as its queue sees it.
