@@ -27,7 +27,26 @@ struct RequestHeaderTests {
                 peer.send(Self.request(1, "/test.Test/Echo", name, value), Frame.message(1, []))
                 let answer = peer.answer(1)
                 #expect(answer?["grpc-status"] == "3")
-                #expect(answer?["grpc-message"] == "\(name) must be printable ASCII")
+                let text = "\(name) must be printable ASCII"
+                #expect(answer?["grpc-message"] == text)
+                let details = ErrorDetail.details(inTrailer: answer?["grpc-status-details-bin"] ?? "")
+                #expect(details == [.badRequest([.init(field: name, description: text)])])
+            }
+            #expect(server.log.began == 0)
+        }
+    }
+
+    @Test("a malformed grpc-timeout is INVALID_ARGUMENT, with the field in the details")
+    func timeout() async throws {
+        try await withServer { server in
+            try await onThread {
+                let peer = try HTTP2Peer(port: server.port)
+                peer.send(Self.request(1, "/test.Test/Echo", "grpc-timeout", Array("1x".utf8)), Frame.message(1, []))
+                let answer = peer.answer(1)
+                #expect(answer?["grpc-status"] == "3")
+                let details = ErrorDetail.details(inTrailer: answer?["grpc-status-details-bin"] ?? "")
+                #expect(
+                    details == [.badRequest([.init(field: "grpc-timeout", description: "grpc-timeout is malformed")])])
             }
             #expect(server.log.began == 0)
         }

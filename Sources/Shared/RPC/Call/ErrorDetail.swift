@@ -4,12 +4,13 @@
 public enum ErrorDetail: Sendable, Equatable {
     /// An invalid field of a request.
     public struct FieldViolation: Sendable, Equatable {
-        /// Its path in the request message, such as `containers[3].origin`; empty for the message itself.
+        /// Its path in the request message, such as `containers[3].origin`; empty for the message itself. Of metadata the
+        /// name, such as `idempotency-key`.
         public var field: String
         /// What is wrong with it, for people.
         public var description: String
 
-        /// - Parameter field: its path in the request message.
+        /// - Parameter field: its path in the request message, or the name of metadata.
         public init(field: String, description: String) {
             self.field = field
             self.description = description
@@ -31,7 +32,7 @@ extension Status {
     /// INVALID_ARGUMENT for one field.
     ///
     /// - Parameters:
-    ///   - field: its path in the request message.
+    ///   - field: its path in the request message, or the name of metadata.
     ///   - message: for people; also the description of the violation.
     public static func invalid(_ field: String, _ message: String) -> Status {
         Status(

@@ -30,7 +30,7 @@ extension ServerStream {
             metadata.add(name.text, value.text)
         } else if name.equals("idempotency-key") || name.equals("authorization") || name.equals("token") {
             // Without them it would be another call.
-            reject(.status(Status(.invalidArgument, "\(name.text) must be printable ASCII")))
+            reject(.status(.invalid(name.text, "\(name.text) must be printable ASCII")))
         }
     }
 
@@ -51,7 +51,7 @@ extension ServerStream {
     private func receiveReserved(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
         if name.equals("grpc-timeout") {
             guard let nanoseconds = Deadline.nanoseconds(grpcTimeout: value) else {
-                reject(.status(Status(.invalidArgument, "grpc-timeout is malformed")))
+                reject(.status(.invalid("grpc-timeout", "grpc-timeout is malformed")))
                 return
             }
             let now = NIODeadline.now()
