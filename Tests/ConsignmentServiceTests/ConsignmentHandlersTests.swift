@@ -147,4 +147,25 @@ import Testing
             #expect(try await answer.created)
         }
     }
+
+    @Test("a request of many elements is not decoded before its token is verified, however short it is")
+    func manyElements() async throws {
+        try await ConsignmentFixture.run { fixture in
+            fixture.upstreams.behaviour.withLockedValue { $0.usersHang = true }
+            let many = consignment(containers: 20)
+            async let large = fixture.create(many)
+            try await eventually("the first token's check") {
+                fixture.upstreams.seen.withLockedValue { $0.validations == 1 }
+            }
+            async let small = fixture.create()
+            try await eventually("the small one's look-up") {
+                fixture.upstreams.seen.withLockedValue { !$0.searches.isEmpty }
+            }
+            let early = fixture.upstreams.seen.withLockedValue { $0.searches.map(\.capacity) }
+            #expect(early == [3])
+            fixture.upstreams.behaviour.withLockedValue { $0.usersHang = false }
+            #expect(try await large.created)
+            #expect(try await small.created)
+        }
+    }
 }

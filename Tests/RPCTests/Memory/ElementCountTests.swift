@@ -118,6 +118,37 @@ struct ElementCountTests {
         value < 128 ? [UInt8(value)] : [UInt8(value & 127 | 128)] + varint(value >> 7)
     }
 
+    @Test("memory is reserved for many elements in few bytes, and not for few elements")
+    func reservation() throws {
+        let budget = MemoryBudget()
+        let shape = MessageShape(of: Consignment_Consignment.self)
+        let containers = (0..<4_094).map { $0 % 2 == 0 ? 0x22 : 0 as UInt8 }
+        let number: [UInt8] = [0x18, 1]
+        for count in [0, 1, 64] {
+            // Few elements among many numbers, too.
+            for numbers in [0, 500] {
+                let few: [UInt8] = Array(containers.prefix(2 * count)) + Array(repeating: number, count: numbers).joined()
+                let reserved = try DecodedMemory.reserve(for: few, shape, of: budget)
+                #expect(reserved == nil)
+            }
+        }
+        for count in [65, 2_047] {
+            let bytes = Array(containers.prefix(2 * count))
+            let reserved = try DecodedMemory.reserve(for: bytes, shape, of: budget)
+            #expect(budget.usedBytes(.elements) == count * DecodedMemory.elementBytes + bytes.count)
+            withExtendedLifetime(reserved) {}
+        }
+        #expect(budget.usedBytes(.elements) == 0)
+        #expect(budget.take(budget.bytesMax(.elements), .elements))
+        var refused: Status?
+        do throws(Status) {
+            _ = try DecodedMemory.reserve(for: containers, shape, of: budget)
+        } catch {
+            refused = error
+        }
+        #expect(refused == .outOfMemory)
+    }
+
     @Test("a message of too many elements gets RESOURCE_EXHAUSTED and reaches no handler")
     func server() async throws {
         try await withServer { server in

@@ -85,6 +85,44 @@ struct ServerMemoryTests {
         }
     }
 
+    @Test("decoded messages of many elements share a limit, however short they are, until their calls end")
+    func elements() async throws {
+        let memory = MemoryBudget(limitBytes: 64 * Self.mebibyte)
+        try await withServer({ $0.memory = memory }) { server in
+            // A minute, and 2,000 texts without letters.
+            var message: [UInt8] = [0x10, 0xe0, 0xd4, 0x03]
+            for _ in 0..<2_000 { message += [0x0a, 0] }
+            let request = message
+            let (peer, refused) = try await onThread {
+                let peer = try RawPeer(port: server.port)
+                var reader = FrameReader()
+                peer.send(Frame.hello)
+                for number in 0..<20 {
+                    let stream = UInt32(2 * number + 1)
+                    peer.send(Frame.request(stream, "/test.Test/Wait").bytes + Frame.message(stream, request).bytes)
+                }
+                // When the server answers a ping it has read everything before it.
+                peer.send(Frame(.ping, 0, [0, 0, 0, 0, 0, 0, 0, 1]).bytes)
+                var refused = 0
+                while let frame = peer.frame(&reader, where: { _ in true }) {
+                    if frame.kind == Frame.Kind.headers.rawValue { refused += 1 }
+                    if frame.kind == Frame.Kind.ping.rawValue { break }
+                }
+                return (peer, refused)
+            }
+            // 6 MiB for elements, of which large messages take at most 4.5 MiB.
+            let each = 2_000 * DecodedMemory.elementBytes + request.count
+            let held = memory.bytesMax(.elements) / 4 * 3 / each
+            #expect(server.log.began == held)
+            #expect(memory.usedBytes(.elements) == held * each)
+            #expect(memory.rejections(.elements) == 20 - held)
+            #expect(refused <= 20 - held)
+            try await server.servesAGoodClient()
+            peer.end()
+            try await eventually("the memory to come back") { memory.usedBytes(.elements) == 0 }
+        }
+    }
+
     @Test("connections count: one without memory is closed at once")
     func connections() async throws {
         let memory = MemoryBudget(limitBytes: 64 * Self.mebibyte)

@@ -120,7 +120,9 @@ public final class RPCClient: Sendable {
             throw Status(.internal, "the request can't be serialized")
         }
         let bytes = try await call(method.descriptor, body, metadata: metadata, deadline: deadline, on: loop)
-        if bytes.count >= ElementCount.bytesMin { _ = try DecodedMemory.elements(of: bytes, method.responseShape) }
+        if bytes.count > MessageLimits.elementsMax * ElementCount.elementBytesMin {
+            _ = try DecodedMemory.elements(of: bytes, method.responseShape)
+        }
         do {
             return try Response(serializedBytes: bytes)
         } catch {

@@ -13,6 +13,18 @@ package enum DecodedMemory {
     /// Bytes counted for a decoded element: a message of four empty strings takes 80, the array that holds it has grown
     /// by doubling, and a text has a block of its own.
     package static let elementBytes = 200
+    /// A small message has at most so many elements and less than so many bytes. Decoded it takes some 10 KiB at most;
+    /// the limit on running calls bounds what all of them take.
+    static let smallElementsMax = 64
+    static let smallBytes = 4 * 1024
+
+    /// Whether a message has few bytes and few elements. Costs next to nothing for the shortest, which can't have many.
+    static func isSmall(_ bytes: [UInt8], _ shape: MessageShape) -> Bool {
+        if bytes.count <= smallElementsMax * ElementCount.elementBytesMin { return true }
+        guard bytes.count < smallBytes else { return false }
+        let count = bytes.withUnsafeBytes { ElementCount.count($0, of: shape, max: smallElementsMax) }
+        return count <= smallElementsMax
+    }
 
     /// Reserves the memory that decoding these bytes needs, before they are decoded.
     ///
@@ -21,7 +33,7 @@ package enum DecodedMemory {
     package static func reserve(
         for bytes: [UInt8], _ shape: MessageShape, of budget: MemoryBudget
     ) throws(Status) -> MemoryReservation? {
-        guard bytes.count >= ElementCount.bytesMin else { return nil }
+        guard !isSmall(bytes, shape) else { return nil }
         let count = try elements(of: bytes, shape)
         guard let reservation = MemoryReservation(count * elementBytes + bytes.count, .elements, of: budget) else {
             throw .outOfMemory

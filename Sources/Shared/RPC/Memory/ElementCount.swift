@@ -7,23 +7,39 @@
 package enum ElementCount {
     /// Deepest nesting that is scanned: that which SwiftProtobuf decodes by default.
     static let depthMax = 100
-    /// Size from which messages are counted, in bytes; shorter ones hold little in any case.
-    package static let bytesMin = 4 * 1024
+    /// Smallest size of an element, in bytes: tag and length.
+    static let elementBytesMin = 2
 
-    /// Number of length-delimited fields at all depths; stops counting just above `max`.
+    /// A message around the one that is scanned. Lengths in gRPC have 32 bits.
+    private struct Enclosing {
+        var end: UInt32
+        var type: Int16
+    }
+
+    /// Number of length-delimited fields at all depths; stops counting just above `max`. Allocates nothing.
     package static func count(_ bytes: UnsafeRawBufferPointer, of shape: MessageShape, max: Int) -> Int {
+        // Less than 1 KiB: it is on the stack.
+        withUnsafeTemporaryAllocation(of: Enclosing.self, capacity: depthMax) { outer in
+            count(bytes, of: shape, max: max, outer: outer)
+        }
+    }
+
+    /// - Parameter outer: room for the enclosing messages, the innermost last.
+    private static func count(
+        _ bytes: UnsafeRawBufferPointer, of shape: MessageShape, max: Int, outer: UnsafeMutableBufferPointer<Enclosing>
+    ) -> Int {
         var count = 0
         var at = 0
         var end = bytes.count
         var type = MessageShape.root
-        // The enclosing messages, the innermost last: where each ends, and its type.
-        var outer: [(end: Int, type: Int)] = []
+        var depth = 0
         while true {
             if at >= end {
-                guard let next = outer.popLast() else { return count }
+                guard depth > 0 else { return count }
+                depth -= 1
                 at = end
-                end = next.end
-                type = next.type
+                end = Int(outer[depth].end)
+                type = Int(outer[depth].type)
                 continue
             }
             guard let tag = varint(bytes, &at, end) else {
@@ -41,8 +57,10 @@ package enum ElementCount {
                 }
                 count += 1
                 if count > max { return count }
-                if length > 0, outer.count < depthMax, let nested = shape.type(ofField: tag >> 3, in: type) {
-                    outer.append((end, type))
+                if length > 0, depth < outer.count, let nested = shape.type(ofField: tag >> 3, in: type) {
+                    outer.initializeElement(
+                        at: depth, to: Enclosing(end: UInt32(clamping: end), type: Int16(clamping: type)))
+                    depth += 1
                     end = at + Int(length)
                     type = nested
                 } else {

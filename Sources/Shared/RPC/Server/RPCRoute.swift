@@ -80,8 +80,13 @@ public final class EncodedRequest<Request: Message>: Sendable {
         self.memory = memory
     }
 
-    /// Size on the wire.
-    public var byteCount: Int { bytes.count }
+    /// Decodes a message of few bytes and elements, for which no memory has to be reserved.
+    ///
+    /// - Returns: `nil` for a larger one.
+    /// - Throws: INTERNAL when the bytes are no such message.
+    public func decodeIfSmall() throws -> Request? {
+        DecodedMemory.isSmall(bytes, shape) ? try RPCRoute.decode(bytes) : nil
+    }
 
     /// Decodes the message. Reserves memory for its elements from the process's budget until the call's end. Call it
     /// once.

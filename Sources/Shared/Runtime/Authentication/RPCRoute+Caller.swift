@@ -16,8 +16,8 @@ extension RPCRoute {
 
     /// A method that calls another service while the token is checked, and saves the wait for one of the two.
     ///
-    /// To do so it decodes a small request before the token is verified; a larger one waits. In both cases a caller
-    /// without a valid token gets that error, not one about the request.
+    /// To do so it decodes a request of few bytes and elements before the token is verified; a larger one waits. In both
+    /// cases a caller without a valid token gets that error, not one about the request.
     ///
     /// - Parameters:
     ///   - lookUp: must change nothing, as it also runs for callers whose token turns out invalid; not for those without a
@@ -32,7 +32,7 @@ extension RPCRoute {
     ) {
         self.init(encoded: method) { encoded, context in
             try authenticator.requireToken(context)
-            guard encoded.byteCount <= decodedUncheckedBytesMax, let request = try? encoded.decode() else {
+            guard let request = try? encoded.decodeIfSmall() else {
                 let caller = try await authenticator.caller(of: context)
                 let request = try encoded.decode()
                 return try await handler(request, Self.outcome { try await lookUp(request, context) }, caller, context)
@@ -48,6 +48,3 @@ extension RPCRoute {
         do { return .success(try await body()) } catch { return .failure(error) }
     }
 }
-
-/// Largest request that is decoded while its token is being checked, in bytes.
-private let decodedUncheckedBytesMax = 4 * 1024
