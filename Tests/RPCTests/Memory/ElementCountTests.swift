@@ -127,7 +127,8 @@ struct ElementCountTests {
         for count in [0, 1, 64] {
             // Few elements among many numbers, too.
             for numbers in [0, 500] {
-                let few: [UInt8] = Array(containers.prefix(2 * count)) + Array(repeating: number, count: numbers).joined()
+                var few = Array(containers.prefix(2 * count))
+                for _ in 0..<numbers { few += number }
                 let reserved = try DecodedMemory.reserve(for: few, shape, of: budget)
                 #expect(reserved == nil)
             }

@@ -126,7 +126,10 @@ struct ServerMemoryTests {
     @Test("connections count: one without memory is closed at once")
     func connections() async throws {
         let memory = MemoryBudget(limitBytes: 64 * Self.mebibyte)
-        try await withServer({ $0.memory = memory }) { server in
+        try await withServer({
+            $0.memory = memory
+            $0.idleGrace = .seconds(60)
+        }) { server in
             let rest = memory.bytesMax(.connections) - 2 * RPCServer.connectionBytes
             #expect(memory.take(rest, .connections))
             let peers = try await onThread {

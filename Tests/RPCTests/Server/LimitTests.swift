@@ -40,9 +40,12 @@ struct LimitTests {
         }
     }
 
-    @Test("connections above the bound are closed at once; when one ends, another is taken")
+    @Test("connections above the bound are closed at once while none is idle; when one ends, another is taken")
     func connections() async throws {
-        try await withServer({ $0.connectionsMax = 3 }) { server in
+        try await withServer({
+            $0.connectionsMax = 3
+            $0.idleGrace = .seconds(60)
+        }) { server in
             let peers = try await onThread {
                 try (0..<3).map { _ in
                     let peer = try RawPeer(port: server.port)

@@ -14,8 +14,12 @@ extension RPCServer {
         public var headerListBytesMax = 16 * 1024
         /// Calls in flight on one connection.
         public var streamsMax = 256
-        /// Connections at a time; further ones are closed at once.
+        /// Connections at a time. A further one replaces the one that has been without calls for longest; when each has
+        /// calls, it is closed at once.
         public var connectionsMax = 4_096
+        /// Time without calls up to which a connection, also one that has not finished its handshake, is not replaced: its
+        /// next call may be on its way.
+        public var idleGrace: Duration = .seconds(1)
         /// Request bytes that one connection may hold in memory before its message is complete.
         public var bufferedRequestBytesMax = 16 * 1024 * 1024
         /// Response bytes that one connection may hold for a slow reader; further answers are RESOURCE_EXHAUSTED.

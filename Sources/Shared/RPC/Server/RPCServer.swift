@@ -17,7 +17,7 @@ public final class RPCServer: Sendable {
 
     private let shared: ServerShared
     private let group: MultiThreadedEventLoopGroup
-    private let listener = NIOLockedValueBox<(any Channel)?>(nil)
+    let listener = NIOLockedValueBox<(any Channel)?>(nil)
 
     /// - Parameters:
     ///   - routes: what it answers; the first of two with the same path wins.
@@ -57,28 +57,19 @@ public final class RPCServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: shared.logger))
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptPause(logger: shared.logger) { shared.freeDescriptors() })
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard shared.connections.count < shared.configuration.connectionsMax else {
-                        if shared.fullLog.isDue() { shared.logger.warning("too many connections; some are refused") }
-                        throw ChannelError.operationUnsupported
-                    }
-                    guard
-                        let memory = MemoryReservation(
-                            Self.connectionBytes, .connections, of: shared.configuration.memory)
-                    else {
-                        shared.logger.warning("no memory for more connections; one was refused")
-                        throw ChannelError.operationUnsupported
-                    }
-                    channel.closeFuture.whenComplete { _ in withExtendedLifetime(memory) {} }
+                    let isAdmitted = shared.admit(channel)
                     if let tls = shared.configuration.tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                     }
                     try channel.pipeline.syncOperations.addHandler(ServerConnection.make(shared))
+                    if !isAdmitted { shared.makeRoom(for: channel) }
                 }
             }
         let channel = try await bootstrap.bind(to: shared.configuration.address)

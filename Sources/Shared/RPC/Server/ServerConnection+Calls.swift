@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Synchronization
 import Traces
 import Tracing
 
@@ -12,7 +13,9 @@ extension ServerConnection {
 
     func sessionOpensStream() -> HTTP2Stream? {
         // A handler that goes on after its caller left still counts, so that resets can't pile up work.
-        running < shared.configuration.streamsMax ? ServerStream(openedAtTick: keepalive.ticks) : nil
+        guard running < shared.configuration.streamsMax else { return nil }
+        idleSince.store(Self.isBusy, ordering: .relaxed)
+        return ServerStream(openedAtTick: keepalive.ticks)
     }
 
     func session(received name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, on stream: HTTP2Stream) {
@@ -70,6 +73,7 @@ extension ServerConnection {
         stream.responseMemory = 0
         if !stream.isAnswered { stream.task?.cancel() }
         stream.dropOutgoing()
+        if session?.streams.isEmpty == true { becameIdle() }
         if case .draining? = transport?.drainState { transport?.scheduleFlush() }
     }
 

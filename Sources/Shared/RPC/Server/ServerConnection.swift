@@ -1,5 +1,7 @@
 import Logging
 import NIOCore
+import NIOSSL
+import Synchronization
 
 /// One connection of a server: runs the handlers for what its session reads.
 ///
@@ -30,6 +32,10 @@ final class ServerConnection: @unchecked Sendable {
     /// How much the peer reads of all answers together.
     var throughput = Throughput()
     var keepalive = KeepaliveState()
+    /// Uptime in nanoseconds since which it has no stream, or ``isBusy``. Other threads look for the longest-idle one.
+    let idleSince = Atomic<UInt64>(ServerConnection.isBusy)
+    /// Of a connection that has streams, has not begun, or is being closed for another.
+    static let isBusy = UInt64.max
     /// The peer's first SETTINGS came: the handshakes are over.
     var isGreeted = false
     var timers: ConnectionTimers?
@@ -61,6 +67,27 @@ final class ServerConnection: @unchecked Sendable {
     func close() {
         transport?.close()
     }
+
+    /// It has no stream from here on. On its event loop.
+    func becameIdle() {
+        idleSince.store(NIODeadline.now().uptimeNanoseconds, ordering: .relaxed)
+    }
+
+    /// Closes an idle connection because another needs its place; false when it has streams. On its event loop.
+    func evict() -> Bool {
+        // One that has ended by itself made room, too.
+        guard let transport, let session = transport.session, let context = transport.context else { return true }
+        guard session.streams.isEmpty else { return false }
+        idleSince.store(Self.isBusy, ordering: .relaxed)
+        shared.logger.debug("idle connection made room for another", metadata: ["peer": "\(peer)"])
+        // One GOAWAY, not the two of a graceful shutdown: the peer learns that calls on their way were not processed.
+        session.submitGoAway(.noError)
+        transport.flush()
+        // Not by way of TLS, which would wait for the peer to close its side.
+        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        (tls ?? context).close(promise: nil)
+        return true
+    }
 }
 
 // MARK: - What the transport says
@@ -70,6 +97,7 @@ extension ServerConnection: HTTP2TransportOwner {
         peer = Self.text(context.remoteAddress)
         executor = EventLoopExecutor(context.eventLoop)
         timers = ConnectionTimers(self, context.eventLoop, shared.configuration)
+        becameIdle()
         switch shared.connections.add(self) {
         case .serving: break
         case .draining: transport?.beginDrain()
