@@ -21,12 +21,13 @@ extension LoadTests {
             let town = try await Town()
             for attacks in [
                 ["empty-containers"], ["unfinished-bodies"], ["unfinished-small-bodies"], ["unfinished-heads"],
-                ["pipelines"], ["h2-unfinished-bodies"], ["shut-window"], ["trickle"], ["unread-listings"],
+                ["complete-heads"], ["pipelines"], ["h2-unfinished-bodies"], ["shut-window"], ["trickle"],
+                ["unread-listings"],
                 ["unfinished-bodies", "h2-unfinished-bodies", "empty-containers"],
                 ["shut-window", "trickle", "unread-listings", "pipelines"],
                 [
                     "empty-containers", "unfinished-bodies", "h2-unfinished-bodies", "shut-window", "trickle",
-                    "unread-listings", "pipelines", "unfinished-heads",
+                    "unread-listings", "pipelines", "unfinished-heads", "complete-heads",
                 ],
             ] {
                 try await town.endure(attacks, on: town.harbor.gateway, town.gateway)

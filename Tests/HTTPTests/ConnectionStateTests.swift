@@ -92,6 +92,23 @@ struct ConnectionStateTests {
         #expect(state.step() == "wait")
     }
 
+    @Test("a request holds memory for its head and body until it is answered")
+    func heldBytes() {
+        let state = Machine()
+        let field = String(repeating: "y", count: 800)
+        state.head("/1?" + String(repeating: "z", count: 100), ["x": field])
+        let head = state.heldBytes
+        #expect(head >= 1_024 + 900)
+        state.body("abc")
+        #expect(state.heldBytes > head)
+        state.receivedEnd()
+        #expect(state.heldBytes > head)
+        #expect(state.step().hasPrefix("answer"))
+        #expect(state.heldBytes > head)
+        #expect(state.answered())
+        #expect(state.heldBytes == 0)
+    }
+
     @Test("100 is sent when it is the request's turn, once, and not to a peer that goes ahead")
     func expectation() {
         let state = Machine()

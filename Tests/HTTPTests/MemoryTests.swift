@@ -60,6 +60,60 @@ struct MemoryTests {
         }
     }
 
+    @Test("a complete head counts while its body is waited for, and until the request is answered")
+    func completeHead() async throws {
+        let memory = Self.small
+        let gate = Gate()
+        let responder = ClosureResponder { _ in
+            await gate.pass()
+            return HTTPResponse(status: .ok)
+        }
+        let field = "x: " + String(repeating: "y", count: 15_000)
+        try await withServer(responder, configure: { $0.memory = memory }) { server, address in
+            let client = try await RawClient.connect(address)
+            try await client.send(
+                "POST / HTTP/1.1\r\nhost: x\r\n\(field)\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+            try await eventually("100") { client.received.hasPrefix("HTTP/1.1 100") }
+            #expect(memory.usedBytes(.requests) >= 12 * 1024)
+            try await client.send("hi")
+            try await eventually("the request") { responder.beganCount == 1 }
+            #expect(memory.usedBytes(.requests) >= 12 * 1024)
+            gate.open()
+            _ = try await client.responses(2)
+            try await eventually("the memory to come back") { memory.usedBytes(.requests) == 0 }
+            await client.close()
+        }
+    }
+
+    @Test("complete heads without their bodies hold at most the budget: 429 beyond it, and others are served")
+    func completeHeads() async throws {
+        let memory = Self.small
+        let configure = { (configuration: inout HTTPServer.Configuration) in
+            configuration.memory = memory
+            // Larger than by default, so that few connections use the budget up.
+            configuration.headerBytesMax = 256 * 1024
+        }
+        try await withServer(.echo(), configure: configure) { server, address in
+            let field = "x: " + String(repeating: "y", count: 200_000)
+            var clients: [RawClient] = []
+            for _ in 0..<40 {
+                let client = try await RawClient.connect(address)
+                client.push("POST /rpc HTTP/1.1\r\nhost: x\r\n\(field)\r\ncontent-length: 10\r\n\r\n")
+                clients.append(client)
+            }
+            try await eventually("rejections") {
+                clients.count { $0.received.hasPrefix("HTTP/1.1 429") } >= 15
+            }
+            #expect(memory.usedBytes(.requests) <= memory.bytesMax(.requests))
+            let other = try await RawClient.connect(address)
+            try await other.send("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi")
+            let answer = try await other.responses(1)
+            #expect(answer.hasPrefix("HTTP/1.1 200"))
+            for client in clients + [other] { await client.close() }
+            try await eventually("the memory to come back") { memory.usedBytes(.requests) == 0 }
+        }
+    }
+
     @Test("unread answers share a limit; beyond it is 429, and others get small answers")
     func unreadAnswers() async throws {
         let memory = Self.small

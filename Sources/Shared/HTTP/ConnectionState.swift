@@ -68,18 +68,29 @@ struct ConnectionState {
 
     /// Bytes counted for a partial head: the parser may buffer as much before it reports the head.
     private static let partialHeadBytes = 16 * 1024
-    /// Bytes counted for a request in addition to its body.
+    /// Bytes counted for a request in addition to its target, header lines and body.
     private static let requestBytes = 1024
-    private var inputBytes = 0
+    /// Size up to which heads are slices of one read buffer, which they share.
+    private static let sharedHeadBytesMax = 4 * 1024
+    /// Memory of what was read and is not parsed yet, in bytes.
+    var unparsedBytes = 0
+    private var draftBytes = 0
     private var turnBytes = 0
     private var answeringBytes = 0
 
     /// Memory that unanswered requests take, in bytes.
-    var heldBytes: Int { inputBytes + turnBytes + answeringBytes }
+    var heldBytes: Int {
+        let unparsed = if case .started = input { max(unparsedBytes, Self.partialHeadBytes) } else { unparsedBytes }
+        return unparsed + draftBytes + turnBytes + answeringBytes
+    }
 
+    /// Memory of a request, in bytes: the buffers of its header lines and body, not only what is used of them.
     private static func bytes(of request: HTTPRequest) -> Int {
+        let lines = request.headers.lines
+        let lineBytes = lines.storageCapacity > sharedHeadBytesMax ? lines.storageCapacity : lines.readableBytes
         // A slice keeps the whole buffer that it was read into.
-        requestBytes + (request.body.readableBytes > 0 ? request.body.storageCapacity : 0)
+        let bodyBytes = request.body.readableBytes > 0 ? request.body.storageCapacity : 0
+        return requestBytes + request.path.utf8.count + (request.query?.utf8.count ?? 0) + lineBytes + bodyBytes
     }
 
     init(bodyBytesMax: Int, turnsMax: Int) {
@@ -121,7 +132,6 @@ struct ConnectionState {
     mutating func receivedBytes() {
         guard case .open = input else { return }
         input = .started
-        inputBytes = Self.partialHeadBytes
     }
 
     mutating func received(head: RequestDraft, peer: String) {
@@ -135,8 +145,8 @@ struct ConnectionState {
         guard draft.declaredBytes ?? 0 <= bodyBytesMax else {
             return reject(.bodyTooLarge, toHead: draft.request.method == .HEAD)
         }
+        draftBytes = Self.bytes(of: draft.request)
         input = .receiving(draft)
-        inputBytes = Self.requestBytes
     }
 
     mutating func received(body: inout ByteBuffer) {
@@ -147,14 +157,14 @@ struct ConnectionState {
             return reject(.bodyTooLarge, toHead: draft.request.method == .HEAD)
         }
         draft.append(&body)
-        inputBytes = Self.bytes(of: draft.request)
+        draftBytes = Self.bytes(of: draft.request)
         input = .receiving(draft)
     }
 
     mutating func receivedEnd() {
         guard case .receiving(let draft) = input else { return }
         progress &+= 1
-        inputBytes = 0
+        draftBytes = 0
         guard turns.count < turnsMax else {
             // The peer takes the rejection for the answer to the first of the requests that are dropped.
             let toHead = turns.first?.isToHead ?? false
@@ -177,7 +187,7 @@ struct ConnectionState {
         progress &+= 1
         turns.append(.rejection(rejection, toHead: toHead))
         input = .ignored
-        inputBytes = 0
+        draftBytes = 0
     }
 
     /// Rejects the newest request that has not started, complete or partial: there is no memory for it.
@@ -201,7 +211,7 @@ struct ConnectionState {
     mutating func inputEnded() {
         progress &+= 1
         input = .ended
-        inputBytes = 0
+        draftBytes = 0
     }
 
     /// The next answer is the last. A request may be on its way, so an idle connection waits for it.

@@ -97,11 +97,6 @@ public final class HTTPServer: Sendable {
 
     // MARK: Channels
 
-    /// Allocator of the read buffers of a connection; each connection has its own.
-    static func makeReceiveAllocator() -> AdaptiveRecvByteBufferAllocator {
-        AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
-    }
-
     private func bind() async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             // As many as the kernel lets wait by default: a connection that finds no room tries again a second later. On a
@@ -123,7 +118,7 @@ public final class HTTPServer: Sendable {
             // Bytes that the kernel has not sent yet. Left to itself it takes megabytes for a slow reader, which are
             // memory, and hide for minutes whether the peer takes anything.
             .childChannelOption(.tcpOption(.unsentLowWater), value: Self.unsentBytesMax)
-            .childChannelOption(.recvAllocator, value: Self.makeReceiveAllocator())
+            .childChannelOption(.recvAllocator, value: ReadBufferAllocator())
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(

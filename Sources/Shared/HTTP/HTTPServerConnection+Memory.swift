@@ -14,21 +14,11 @@ extension HTTPServerConnection {
         }
     }
 
-    private static let spareBytesMin = 4 * 1024
-
-    /// Releases the read buffer, which grows with the input and would stay with an idle connection.
-    func releaseSpareMemory(_ context: ChannelHandlerContext) {
-        guard isSpareHeld else { return }
-        isSpareHeld = false
-        // A channel without this option throws; that does no harm.
-        try? context.channel.syncOptions?.setOption(.recvAllocator, value: HTTPServer.makeReceiveAllocator())
-    }
-
     /// Counts memory for what was received; rejects the newest request when there is none.
     func holdRequests() {
-        if state.heldBytes > Self.spareBytesMin { isSpareHeld = true }
         guard !requestMemory.resize(to: state.heldBytes) else { return }
         state.rejectNewest(partialIsHead: isReadingHEAD)
+        if !state.acceptsInput { dropUnparsed() }
         requestMemory.resizeUnchecked(to: state.heldBytes)
     }
 
@@ -55,5 +45,28 @@ extension HTTPServerConnection {
     /// Counts the small answers among the unsent bytes; large ones have reservations of their own.
     func countUnsent(_ bytes: Int) {
         responseMemory.resizeUnchecked(to: max(0, bytes - largeBodyBytes))
+    }
+}
+
+/// Allocator of a connection's read buffers, as large as what comes at a time. A channel keeps a buffer that it may reuse
+/// until it closes, so only small ones are reused.
+struct ReadBufferAllocator: RecvByteBufferAllocator {
+    private static let reusedBytesMax = 4 * 1024
+
+    private var sizes = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 65_536)
+
+    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        sizes.buffer(allocator: allocator)
+    }
+
+    /// `nil`: no buffer is reused.
+    func nextBufferSize() -> Int? {
+        sizes.nextBufferSize().flatMap { $0 <= Self.reusedBytesMax ? $0 : nil }
+    }
+
+    mutating func record(actualReadBytes: Int) -> Bool {
+        _ = sizes.record(actualReadBytes: actualReadBytes)
+        // Without a size to reuse, NIO makes a new buffer only if it may be larger than the one it has; it always is.
+        return nextBufferSize() == nil
     }
 }

@@ -28,7 +28,6 @@ extension HTTPServerConnection {
             (wait, limit) = (.request, limits.requestTimeout)
         } else {
             (wait, limit) = (.idle, limits.idleTimeout)
-            releaseSpareMemory(context)
         }
         let elapsed = watch.elapsed(wait, progress: isLingering ? discardedReads : state.progress, now: now)
         guard let limit, elapsed >= TimeAmount(limit) else { return }

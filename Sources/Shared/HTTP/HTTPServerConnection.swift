@@ -49,8 +49,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     private(set) var writtenBytes = 0
     /// Bytes of bodies that were handed over whole and are not completely sent yet.
     private(set) var largeBodyBytes = 0
-    /// Whether the read buffer may have grown.
-    var isSpareHeld = false
     var requestMemory: MemoryAccount
     var responseMemory: MemoryAccount
     private(set) var use: UInt64 = 0
@@ -143,6 +141,9 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         parse()
     }
 
+    /// A larger buffer is not kept for a small part of it.
+    private static let unparsedBufferMax = 16 * 1024
+
     private func parse() {
         while state.acceptsInput {
             switch parser.next(&received) {
@@ -152,12 +153,26 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             case .rejection(let rejection): state.reject(rejection, toHead: isReadingHEAD)
             case .needsBytes:
                 if isWithinRequest { state.receivedBytes() }
-                if received.readableBytes == 0 { received = ByteBuffer() }
+                keepUnparsed()
                 return
             }
         }
         // Whatever follows the last request is thrown away.
+        dropUnparsed()
+    }
+
+    /// Keeps what is not parsed yet, in a buffer that suits it.
+    private func keepUnparsed() {
+        guard received.readableBytes > 0 else { return dropUnparsed() }
+        if received.storageCapacity > Self.unparsedBufferMax, received.readableBytes < received.storageCapacity / 2 {
+            received = ByteBuffer(bytes: received.readableBytesView)
+        }
+        state.unparsedBytes = received.storageCapacity
+    }
+
+    func dropUnparsed() {
         received = ByteBuffer()
+        state.unparsedBytes = 0
     }
 
     /// Whether the peer has sent a request in part.
@@ -312,6 +327,8 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     /// Closes once everything written has left: the sending side, and the rest when the peer has closed too.
     private func finish(_ context: ChannelHandlerContext, linger: Bool) {
         isLingering = true
+        dropUnparsed()
+        requestMemory.resizeUnchecked(to: state.heldBytes)
         let written = context.eventLoop.makePromise(of: Void.self)
         if output == nil { output = ByteBuffer() }
         handOver(context, promise: written)

@@ -231,6 +231,11 @@ ATTACKS = {
     "unfinished-heads": lambda: [
         again(lambda: unfinished(b"POST /rpc HTTP/1.1\r\nhost: a\r\n" + b"x: " + b"y" * 15_000)) for _ in range(1500)
     ],
+    "complete-heads": lambda: [
+        again(lambda: unfinished(
+            b"POST /rpc HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 15_000 + b"\r\ncontent-length: 10\r\n\r\n"))
+        for _ in range(3000)
+    ],
     "pipelines": lambda: [
         again(lambda: unread(LISTING + b"GET / HTTP/1.1\r\nhost: a\r\n\r\n" * 2400)) for _ in range(40)
     ],
