@@ -49,6 +49,10 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     private(set) var writtenBytes = 0
     /// Bytes of bodies that were handed over whole and are not completely sent yet.
     private(set) var largeBodyBytes = 0
+    /// Part of ``writtenBytes`` at the last look at what is unsent.
+    var countedBytes = 0
+    /// Whether no further answer is made until the peer has taken those that it has.
+    var isOutputHeld = false
     var requestMemory: MemoryAccount
     var responseMemory: MemoryAccount
     private(set) var use: UInt64 = 0
@@ -198,7 +202,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     }
 
     private func mayRead(_ context: ChannelHandlerContext) -> Bool {
-        isLingering || (state.wantsInput && context.channel.isWritable)
+        isLingering || (state.wantsInput && !isOutputHeld && context.channel.isWritable)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -226,6 +230,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
                 if self.context != nil, context.channel.isWritable { continue }
                 return
             }
+            guard !mustWaitForReader(context) else { return }
             switch state.next() {
             case .wait:
                 flush(context)
@@ -316,12 +321,15 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         loop.returnBuffer(buffer)
     }
 
-    private func flush(_ context: ChannelHandlerContext) {
+    func flush(_ context: ChannelHandlerContext) {
         handOver(context, promise: nil)
         guard needsFlush else { return }
         needsFlush = false
         context.flush()
-        if !context.channel.isWritable || responseMemory.used > 0 { countUnsent(unsentBytes(context)) }
+        // Asking the channel costs more than a small answer, so it is not asked each time.
+        if responseMemory.used > 0 || writtenBytes - countedBytes >= MemoryAccount.freeBytes {
+            countUnsent(unsentBytes(context))
+        }
     }
 
     /// Closes once everything written has left: the sending side, and the rest when the peer has closed too.
