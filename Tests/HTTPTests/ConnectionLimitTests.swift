@@ -1,6 +1,7 @@
 import HTTP
 import NIOCore
 import NIOPosix
+import RPC
 import TestSupport
 import Testing
 
@@ -61,6 +62,64 @@ struct ConnectionLimitTests {
             // The longest-idle connection of the newcomer's loop is closed, whichever loop that is.
             try await eventually("some to go") { idle.contains { $0.hasEnded } }
             try await eventually("no more than allowed") { server.connectionCount <= count }
+        }
+    }
+
+    /// What is part of a request, and what tells that the server has received it.
+    enum Part: String, CaseIterable {
+        case byte = "G"
+        case head = "GET / HTTP/1.1\r\nhost: x\r\nx: "
+        case withoutBody =
+            "POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n"
+    }
+
+    @Test("a newcomer replaces a connection with part of a request", arguments: Part.allCases)
+    func partial(part: Part) async throws {
+        let count = 4 * System.coreCount
+        let memory = MemoryBudget()
+        let configure = { (configuration: inout HTTPServer.Configuration) in
+            configuration.connectionsMax = count
+            configuration.newcomerGrace = .zero
+            configuration.requestTimeout = .seconds(300)
+            configuration.memory = memory
+        }
+        try await withServer(.echo(), configure: configure) { server, address in
+            let slow = try await connect(count, address)
+            for client in slow { try await client.send(part.rawValue) }
+            try await eventually("all parts") {
+                part == .withoutBody
+                    ? slow.allSatisfy { $0.received.hasPrefix("HTTP/1.1 100") }
+                    // An unfinished head counts as the largest.
+                    : memory.usedBytes(.requests) >= count * 12 * 1024
+            }
+            for _ in 0..<3 {
+                let newcomer = try await RawClient.connect(address)
+                try await newcomer.send(Self.request)
+                let answer = try await newcomer.responses(1)
+                #expect(answer.hasPrefix("HTTP/1.1 200"))
+                await newcomer.close()
+            }
+            try await eventually("one to go") { slow.contains { $0.hasEnded } }
+        }
+    }
+
+    @Test("part of a request is safe for the newcomer's grace")
+    func partialGrace() async throws {
+        let configure = { (configuration: inout HTTPServer.Configuration) in
+            configuration.connectionsMax = 1
+            configuration.newcomerGrace = .seconds(300)
+            configuration.requestTimeout = .seconds(300)
+        }
+        try await withServer(.echo(), configure: configure) { server, address in
+            let first = try await RawClient.connect(address)
+            try await first.send("GET / HTTP/1.1\r\n")
+            try await eventually("the first") { server.connectionCount == 1 }
+            let newcomer = try await RawClient.connect(address)
+            let text = try await newcomer.end()
+            #expect(text == "")
+            try await first.send("host: x\r\n\r\n")
+            let answer = try await first.responses(1)
+            #expect(answer.hasPrefix("HTTP/1.1 200"))
         }
     }
 

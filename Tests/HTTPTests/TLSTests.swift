@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import NIOCore
+import NIOPosix
 import NIOSSL
 import TestSupport
 import Testing
@@ -46,8 +47,31 @@ struct TLSTests {
         }
     }
 
+    @Test("a newcomer replaces a connection that never begins its handshake")
+    func silence() async throws {
+        let count = 4 * System.coreCount
+        let configure = { (configuration: inout HTTPServer.Configuration) in
+            configuration.connectionsMax = count
+            configuration.newcomerGrace = .zero
+            configuration.requestTimeout = .seconds(300)
+        }
+        try await withTLSServer(configure: configure) { server, address, context in
+            var silent: [RawClient] = []
+            for _ in 0..<count { silent.append(try await RawClient.connect(address)) }
+            try await eventually("all") { server.connectionCount == count }
+            for _ in 0..<3 {
+                let newcomer = try await RawClient.connect(address, tls: context)
+                try await newcomer.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                let answer = try await newcomer.responses(1)
+                #expect(answer.hasPrefix("HTTP/1.1 200"))
+            }
+            try await eventually("some to go") { silent.contains { $0.hasEnded } }
+        }
+    }
+
     /// A server with a certificate of its own making, and a context that does not ask who signed it.
     private func withTLSServer(
+        configure: (inout HTTPServer.Configuration) -> Void = { $0.requestTimeout = .milliseconds(500) },
         _ body: (HTTPServer, SocketAddress, NIOSSLContext) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("shippy-tls-\(UUID())")
@@ -77,7 +101,7 @@ struct TLSTests {
             .echo(),
             configure: {
                 $0.tls = serverContext
-                $0.requestTimeout = .milliseconds(500)
+                configure(&$0)
             }
         ) { server, address in
             try await body(server, address, clientContext)

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The connections of one event loop, found by peer address and by idle time.
+/// The connections of one event loop, found by peer address and by the order in which they make room for others.
 struct ConnectionList {
     private struct Entry {
         let connection: any ServedConnection
@@ -8,13 +8,13 @@ struct ConnectionList {
         var address: UInt64?
     }
 
-    /// Idle connections that one search finds. A search for each newcomer would be quadratic under a flood of them.
+    /// Connections that one search finds. A search for each newcomer would be quadratic under a flood of them.
     private static let candidatesMax = 256
 
     private var entries: [ObjectIdentifier: Entry] = [:]
     private var byAddress: [UInt64: Set<ObjectIdentifier>] = [:]
-    /// The longest-idle connections of the last search; the longest-idle one is last.
-    private var candidates: [ObjectIdentifier] = []
+    /// The connections of the last search that may be closed, with their order then; the first to be closed is last.
+    private var candidates: [(id: ObjectIdentifier, order: UInt64)] = []
 
     var isEmpty: Bool { entries.isEmpty }
     var all: [any ServedConnection] { entries.values.map(\.connection) }
@@ -49,31 +49,31 @@ struct ConnectionList {
         if let address { setAddress(address, of: successor) }
     }
 
-    /// A connection that has been idle for about the longest time; `nil` when none is idle.
+    /// About the first connection in ``ServedConnection/evictionOrder``; `nil` when all have requests.
     ///
     /// - Parameter address: only connections of this address; `nil` for any.
-    mutating func longestIdle(from address: UInt64?) -> (any ServedConnection)? {
-        guard let address else { return longestIdle() }
-        var longest: (connection: any ServedConnection, order: UInt64)?
+    mutating func firstToEvict(from address: UInt64?) -> (any ServedConnection)? {
+        guard let address else { return firstToEvict() }
+        var first: (connection: any ServedConnection, order: UInt64)?
         for id in byAddress[address] ?? [] {
-            guard let connection = entries[id]?.connection, let order = connection.idleOrder else { continue }
-            if let known = longest, known.order <= order { continue }
-            longest = (connection, order)
+            guard let connection = entries[id]?.connection, let order = connection.evictionOrder else { continue }
+            if let known = first, known.order <= order { continue }
+            first = (connection, order)
         }
-        return longest?.connection
+        return first?.connection
     }
 
-    private mutating func longestIdle() -> (any ServedConnection)? {
+    private mutating func firstToEvict() -> (any ServedConnection)? {
         if let known = nextCandidate() { return known }
-        let idle = entries.compactMap { id, entry in entry.connection.idleOrder.map { (id: id, order: $0) } }
-        candidates = idle.sorted { $0.order < $1.order }.prefix(Self.candidatesMax).reversed().map(\.id)
+        let found = entries.compactMap { id, entry in entry.connection.evictionOrder.map { (id: id, order: $0) } }
+        candidates = found.sorted { $0.order < $1.order }.prefix(Self.candidatesMax).reversed()
         return nextCandidate()
     }
 
-    /// The next candidate that is still open and idle.
+    /// The next candidate that is still open and was not used since the search.
     private mutating func nextCandidate() -> (any ServedConnection)? {
-        while let id = candidates.popLast() {
-            if let connection = entries[id]?.connection, connection.idleOrder != nil { return connection }
+        while let (id, order) = candidates.popLast() {
+            if let connection = entries[id]?.connection, connection.evictionOrder == order { return connection }
         }
         return nil
     }

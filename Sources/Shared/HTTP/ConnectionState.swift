@@ -122,6 +122,9 @@ struct ConnectionState {
         }
     }
 
+    /// Whether all that there is of a request is a part that was received.
+    var hasOnlyPartialRequest: Bool { isReceiving && turns.isEmpty && !isAnswering && !isFinished }
+
     var hasPeerEnded: Bool {
         if case .ended = input { true } else { false }
     }

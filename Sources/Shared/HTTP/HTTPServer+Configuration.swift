@@ -41,9 +41,10 @@ extension HTTPServer {
         public var pipelinedRequestsMax = 4096
         /// Response bytes of one connection that wait for a slow reader before it is answered and read no further.
         public var bufferedResponseBytesMax = 64 * 1024
-        /// Largest number of connections. A further one replaces an idle one; when none is idle, it is closed at once.
+        /// Largest number of connections. A further one replaces an idle one, or else one that has sent only part of a
+        /// request; when all have requests, it is closed at once.
         public var connectionsMax = 10_000
-        /// Age up to which a connection does not count as idle for replacement: its first request may be on its way.
+        /// Age up to which a connection without a request is not replaced: its first one may be on its way.
         public var newcomerGrace: Duration = .milliseconds(250)
         /// Limit on the connections of one address; `nil` for none.
         public var addressLimit: AddressLimit?

@@ -131,21 +131,21 @@ public final class HTTPServer: Sendable {
         return try await bootstrap.bind(to: configuration.address)
     }
 
-    /// Closes idle connections when the system has no descriptor for the next one.
+    /// Closes connections without a request when the system has no descriptor for the next one.
     private func freeDescriptors() {
         for loop in loops.values {
             loop.eventLoop.execute {
-                for _ in 0..<Self.evictionsPerShortage where !loop.evictIdle() { return }
+                for _ in 0..<Self.evictionsPerShortage where !loop.evict() { return }
             }
         }
     }
 
-    /// Idle connections that each loop closes when there is no descriptor left.
+    /// Connections that each loop closes when there is no descriptor left.
     private static let evictionsPerShortage = 8
 
     private func configure(_ channel: any Channel) throws {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { return channel.close(promise: nil) }
-        let admission = openConnections.add { loop.evictIdle() }
+        let admission = openConnections.add { loop.evict() }
         if admission != .fits, fullLog.isDue() {
             logger.warning(
                 "there are as many connections as may be; idle ones make room for new ones",

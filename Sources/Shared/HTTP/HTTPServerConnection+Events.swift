@@ -35,11 +35,12 @@ extension HTTPServerConnection {
         abort()
     }
 
-    var idleOrder: UInt64? {
-        guard state.isIdle || isLingering, let context,
-            (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 == 0
+    var evictionOrder: UInt64? {
+        guard state.isIdle || isLingering || state.hasOnlyPartialRequest, let context, unsentBytes(context) == 0
         else { return nil }
         // A peer that is only heard out has its answer, and goes first.
-        return isLingering ? 0 : use
+        if isLingering { return 0 }
+        if state.isIdle { return use }
+        return openedAt.hasPassed(loop.configuration.newcomerGrace) ? use + Self.partialRequest : nil
     }
 }

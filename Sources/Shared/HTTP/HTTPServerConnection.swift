@@ -56,6 +56,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     var requestMemory: MemoryAccount
     var responseMemory: MemoryAccount
     private(set) var use: UInt64 = 0
+    let openedAt = NIODeadline.now()
 
     init(loop: LoopContext) {
         self.loop = loop
@@ -142,7 +143,9 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             received.discardReadBytes()
             received.writeBuffer(&bytes)
         }
+        let wasReceiving = state.isReceiving
         parse()
+        if state.isReceiving, !wasReceiving { use = loop.nextUse() }
     }
 
     /// A larger buffer is not kept for a small part of it.

@@ -13,10 +13,16 @@ protocol ServedConnection: AnyObject {
     /// Closes now, whatever is in progress.
     func abort()
     func checkTimeouts(now: NIODeadline)
-    /// Value of ``LoopContext/nextUse()`` at its last use; `nil` while it is busy.
-    var idleOrder: UInt64? { get }
-    /// Closes an idle connection because another needs its place.
+    /// Order in which connections are closed for others, smallest first; `nil` while it works on a request. It is the value
+    /// of ``LoopContext/nextUse()`` at the last use; with ``partialRequest`` added while part of a request has come.
+    var evictionOrder: UInt64? { get }
+    /// Closes a connection that has an ``evictionOrder`` because another needs its place.
     func evict()
+}
+
+extension ServedConnection {
+    /// Puts connections with part of a request, or of a TLS handshake, behind all idle ones.
+    static var partialRequest: UInt64 { 1 << 63 }
 }
 
 /// What the connections of one event loop share: the executor of their tasks, the date, the timer, and their list.
@@ -125,7 +131,7 @@ final class LoopContext: @unchecked Sendable {
     }
 
     /// Counts a connection for its address. Above the limit, the connection of that address that has been idle for
-    /// about the longest is closed; when none is idle, the new one is closed.
+    /// about the longest is closed, or one with part of a request; when all have requests, the new one is closed.
     func setAddress(_ address: SocketAddress?, of detector: VersionDetector, _ channel: any Channel) {
         eventLoop.assertInEventLoop()
         guard let limit = configuration.addressLimit, let key = address.flatMap(limit.key) else { return }
@@ -133,18 +139,18 @@ final class LoopContext: @unchecked Sendable {
         connections.setAddress(key, of: detector)
     }
 
-    /// Closes an idle connection to make room for a newcomer, or the newcomer when none is idle.
+    /// Closes a connection without a request to make room for a newcomer, or the newcomer when there is none.
     ///
     /// - Parameter address: only connections of this address; `nil` for any.
     func makeRoom(for newcomer: any Channel, from address: UInt64? = nil) {
         eventLoop.assertInEventLoop()
-        if !evictIdle(from: address) { openConnections.makeRoom(for: newcomer, from: address, besides: self) }
+        if !evict(from: address) { openConnections.makeRoom(for: newcomer, from: address, besides: self) }
     }
 
-    /// Closes an idle connection of this loop; false when none is idle.
-    func evictIdle(from address: UInt64? = nil) -> Bool {
+    /// Closes a connection of this loop that has no request, idle ones first; false when all have one.
+    func evict(from address: UInt64? = nil) -> Bool {
         eventLoop.assertInEventLoop()
-        guard let victim = connections.longestIdle(from: address) else { return false }
+        guard let victim = connections.firstToEvict(from: address) else { return false }
         victim.evict()
         return true
     }

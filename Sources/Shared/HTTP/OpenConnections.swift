@@ -9,7 +9,7 @@ final class OpenConnections: Sendable {
 
     enum Admission {
         case fits
-        /// Above the limit: an idle connection has to be closed.
+        /// Above the limit: another connection has to be closed.
         case beyond
         /// There is no memory for it. It is not counted.
         case noMemory
@@ -35,7 +35,7 @@ final class OpenConnections: Sendable {
 
     /// Counts a new connection.
     ///
-    /// - Parameter evict: closes an idle connection when there is no memory for the new one; false when none is idle.
+    /// - Parameter evict: closes another connection when there is no memory for the new one; false when all are busy.
     func add(evict: () -> Bool = { false }) -> Admission {
         let (before, _) = counter.add(1, ordering: .relaxed)
         let hasMemory =
@@ -72,13 +72,13 @@ final class OpenConnections: Sendable {
 
     // MARK: Room
 
-    /// Sets the loops that close idle connections for each other's newcomers. Call it once.
+    /// Sets the loops that close connections for each other's newcomers. Call it once.
     func setLoops(_ all: [LoopContext]) {
         loops.withLock { $0 = all.map(WeakLoop.init) }
     }
 
-    /// Closes an idle connection on another loop for a newcomer whose own loop has none; when no loop has one, closes
-    /// the newcomer.
+    /// Closes a connection without a request on another loop for a newcomer whose own loop has none; when no loop has
+    /// one, closes the newcomer.
     ///
     /// - Parameter address: only connections of this address; `nil` for any.
     func makeRoom(for newcomer: any Channel, from address: UInt64?, besides asking: LoopContext) {
@@ -89,7 +89,7 @@ final class OpenConnections: Sendable {
     private static func ask(_ loops: ArraySlice<LoopContext>, for newcomer: any Channel, from address: UInt64?) {
         guard let loop = loops.first else { return newcomer.close(promise: nil) }
         loop.eventLoop.execute {
-            if loop.evictIdle(from: address) { return }
+            if loop.evict(from: address) { return }
             ask(loops.dropFirst(), for: newcomer, from: address)
         }
     }

@@ -124,27 +124,36 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
     }
 
     func abort() {
-        context?.close(promise: nil)
+        guard let context else { return }
+        // TLS would wait for a farewell, which a peer that is silent does not send.
+        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        (tls ?? context).close(promise: nil)
     }
 
     func evict() {
         abort()
     }
 
-    var idleOrder: UInt64? {
+    private var isIdle: Bool { held.readableBytes == 0 && !isHandshaking }
+
+    var evictionOrder: UInt64? {
         // A channel that is not active yet is the newcomer that others make room for.
-        guard held.readableBytes == 0, !isHandshaking, context?.channel.isActive == true,
-            .now() - openedAt >= TimeAmount(loop.configuration.newcomerGrace)
-        else { return nil }
-        return use
+        guard context?.channel.isActive == true, openedAt.hasPassed(loop.configuration.newcomerGrace) else {
+            return nil
+        }
+        return isIdle ? use : use + Self.partialRequest
     }
 
     func checkTimeouts(now: NIODeadline) {
-        let isIdle = held.readableBytes == 0 && !isHandshaking
         let limit = isIdle ? loop.configuration.idleTimeout : loop.configuration.requestTimeout
         let elapsed = watch.elapsed(isIdle ? .idle : .request, progress: 0, now: now)
         if elapsed >= TimeAmount(limit) { abort() }
     }
+}
+
+extension NIODeadline {
+    /// Whether this moment is at least `time` ago.
+    func hasPassed(_ time: Duration) -> Bool { .now() - self >= TimeAmount(time) }
 }
 
 extension ChannelHandlerContext {

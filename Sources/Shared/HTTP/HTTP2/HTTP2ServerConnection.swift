@@ -27,6 +27,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     private var pendingBytes = 0
     private var isDraining = false
     private var use: UInt64 = 0
+    private let openedAt = NIODeadline.now()
     private var watch = StallWatch()
     /// Memory of the session, held as long as the connection.
     private var sessionMemory: MemoryReservation?
@@ -83,9 +84,13 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         abort()
     }
 
-    var idleOrder: UInt64? {
-        guard !isDraining, let session = transport?.session, session.streams.isEmpty else { return nil }
-        return use
+    var evictionOrder: UInt64? {
+        guard !isDraining, let session = transport?.session else { return nil }
+        if session.streams.isEmpty { return use }
+        let isPartial = session.streams.allSatisfy {
+            !$0.hasPeerEnded && !unsafeDowncast($0, to: HTTP2RequestStream.self).isAnswered
+        }
+        return isPartial && openedAt.hasPassed(loop.configuration.newcomerGrace) ? use + Self.partialRequest : nil
     }
 
     func checkTimeouts(now: NIODeadline) {
