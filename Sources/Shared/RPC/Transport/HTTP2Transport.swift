@@ -42,7 +42,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     package var isClosing = false
 
     private var out = ByteBuffer()
-    /// Whether buffers have grown since they were last released.
+    /// Whether ``out`` has grown since it was last released.
     private var isSpareHeld = false
     private static let spareBytesMin = 4 * 1024
     private var answeredEarly: [HTTP2Stream] = []
@@ -135,7 +135,6 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
         let bytes = unwrapInboundIn(data)
         guard let session, !isClosing else { return }
         hasRead = true
-        if bytes.readableBytes > Self.spareBytesMin { isSpareHeld = true }
         isReceiving = true
         let failure = bytes.withUnsafeReadableBytes { bytes -> HTTP2SessionError? in
             do throws(HTTP2SessionError) {
@@ -244,14 +243,11 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
         (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Releases the buffers of the last reads and writes, which an idle connection would keep.
+    /// Releases the buffer of the last writes, which an idle connection would keep.
     package func releaseSpareMemory() {
         guard isSpareHeld else { return }
         isSpareHeld = false
         out = ByteBuffer()
-        // The read buffer grows with the input; a new allocator starts small again. A channel without this option
-        // throws; that does no harm.
-        try? context?.channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
     }
 
     /// Ends the connection without ceremony.
