@@ -26,15 +26,9 @@ extension VesselRepository {
     func versionOneVessel(
         _ vessel: Vessel_Vessel, _ claim: IdempotencyClaim, _ context: RequestContext
     ) async throws -> Vessel_Vessel? {
-        guard let old = try IdempotencyClaim(versionOne: vessel, context), old != claim else { return nil }
-        do {
-            let first = try await versionOneVessel(of: old, deadline: context.deadline)
-            // Without a user both versions store under the same id, and only version 1 takes silence for false: a vessel
-            // that is available is of a key of ours, which has its own check. So is one that got another request.
-            return old.id == claim.id && first?.available == true ? nil : first
-        } catch let status as Status where status.code == .aborted && old.id == claim.id {
-            return nil
-        }
+        // Without a token both versions store a key under the same id.
+        guard let old = try IdempotencyClaim(versionOne: vessel, context), old.id != claim.id else { return nil }
+        return try await versionOneVessel(of: old, deadline: context.deadline)
     }
 }
 
