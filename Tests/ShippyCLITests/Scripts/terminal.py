@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import signal
 import sys
 import termios
 import time
@@ -19,6 +20,8 @@ def main():
     steps = json.loads(sys.argv[1])
     pid, terminal = pty.fork()
     if pid == 0:
+        # As a shell on a terminal starts it; tests that run in the background ignore Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(sys.argv[2], sys.argv[2:])
     end = time.monotonic() + SECONDS_MAX
     shown = b""
