@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize fuzz lint format bench proto clean images push sbom symbols deploy undo undeploy backup restore rehearse manifests try-containers try-rollout try-cluster
+.PHONY: help run test test-sanitize fuzz check-bookings lint format bench proto clean images push sbom symbols deploy undo undeploy backup restore rehearse manifests try-containers try-rollout try-cluster
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -19,6 +19,9 @@ test-sanitize: ## Runs the RPC and storage tests under the thread and the addres
 
 fuzz: ## Sends hostile input to every program (MINUTES=1 each; PARTS="rpc http1"; SEED=… makes a run again)
 	@Scripts/fuzz.sh
+
+check-bookings: ## Kills programs and databases under callers, and checks that what they were told holds (MINUTES=3)
+	@Scripts/check_bookings.sh
 
 lint: ## Checks format, warnings, generated code and scripts
 	@Scripts/lint.sh

@@ -1,8 +1,9 @@
 """Runs the checker over the real programs, which are killed and started again at random moments meanwhile:
-run_programs.py --minutes 5 [--bin .build/release] [--mongo URI] [--postgres URI].
+run_programs.py --minutes 5 [--bin .build/release] [--databases | --mongo URI --postgres URI].
 
-Vessel, consignment and user get SIGKILL and come back on the same port and store; --disturb may name a command that does
-the same to the databases. What this program starts ends with it, whatever happens.
+Vessel, consignment and user get SIGKILL and come back on the same port and store. With --databases the programs have a MongoDB
+wire server and PostgreSQL of their own, which are killed too; --disturb may name a command that does that to others. What this
+program starts ends with it, whatever happens.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import threading
 import time
 
 import check_bookings
+import databases
 from check_bookings import say
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "Fuzz"))
@@ -45,9 +47,10 @@ def start_programs(options):
 class Killer:
     """Kills one of the programs after the other. A disturbance of the checker's: `stop` leaves all running."""
 
-    def __init__(self, fleet, names, mean_seconds, seed):
-        self._fleet, self._names, self._mean_seconds = fleet, names, mean_seconds
-        self._rng = random.Random(f"{seed}/kills")
+    def __init__(self, victims, mean_seconds, seed):
+        self._victims, self._mean_seconds = victims, mean_seconds
+        names = [victim.name for victim in victims]
+        self._rng = random.Random(f"{seed}/kills/{names}")
         self._stopping, self._all_up, self._over = threading.Event(), threading.Event(), threading.Event()
         self.kills, self.error = {name: 0 for name in names}, None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -71,7 +74,7 @@ class Killer:
     def _run(self):
         try:
             while not self._stopping.wait(self._rng.expovariate(1 / self._mean_seconds)):
-                program = self._fleet[self._rng.choice(self._names)]
+                program = self._rng.choice(self._victims)
                 # One that has ended by itself is a fault, not a kill.
                 program.check_alive()
                 program.stop(kill=True)
@@ -94,6 +97,8 @@ def main():
     parser.add_argument("--bin", default=built, help="where the programs are (.build/release, else .build/debug)")
     parser.add_argument("--mongo", help="a mongodb:// URI for vessels, consignments and emails; without it the embedded store")
     parser.add_argument("--postgres", help="a postgresql:// URI for users; without it the embedded store")
+    parser.add_argument("--databases", action="store_true", help="a MongoDB wire server and PostgreSQL of its own, killed now and then")
+    parser.add_argument("--database-mean-seconds", type=float, default=20, help="mean time between two kills of those (%(default)s)")
     parser.add_argument("--mean-seconds", type=float, default=3, help="mean time between two kills (%(default)s); 0: none")
     parser.add_argument("--kill", nargs="*", default=KILLED, choices=KILLED, help="which programs are killed (all three)")
     parser.add_argument("--log-level", default="error", help="of the programs (%(default)s)")
@@ -102,17 +107,25 @@ def main():
     if options.bin is None or not os.path.exists(f"{options.bin}/shippy-api-gateway"):
         say(f"the programs are not in {options.bin or root / '.build'}; run: swift build")
         return 2
-    fleet, killer = start_programs(options), None
+    servers, fleet, killers = [], None, []
     try:
-        for program in fleet.programs.values():
-            program.wait_ready()
+        if options.databases:
+            servers = [databases.MongoDB(), databases.PostgreSQL()]
+            for server in servers:
+                server.start()
+            for server in servers:
+                server.wait_ready()
+            options.mongo, options.postgres = (server.uri() for server in servers)
+        fleet = start_programs(options)
         if options.mean_seconds and options.kill:
-            killer = Killer(fleet, options.kill, options.mean_seconds, options.seed)
-        status = check_bookings.check(options, f"http://{fleet.address('gateway')}", [killer] if killer else [])
-        if killer and killer.error:
-            say(f"{killer.error}")
+            killers.append(Killer([fleet[name] for name in options.kill], options.mean_seconds, options.seed))
+        if servers:
+            killers.append(Killer(servers, options.database_mean_seconds, options.seed))
+        status = check_bookings.check(options, f"http://{fleet.address('gateway')}", killers)
+        for error in (killer.error for killer in killers if killer.error):
+            say(f"{error}")
             status = 1
-        for program in fleet.programs.values():
+        for program in [*fleet.programs.values(), *servers]:
             program.check_alive()
         if status and options.history:
             say(f"all calls are in {options.history}")
@@ -121,9 +134,11 @@ def main():
         say(f"{finding}")
         return 2
     finally:
-        if killer:
+        for killer in killers:
             killer.close()
-        fleet.close()
+        for each in [fleet, *servers]:
+            if each:
+                each.close()
 
 
 if __name__ == "__main__":
