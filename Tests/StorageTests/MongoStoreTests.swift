@@ -246,7 +246,7 @@ import Testing
         try await withStore(server.uri(options: "socketTimeoutMS=500")) { store in
             try await put(store, 1)
             try await fail(
-                store, times: 1, ["failCommands": ["find"], "blockConnection": true, "blockTimeMS": 3_000])
+                store, times: 1, ["failCommands": ["find"], "blockConnection": true, "blockTimeMS": 8_000])
             let started = ContinuousClock.now
             let call = Task { try await text(store, 1) }
             Task {
