@@ -110,9 +110,9 @@ def main():
     servers, fleet, killers = [], None, []
     try:
         if options.databases:
-            servers = [databases.MongoDB(), databases.PostgreSQL()]
-            for server in servers:
-                server.start()
+            for make in (databases.MongoDB, databases.PostgreSQL):
+                servers.append(make())
+                servers[-1].start()
             for server in servers:
                 server.wait_ready()
             options.mongo, options.postgres = (server.uri() for server in servers)
