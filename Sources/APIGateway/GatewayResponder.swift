@@ -108,15 +108,15 @@ final class GatewayResponder: HTTPResponder {
     }
 
     /// For answers in JSON, which nearly all are.
-    private static let alwaysJSON: HTTPFields = {
-        var headers = always
+    private static let alwaysJSON: SharedFields = {
+        var headers = always.fields
         headers.add(name: "content-type", value: "application/json")
-        return headers
+        return SharedFields(headers)
     }()
-    private static let always: HTTPFields = {
+    private static let always: SharedFields = {
         var headers = CORS.headers
         headers.add(name: "x-content-type-options", value: "nosniff")
-        return headers
+        return SharedFields(headers)
     }()
 
     // MARK: Paths

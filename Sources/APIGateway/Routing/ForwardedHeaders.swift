@@ -13,8 +13,8 @@ struct ForwardedHeaders {
     /// The longest `x-request-id` that is forwarded, in bytes.
     static let requestIDBytesMax = 128
 
-    /// The error of a header that can't be forwarded; it rejects the request.
-    private(set) var problem: GatewayError?
+    /// What is wrong with a header that can't be forwarded.
+    private var problemText: String?
 
     private var traceParent: String?
     private var traceState: String?
@@ -26,7 +26,7 @@ struct ForwardedHeaders {
                 if let first {
                     // Which of two is meant is unknown: a proxy may have checked another than the service reads.
                     if !value.hasSameBytes(as: first) {
-                        problem = GatewayError(400, "header \(metadataName) is given twice")
+                        problemText = "header \(metadataName) is given twice"
                     }
                     return
                 }
@@ -35,7 +35,7 @@ struct ForwardedHeaders {
                 if value.isPrintableASCII {
                     metadata.add(metadataName, value)
                 } else {
-                    problem = GatewayError(400, "header \(metadataName): not printable ASCII")
+                    problemText = "header \(metadataName): not printable ASCII"
                 }
             }
         }
@@ -49,6 +49,9 @@ struct ForwardedHeaders {
         if requestID.isEmpty { requestID = ids.next() }
         metadata.add("x-request-id", requestID)
     }
+
+    /// The error of a header that can't be forwarded; it rejects the request.
+    var problem: GatewayError? { problemText.map { GatewayError(400, $0) } }
 
     /// Adds the client's address for the services. A header of that name is not among those that are forwarded, so the
     /// address never comes from the caller.

@@ -14,17 +14,20 @@ public struct HTTPFields: Sendable {
         case host, idempotencyKey, requestID, token, traceparent, tracestate, transferEncoding, upgrade
     }
 
-    /// Where the values of recognized names begin in ``lines``.
+    /// Where the values of recognized names begin in ``lines``. Small, as it is copied with every request and response.
     struct Index: Sendable {
-        /// For each name the offset of its first value, plus one; 0 for a name that does not occur.
-        private var starts = SIMD16<UInt32>()
+        /// For each name the offset of its first value, plus one; 0 for a name that does not occur, ``beyond`` for one that
+        /// begins further behind than is counted here.
+        private var starts = InlineArray<16, UInt16>(repeating: 0)
         /// A bit for each name that occurs more than once.
         private var repeated: UInt16 = 0
+
+        static let beyond = Int(UInt16.max) - 1
 
         mutating func add(_ name: Name, at offset: Int) {
             let place = Int(name.rawValue)
             if starts[place] == 0 {
-                starts[place] = UInt32(truncatingIfNeeded: offset) + 1
+                starts[place] = UInt16(Swift.min(offset, Self.beyond)) + 1
             } else {
                 repeated |= Self.bit(name)
             }
@@ -33,7 +36,7 @@ public struct HTTPFields: Sendable {
         func contains(_ name: Name) -> Bool { starts[Int(name.rawValue)] != 0 }
         func isRepeated(_ name: Name) -> Bool { repeated & Self.bit(name) != 0 }
 
-        /// Offset of the first value.
+        /// Offset of the first value, or ``beyond``.
         func first(_ name: Name) -> Int? {
             let start = starts[Int(name.rawValue)]
             return start == 0 ? nil : Int(start) - 1
@@ -63,7 +66,7 @@ public struct HTTPFields: Sendable {
 
     /// The first value of a name.
     public subscript(name: Name) -> String? {
-        index.first(name).map { offset in withValue(at: offset) { String(decoding: $0, as: UTF8.self) } }
+        firstOffset(of: name).map { offset in withValue(at: offset) { String(decoding: $0, as: UTF8.self) } }
     }
 
     /// All values of a name, in order.
@@ -84,7 +87,7 @@ public struct HTTPFields: Sendable {
 
     /// Whether a name occurs once, with a value of these bytes. Makes no string.
     public func isOnly(_ name: Name, _ value: StaticString) -> Bool {
-        guard let offset = index.first(name), !index.isRepeated(name) else { return false }
+        guard let offset = firstOffset(of: name), !index.isRepeated(name) else { return false }
         return withValue(at: offset) { $0.equals(value) }
     }
 
@@ -104,6 +107,21 @@ public struct HTTPFields: Sendable {
     /// The first value of any name. Searches the lines.
     public func first(name: String) -> String? {
         self[name].first
+    }
+
+    private func firstOffset(of name: Name) -> Int? {
+        guard let offset = index.first(name), offset == Index.beyond else { return index.first(name) }
+        var found: Int?
+        lines.withUnsafeReadableBytes { all in
+            forEachField { other, value in
+                guard found == nil, Name(other) == name, let start = value.baseAddress, let first = all.baseAddress
+                else {
+                    return
+                }
+                found = first.distance(to: start)
+            }
+        }
+        return found
     }
 
     private func withValue<Result>(at offset: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {

@@ -32,7 +32,7 @@ public struct HTTPResponse: Sendable {
     public var status: Status
     public var headers: HTTPFields
     /// Further headers, which many responses have alike: made once, they cost next to nothing.
-    public var shared: HTTPFields?
+    public var shared: SharedFields?
     public var body: ByteBuffer
     /// Memory reserved for the body, held until the peer has read it; `nil` lets the server reserve it.
     public var memory: MemoryReservation?
@@ -40,13 +40,22 @@ public struct HTTPResponse: Sendable {
     public var isBodyShared = false
 
     public init(
-        status: Status, headers: HTTPFields = HTTPFields(), shared: HTTPFields? = nil,
+        status: Status, headers: HTTPFields = HTTPFields(), shared: SharedFields? = nil,
         body: ByteBuffer = ByteBuffer()
     ) {
         self.status = status
         self.headers = headers
         self.shared = shared
         self.body = body
+    }
+}
+
+/// Header fields that many responses have alike. A class, so that a response has only a reference to them.
+public final class SharedFields: Sendable {
+    public let fields: HTTPFields
+
+    public init(_ fields: HTTPFields) {
+        self.fields = fields
     }
 }
 

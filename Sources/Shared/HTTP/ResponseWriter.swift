@@ -23,7 +23,7 @@ enum ResponseWriter {
     ) -> ByteBuffer? {
         writeStatusLine(response.status, into: &buffer)
         write(response.headers, into: &buffer)
-        if let shared = response.shared { write(shared, into: &buffer) }
+        if let shared = response.shared { write(shared.fields, into: &buffer) }
         // RFC 9110 section 8.6: 1xx and 204 have no length, and a 304 would have to tell that of the 200.
         let hasLength = response.status != .noContent && response.status != .notModified
         if hasLength {

@@ -205,7 +205,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         let fill = { (fields: inout HeaderList) in
             fields.add(":status", String(response.status.code))
             Self.add(response.headers, to: &fields)
-            if let shared = response.shared { Self.add(shared, to: &fields) }
+            if let shared = response.shared { Self.add(shared.fields, to: &fields) }
             // RFC 9110 section 8.6, as over HTTP/1.
             if response.status != .noContent, response.status != .notModified {
                 fields.add("content-length", String(response.body.readableBytes), neverIndexed: true)
