@@ -55,43 +55,50 @@ final class GatewayResponder: HTTPResponder {
             await rejectionDelays.wait()
             return response
         }
-        var forwarded = ForwardedHeaders(request.headers, ids: ids)
-        let record = observer.requestBegan(request)
-        // Only requests that may become calls are traced and carry a client address: probes and pages would hide the
-        // rest.
-        guard request.method == .POST || GatewayPath(exactly: request.path) == .login else {
-            return await respond(to: request, forwarded, record)
-        }
-        forwarded.add(clientAddress: clients.text(of: request))
-        guard let span = trace.begin(request, &forwarded, table) else {
-            return await respond(to: request, forwarded, record)
-        }
-        let response = await ServiceContext.$current.withValue(span.context) {
-            await respond(to: request, forwarded, record)
-        }
-        GatewayTrace.end(span, response)
-        return response
+        let exchange = begin(request)
+        guard let span = exchange.span else { return await respond(to: exchange) }
+        return await ServiceContext.$current.withValue(span.context) { await respond(to: exchange) }
     }
 
-    private func respond(
-        to request: HTTPRequest, _ forwarded: ForwardedHeaders, _ begun: RequestRecord
-    ) async -> HTTPResponse {
-        var record = begun
-        var response: HTTPResponse
-        do {
-            if let problem = forwarded.problem { throw problem }
-            response = try await answer(request, forwarded, &record)
-        } catch let error as GatewayError {
-            response = error.response(namespace: namespace)
-        } catch {
-            // Nothing below throws anything else; if it does one day, its text stays here.
-            logger.error(
-                "a request failed", metadata: ["request_id": "\(forwarded.requestID)", "error": "\(error)"])
-            response = GatewayError(500, "internal error").response(namespace: namespace)
+    /// Not inlined, like the other steps that never wait: what they need for a moment would be part of the frame of the
+    /// function that waits, which is allocated anew for each request.
+    @inline(never)
+    private func begin(_ request: HTTPRequest) -> Exchange {
+        let exchange = Exchange(request, forwarded: ForwardedHeaders(request.headers, ids: ids))
+        observer.requestBegan(request)
+        // Only requests that may become calls are traced and carry a client address: probes and pages would hide the
+        // rest.
+        if request.method == .POST || GatewayPath(exactly: request.path) == .login {
+            exchange.forwarded.add(clientAddress: clients.text(of: request))
+            exchange.span = trace.begin(request, &exchange.forwarded, table)
         }
+        return exchange
+    }
+
+    private func respond(to exchange: Exchange) async -> HTTPResponse {
+        do {
+            return end(exchange, try await answer(exchange))
+        } catch {
+            return end(exchange, response(to: error, exchange))
+        }
+    }
+
+    @inline(never)
+    private func response(to error: any Error, _ exchange: Exchange) -> HTTPResponse {
+        if let error = error as? GatewayError { return error.response(namespace: namespace) }
+        // Nothing throws anything else; if it does one day, its text stays here.
+        logger.error(
+            "a request failed", metadata: ["request_id": "\(exchange.forwarded.requestID)", "error": "\(error)"])
+        return GatewayError(500, "internal error").response(namespace: namespace)
+    }
+
+    @inline(never)
+    private func end(_ exchange: Exchange, _ response: HTTPResponse) -> HTTPResponse {
+        var response = response
         Self.complete(&response)
-        response.headers.add(name: "x-request-id", value: forwarded.requestID)
-        observer.requestEnded(request, record, forwarded, response)
+        response.headers.add(name: "x-request-id", value: exchange.forwarded.requestID)
+        observer.requestEnded(exchange, response)
+        if let span = exchange.span { GatewayTrace.end(span, response) }
         return response
     }
 
@@ -121,77 +128,84 @@ final class GatewayResponder: HTTPResponder {
 
     // MARK: Paths
 
-    private func answer(
-        _ request: HTTPRequest, _ forwarded: ForwardedHeaders, _ record: inout RequestRecord
-    ) async throws -> HTTPResponse {
-        if request.method == .OPTIONS { return CORS.preflight(allow: allow(at: request.path)) }
+    /// What a request asks for.
+    private enum Target {
+        case answer(HTTPResponse)
+        case readiness
+        case logIn
+        case call(RouteTable.Entry, json: ByteBuffer?, root: String)
+    }
+
+    private func answer(_ exchange: Exchange) async throws -> HTTPResponse {
+        switch try target(of: exchange) {
+        case .answer(let response): return response
+        case .readiness: return readinessAnswer(await readiness.outcome())
+        case .logIn: return try await logIn(exchange)
+        case .call(let entry, let json, let root): return try await call(entry, json, root: root, exchange)
+        }
+    }
+
+    @inline(never)
+    private func target(of exchange: Exchange) throws -> Target {
+        if let problem = exchange.forwarded.problem { throw problem }
+        let request = exchange.request
+        if request.method == .OPTIONS { return .answer(CORS.preflight(allow: allow(at: request.path))) }
         switch GatewayPath(exactly: request.path) {
         case .rpc:
-            record.path = .rpc
-            try require(request, at: .rpc)
+            try enter(.rpc, exchange)
             let envelope =
                 switch try MediaType(of: request) {
                 case .json: try Envelope(json: request.body)
                 case .form: try Envelope(form: request.body)
                 }
             let entry = try table.find(service: envelope.service, method: envelope.method)
-            return try await call(entry, envelope.request, root: "request", forwarded, &record)
+            return .call(entry, json: envelope.request, root: "request")
         case .healthz:
-            record.path = .healthz
-            try require(request, at: .healthz)
-            return Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n"))
+            try enter(.healthz, exchange)
+            return .answer(Self.json(ByteBuffer(staticString: "{\"status\": \"ok\"}\n")))
         case .readyz:
-            record.path = .readyz
-            try require(request, at: .readyz)
-            let outcome = await readiness.outcome()
-            let isDraining = readiness.isDraining
-            return Self.json(
-                outcome.json(isDraining: isDraining),
-                status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
+            try enter(.readyz, exchange)
+            return .readiness
         case .services:
-            record.path = .services
-            try require(request, at: .services)
-            return Self.json(servicesPage)
+            try enter(.services, exchange)
+            return .answer(Self.json(servicesPage))
         case .login:
-            record.path = .login
-            try require(request, at: .login)
-            return try await logIn(request, forwarded, &record)
+            try enter(.login, exchange)
+            return .logIn
         case .method, .file, nil:
-            return try await answerOther(request, forwarded, &record)
+            return try otherTarget(of: exchange)
         }
     }
 
     /// A file, or a method by its path.
-    private func answerOther(
-        _ request: HTTPRequest, _ forwarded: ForwardedHeaders, _ record: inout RequestRecord
-    ) async throws -> HTTPResponse {
+    private func otherTarget(of exchange: Exchange) throws -> Target {
+        let request = exchange.request
         if let file = files?.file(at: request.path) {
-            record.path = .file
-            try require(request, at: .file)
-            return try file.response(to: request)
+            try enter(.file, exchange)
+            return .answer(try file.response(to: request))
         }
         guard let entry = try table.find(path: request.path) else {
             throw GatewayError.notFound("path \"\(request.path.shortened())\" is not known")
         }
-        record.path = .method
-        try require(request, at: .method)
+        try enter(.method, exchange)
         guard case .json = try MediaType(of: request) else {
             throw GatewayError(415, "this path takes application/json only")
         }
-        let isEmpty = request.body.readableBytes == 0
-        return try await call(entry, isEmpty ? nil : request.body, root: "", forwarded, &record)
+        return .call(entry, json: request.body.readableBytes == 0 ? nil : request.body, root: "")
     }
 
-    /// Calls are POST; everything else is GET or HEAD.
-    private func require(_ request: HTTPRequest, at path: GatewayPath) throws(GatewayError) {
+    /// Notes the path, and checks that it takes the method: calls are POST; everything else is GET or HEAD.
+    private func enter(_ path: GatewayPath, _ exchange: Exchange) throws(GatewayError) {
+        exchange.path = path
+        let method = exchange.request.method
         let isAllowed =
             switch path {
-            case .rpc, .method: request.method == .POST
-            case .services, .healthz, .readyz, .file: request.method == .GET || request.method == .HEAD
+            case .rpc, .method: method == .POST
+            case .services, .healthz, .readyz, .file: method == .GET || method == .HEAD
             // Not HEAD: the answer is all that a log-in is for.
-            case .login: request.method == .GET
+            case .login: method == .GET
             }
-        guard isAllowed else { throw .methodNotAllowed(request.method, allow: path.allow) }
+        guard isAllowed else { throw .methodNotAllowed(method, allow: path.allow) }
     }
 
     /// Methods that a path allows.
@@ -203,24 +217,29 @@ final class GatewayResponder: HTTPResponder {
         return path.hasSameBytes(as: "*") ? "GET, HEAD, POST, OPTIONS" : "OPTIONS"
     }
 
+    @inline(never)
+    private func readinessAnswer(_ outcome: Readiness.Outcome) -> HTTPResponse {
+        let isDraining = readiness.isDraining
+        return Self.json(
+            outcome.json(isDraining: isDraining), status: outcome.isReady && !isDraining ? .ok : .serviceUnavailable)
+    }
+
     // MARK: Calls
 
+    /// - Parameters:
+    ///   - json: the request message; `nil` for the empty one.
+    ///   - root: the path of the request in error messages.
     func call(
-        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ forwarded: ForwardedHeaders,
-        _ record: inout RequestRecord
+        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ exchange: Exchange
     ) async throws -> HTTPResponse {
-        record.entry = entry
-        // Checked here, because the service could only answer RESOURCE_EXHAUSTED.
-        guard forwarded.metadata.headerListBytes <= Metadata.headerListBytesMax else {
-            throw GatewayError(431, "the forwarded headers are larger than is allowed")
-        }
+        try begin(entry, exchange)
         // The wait in the queue is part of the caller's timeout.
         let deadline = Deadline.after(timeout)
         let loop = shedder?.current
         if let loop, !loop.tryStart(entry.queue) {
             switch await loop.waitForTurn(entry.queue, bytes: json?.readableBytes ?? 0) {
             case .start: break
-            case .gone: throw GatewayError(Status(.cancelled), service: entry.service)
+            case .gone: throw cancelled(entry)
             case .shed(let reason):
                 // A caller that waited in the queue has paused already.
                 if reason == .queue { await rejectionDelays.wait() }
@@ -229,49 +248,66 @@ final class GatewayResponder: HTTPResponder {
         }
         let began = NIODeadline.now()
         entry.recorder?.callBegan()
-        let result = await invoke(entry, json, root: root, forwarded, deadline)
-        let ended = NIODeadline.now()
-        entry.recorder?.callEnded(result.statusCode, nanoseconds: (ended - began).nanoseconds)
-        loop?.finished(entry.queue, now: ended)
-        return try result.get()
-    }
-
-    private func invoke(
-        _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ forwarded: ForwardedHeaders,
-        _ deadline: Deadline
-    ) async -> Result {
         do {
             let answer = try await entry.route.call(
-                json, root: root, forwarded.metadata, deadline, entry.client, memory)
-            var response = Self.json(answer.body)
-            response.memory = answer.memory
-            return Result(response: response, statusCode: .ok)
-        } catch let error as GatewayError {
-            return Result(error: error, statusCode: error.code == 429 ? .resourceExhausted : .invalidArgument)
+                json, root: root, exchange.forwarded.metadata, deadline, entry.client, memory)
+            callEnded(entry, .ok, since: began, loop)
+            return Self.response(answer)
         } catch {
-            let status = Status(error)
-            if GatewayError.httpCode(status.code) == 500 {
-                logger.error(
-                    "a call failed inside",
-                    metadata: [
-                        "service": "\(entry.service)", "method": "\(entry.route.method)",
-                        "request_id": "\(forwarded.requestID)", "error": "\(error)",
-                    ])
-            }
-            return Result(error: GatewayError(status, service: entry.service), statusCode: status.code)
+            let failure = failure(error, exchange)
+            callEnded(entry, failure.statusCode, since: began, loop)
+            throw failure.error
         }
     }
 
-    /// How a call ended, for the caller and for the recorder.
-    private struct Result {
-        var response: HTTPResponse?
-        var error: GatewayError?
-        let statusCode: Status.Code
-
-        func get() throws(GatewayError) -> HTTPResponse {
-            if let response { return response }
-            throw error ?? GatewayError(500, "internal error")
+    @inline(never)
+    private func begin(_ entry: RouteTable.Entry, _ exchange: Exchange) throws {
+        exchange.entry = entry
+        // Checked here, because the service could only answer RESOURCE_EXHAUSTED.
+        guard exchange.forwarded.metadata.headerListBytes <= Metadata.headerListBytesMax else {
+            throw GatewayError(431, "the forwarded headers are larger than is allowed")
         }
+    }
+
+    @inline(never)
+    private func cancelled(_ entry: RouteTable.Entry) -> any Error {
+        GatewayError(Status(.cancelled), service: entry.service)
+    }
+
+    private func callEnded(
+        _ entry: RouteTable.Entry, _ code: Status.Code, since began: NIODeadline, _ loop: LoopShedder?
+    ) {
+        let ended = NIODeadline.now()
+        entry.recorder?.callEnded(code, nanoseconds: (ended - began).nanoseconds)
+        loop?.finished(entry.queue, now: ended)
+    }
+
+    /// How a call failed, for the caller and for the recorder.
+    @inline(never)
+    private func failure(
+        _ error: any Error, _ exchange: Exchange
+    ) -> (error: any Error, statusCode: Status.Code) {
+        if let error = error as? GatewayError {
+            return (error, error.code == 429 ? .resourceExhausted : .invalidArgument)
+        }
+        let status = Status(error)
+        let service = exchange.entry?.service ?? ""
+        if GatewayError.httpCode(status.code) == 500 {
+            logger.error(
+                "a call failed inside",
+                metadata: [
+                    "service": "\(service)", "method": "\(exchange.entry?.route.method ?? "")",
+                    "request_id": "\(exchange.forwarded.requestID)", "error": "\(error)",
+                ])
+        }
+        return (GatewayError(status, service: service), status.code)
+    }
+
+    @inline(never)
+    private static func response(_ answer: GatewayAnswer) -> HTTPResponse {
+        var response = json(answer.body)
+        response.memory = answer.memory
+        return response
     }
 
     private static func json(_ body: ByteBuffer, status: HTTPResponse.Status = .ok) -> HTTPResponse {

@@ -13,7 +13,7 @@ struct WordRules {
         ("PassedHeaders", "ForwardedHeaders"),
         ("RefusalPause", "RejectionDelay"),
         ("RefusalPauses", "RejectionDelays"),
-        ("RequestNote", "RequestRecord"),
+        ("RequestNote", "Exchange"),
         ("enterTrace", "propagateTrace"),
         ("goOn", "resume"),
         ("hopeless", "unreachable"),

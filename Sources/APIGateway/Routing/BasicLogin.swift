@@ -6,17 +6,15 @@ import RPC
 extension GatewayResponder {
     private static let challenge = "Basic realm=\"shippy\""
 
-    func logIn(
-        _ request: HTTPRequest, _ forwarded: ForwardedHeaders, _ record: inout RequestRecord
-    ) async throws -> HTTPResponse {
+    func logIn(_ exchange: Exchange) async throws -> HTTPResponse {
         guard let entry = table.login else { throw GatewayError.notFound("there is no user service here") }
-        guard let credentials = Credentials(request.headers) else {
+        guard let credentials = Credentials(exchange.request.headers) else {
             throw Self.challenged(GatewayError(401, "log in with HTTP Basic authentication, such as curl -u EMAIL"))
         }
         // The password is only for Auth's request: it must not be forwarded as metadata too.
-        let forwarded = forwarded.withoutCredentials
+        exchange.forwarded.removeCredentials()
         do {
-            var response = try await call(entry, credentials.json, root: "", forwarded, &record)
+            var response = try await call(entry, credentials.json, root: "", exchange)
             response.headers.add(name: "cache-control", value: "no-store")
             return response
         } catch let error as GatewayError where error.code == 401 {

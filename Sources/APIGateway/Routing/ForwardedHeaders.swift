@@ -59,12 +59,10 @@ struct ForwardedHeaders {
         if !clientAddress.isEmpty { metadata.add("x-client-address", clientAddress) }
     }
 
-    /// Without `authorization` and `token`.
-    var withoutCredentials: ForwardedHeaders {
-        var forwarded = self
-        forwarded.metadata.remove("authorization")
-        forwarded.metadata.remove("token")
-        return forwarded
+    /// Removes `authorization` and `token`.
+    mutating func removeCredentials() {
+        metadata.remove("authorization")
+        metadata.remove("token")
     }
 
     /// Adds the request's trace context, the caller's or a new one, to ``metadata``. A malformed one counts as missing.
