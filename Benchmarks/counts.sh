@@ -8,6 +8,7 @@
 # The most for one request, by process and number of connections. The run fails with what is above.
 # A tenth above what was counted; system calls more, as they depend on what falls into one turn of a loop.
 declare -A allocations_max=([gateway-1]=32 [gateway-64]=32 [vessel-1]=47 [vessel-64]=47)
+declare -A bytes_max=([gateway-1]=12000 [gateway-64]=12000 [vessel-1]=9500 [vessel-64]=9500)
 declare -A system_calls_max=([gateway-1]=9 [gateway-64]=4 [vessel-1]=15 [vessel-64]=3)
 
 short_requests=2000
@@ -64,6 +65,7 @@ count_allocations() {
         # shellcheck disable=SC2086 # six figures
         printf '%-10s %6s %12s %9s %9s %9s %9s %9s\n' "$name" "$connections" $figures
         limit "$name" "$connections" "$all" "${allocations_max[$name-$connections]}" allocations
+        limit "$name" "$connections" "${figures##* }" "${bytes_max[$name-$connections]}" "allocated bytes"
     done
 }
 
