@@ -73,7 +73,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     func endIdle() {}
 
     func abort() {
-        transport?.close()
+        transport?.abort()
     }
 
     func evict() {
@@ -85,7 +85,10 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
     }
 
     var evictionOrder: UInt64? {
-        guard !isDraining, let session = transport?.session else { return nil }
+        // Where bytes are unsent, the peer still reads an answer.
+        guard !isDraining, let transport, let session = transport.session, transport.bufferedBytes == 0 else {
+            return nil
+        }
         if session.streams.isEmpty { return use }
         let isPartial = session.streams.allSatisfy {
             !$0.hasPeerEnded && !unsafeDowncast($0, to: HTTP2RequestStream.self).isAnswered

@@ -96,6 +96,7 @@ final class Subchannel: ClientConnectionOwner, @unchecked Sendable {
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: ReadBufferAllocator())
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -1,6 +1,5 @@
 import Logging
 import NIOCore
-import NIOSSL
 import Synchronization
 
 /// One connection of a server: runs the handlers for what its session reads.
@@ -76,16 +75,19 @@ final class ServerConnection: @unchecked Sendable {
     /// Closes an idle connection because another needs its place; false when it has streams. On its event loop.
     func evict() -> Bool {
         // One that has ended by itself made room, too.
-        guard let transport, let session = transport.session, let context = transport.context else { return true }
+        guard let transport, let session = transport.session else { return true }
         guard session.streams.isEmpty else { return false }
+        guard transport.bufferedBytes == 0 else {
+            // The peer still reads its last answer.
+            becameIdle()
+            return false
+        }
         idleSince.store(Self.isBusy, ordering: .relaxed)
         shared.logger.debug("idle connection made room for another", metadata: ["peer": "\(peer)"])
         // One GOAWAY, not the two of a graceful shutdown: the peer learns that calls on their way were not processed.
         session.submitGoAway(.noError)
         transport.flush()
-        // Not by way of TLS, which would wait for the peer to close its side.
-        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
-        (tls ?? context).close(promise: nil)
+        transport.abort()
         return true
     }
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import NIOTLS
 
 /// What a connection is told by the transport under it, beside what the session says. On its event loop.
@@ -253,5 +254,12 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     /// Ends the connection without ceremony.
     package func close() {
         context?.close(promise: nil)
+    }
+
+    /// Ends a server's connection now. Passes by TLS, which would wait for a farewell of the peer's.
+    package func abort() {
+        guard let context else { return }
+        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+        (tls ?? context).close(promise: nil)
     }
 }

@@ -2,6 +2,9 @@ import NIOCore
 
 /// Allocator of a connection's read buffers, as large as what comes at a time. A channel keeps a buffer that it may reuse
 /// until it closes, so only small ones are reused.
+///
+/// For channels that read once at a time (`maxMessagesPerRead` 1): NIO keeps as many buffers as there may be reads, whatever
+/// their size.
 package struct ReadBufferAllocator: RecvByteBufferAllocator {
     private static let reusedBytesMax = 4 * 1024
 
