@@ -8,7 +8,7 @@ import Testing
 @testable import ConsignmentService
 
 /// The states of a booking and what is left to do for it, in each store.
-@Suite(.timeLimit(.minutes(3))) struct BookingStateTests {
+@Suite(.timeLimit(.minutes(10))) struct BookingStateTests {
     private let deadline = Deadline.after(.seconds(120))
 
     private func begin(_ repository: any ConsignmentRepository, key: String? = nil) async throws -> Booking {

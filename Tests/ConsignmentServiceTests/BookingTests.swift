@@ -7,7 +7,7 @@ import Testing
 @testable import ConsignmentService
 
 /// Bookings whose calls end half-way, and cancelled ones, with a real vessel service that refuses and loses answers.
-@Suite(.timeLimit(.minutes(3))) struct BookingTests {
+@Suite(.timeLimit(.minutes(10))) struct BookingTests {
     private func held(_ fixture: ConsignmentFixture) -> Set<String> {
         fixture.upstreams.seen.withLockedValue { Set($0.held.keys) }
     }

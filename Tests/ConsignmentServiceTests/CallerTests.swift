@@ -9,7 +9,7 @@ import Testing
 @testable import Runtime
 
 /// Who is let in, and who is not, whatever state the services behind are in.
-@Suite(.timeLimit(.minutes(2))) struct CallerTests {
+@Suite(.timeLimit(.minutes(10))) struct CallerTests {
     private static func wasAsked(_ fixture: ConsignmentFixture) -> Int {
         fixture.upstreams.seen.withLockedValue { $0.validations }
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ConsignmentService
 
-@Suite(.timeLimit(.minutes(2))) struct ConsignmentHandlersTests {
+@Suite(.timeLimit(.minutes(10))) struct ConsignmentHandlersTests {
     @Test("a consignment is booked onto the vessel that carries its weight and its containers, and listed")
     func books() async throws {
         try await ConsignmentFixture.run { fixture in

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ConsignmentService
 
-@Suite(.timeLimit(.minutes(3))) struct ConsignmentRepositoryTests {
+@Suite(.timeLimit(.minutes(10))) struct ConsignmentRepositoryTests {
     private func create(
         _ repository: any ConsignmentRepository, _ request: Consignment_Consignment, _ claim: IdempotencyClaim? = nil
     ) async throws -> Consignment_Consignment {

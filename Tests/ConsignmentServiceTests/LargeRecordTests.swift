@@ -9,7 +9,7 @@ import Testing
 @testable import ConsignmentService
 
 /// Pages whose stored consignments are too large for an answer.
-@Suite(.timeLimit(.minutes(3))) struct LargeRecordTests {
+@Suite(.timeLimit(.minutes(10))) struct LargeRecordTests {
     private static let insert = SQLiteQuery(
         """
         INSERT INTO consignments (id, user_id, vessel_id, consignment) VALUES (?1, 'user001', 'vessel001', ?2)

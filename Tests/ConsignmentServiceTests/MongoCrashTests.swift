@@ -9,7 +9,7 @@ import Testing
 @testable import MongoStorage
 
 /// What a call leaves behind that ends half-way or stands still, on servers that the tests break.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct MongoCrashTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MongoCrashTests {
     private func control(_ uri: String, _ body: @escaping @Sendable (MongoConnection) throws -> Void) async throws {
         let store = try MongoStore(
             try MongoAddress(uri), name: "control", threads: 1, logger: Logger(label: "test")

@@ -9,7 +9,7 @@ import Testing
 @testable import MongoStorage
 
 /// Idempotency keys in MongoDB that are old: expired, or of version 1.
-@Suite(.timeLimit(.minutes(2))) struct MongoKeyTests {
+@Suite(.timeLimit(.minutes(10))) struct MongoKeyTests {
     private let deadline = Deadline.after(.seconds(60))
 
     /// - Parameter prepare: run before the service connects.

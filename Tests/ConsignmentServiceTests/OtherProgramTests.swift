@@ -8,7 +8,7 @@ import Testing
 @testable import ConsignmentService
 
 /// Consignments that another program stored, whose ids and texts no rule of ours has bounded.
-@Suite(.timeLimit(.minutes(3))) struct OtherProgramTests {
+@Suite(.timeLimit(.minutes(10))) struct OtherProgramTests {
     private static let insert = SQLiteQuery(
         """
         INSERT INTO consignments (id, user_id, vessel_id, consignment) VALUES (?1, 'user001', 'vessel001', ?2)

@@ -7,7 +7,7 @@ import Testing
 @testable import ConsignmentService
 
 /// Calls with one key at the same time, which go on with the same intent, and one of them undoes it.
-@Suite(.timeLimit(.minutes(3))) struct SharedIntentTests {
+@Suite(.timeLimit(.minutes(10))) struct SharedIntentTests {
     private static let full = Status(.notFound, "no vessel carries it", reason: "FLEET_FULL")
     private static let undone: [ErrorDetail] = [.errorInfo(reason: "BOOKING_UNDONE")]
 

@@ -7,7 +7,7 @@ import Traces
 @testable import ConsignmentService
 
 /// What the worker leaves in traces.
-@Suite(.timeLimit(.minutes(2))) struct WorkerTraceTests {
+@Suite(.timeLimit(.minutes(10))) struct WorkerTraceTests {
     @Test("each try to finish a booking is a trace of its own with its calls, and one that fails says so")
     func tries() async throws {
         let buffer = SpanBuffer(capacity: 1_000, batchSize: 1_000) {}

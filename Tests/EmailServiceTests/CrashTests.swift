@@ -10,7 +10,7 @@ import Testing
 ///
 /// The timeouts are long enough that a loaded machine's mail server answers within them: a mail whose answer does not come
 /// in time is rightly tried again.
-@Suite("Crashes", .serialized, .timeLimit(.minutes(5)))
+@Suite("Crashes", .serialized, .timeLimit(.minutes(10)))
 struct CrashTests {
     /// How often each event's mail arrived.
     private func counts(_ mails: [ReceivedMail]) -> [String: Int] {

@@ -7,7 +7,7 @@ import Testing
 @testable import EmailService
 
 /// The built program between real clients, stores and mail servers.
-@Suite("Deliveries", .timeLimit(.minutes(4)))
+@Suite("Deliveries", .timeLimit(.minutes(10)))
 struct DeliveryTests {
     /// Lends an address of an empty store of a kind.
     private func withStore(_ kind: StoreKind, _ body: (String) async throws -> Void) async throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import EmailService
 
-@Suite("The email service's rules", .timeLimit(.minutes(1)))
+@Suite("The email service's rules", .timeLimit(.minutes(10)))
 struct EmailHandlersTests {
     private final class Orders: Sendable {
         let ids = Mutex<[String]>([])

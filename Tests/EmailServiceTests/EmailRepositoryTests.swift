@@ -7,7 +7,7 @@ import Traces
 
 @testable import EmailService
 
-@Suite("Stored mails", .timeLimit(.minutes(3)))
+@Suite("Stored mails", .timeLimit(.minutes(10)))
 struct EmailRepositoryTests {
     @Test("a mail comes back as it was stored, and a repeat changes nothing", arguments: StoreKind.allCases)
     func stores(kind: StoreKind) async throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import EmailService
 
 /// Passwords and mails go only where they should, against real servers with TLS and login.
-@Suite("Encryption and login", .timeLimit(.minutes(2)))
+@Suite("Encryption and login", .timeLimit(.minutes(10)))
 struct EncryptionTests {
     private static let password = "hunter2 @:/ö"
     private static let encodedPassword = "hunter2%20%40%3A%2F%C3%B6"

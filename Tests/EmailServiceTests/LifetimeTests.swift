@@ -8,7 +8,7 @@ import Testing
 @testable import EmailService
 
 /// How long a mail is tried.
-@Suite("Old mails", .timeLimit(.minutes(2)))
+@Suite("Old mails", .timeLimit(.minutes(10)))
 struct LifetimeTests {
     /// Stores mails that were ordered so long ago, as a program that was away leaves them.
     private func store(_ ids: [String], age: Duration, at path: String) async throws {

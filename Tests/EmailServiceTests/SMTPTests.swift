@@ -6,7 +6,7 @@ import Testing
 @testable import EmailService
 
 /// The SMTP client against a real server that Python runs.
-@Suite("Talking SMTP", .timeLimit(.minutes(3)))
+@Suite("Talking SMTP", .timeLimit(.minutes(10)))
 struct SMTPTests {
     /// Sends through a transport of its own; one conversation after the other.
     private func send(_ settings: SMTPSettings, _ messages: [MailMessage]) async throws -> [SMTPOutcome] {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import EmailService
 
-@Suite("The email service's settings and secrets", .timeLimit(.minutes(2)))
+@Suite("The email service's settings and secrets", .timeLimit(.minutes(10)))
 struct SettingsTests {
     static let mistakes: [([String: String], String)] =
         SMTPAddressTests.wrong.map { (["SMTP_URL": $0], "SMTP_URL: ") } + [

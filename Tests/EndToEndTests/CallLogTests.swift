@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What the programs say about calls.
-@Suite("Lines of calls", .timeLimit(.minutes(2)))
+@Suite("Lines of calls", .timeLimit(.minutes(10)))
 struct CallLogTests {
     /// A line with the message `call`.
     struct Line {
@@ -127,7 +127,7 @@ struct CallLogTests {
 }
 
 /// The log's level while a program runs.
-@Suite("Log level", .timeLimit(.minutes(1)))
+@Suite("Log level", .timeLimit(.minutes(10)))
 struct LogLevelTests {
     @Test("the commands of docs/operations.md show and change the level of a running program")
     func commands() async throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What people do with `shippy`, against all programs.
-@Suite("The command-line client", .timeLimit(.minutes(3)))
+@Suite("The command-line client", .timeLimit(.minutes(10)))
 struct CommandLineTests {
     /// The series' file, as it is.
     private static let consignment = """

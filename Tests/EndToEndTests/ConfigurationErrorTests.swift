@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What is set wrongly ends a program before it does anything, with one line that says what to change.
-@Suite("Settings that can't be used", .timeLimit(.minutes(1)))
+@Suite("Settings that can't be used", .timeLimit(.minutes(10)))
 struct ConfigurationErrorTests {
     /// A password in a setting; no complaint may show it.
     static let secret = "hunter2-secret"

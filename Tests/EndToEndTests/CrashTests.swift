@@ -4,7 +4,7 @@ import Testing
 
 extension LoadTests {
     /// Kill -9 at any moment: what was answered is stored, and what carries a key is stored once.
-    @Suite("Crashes under load", .timeLimit(.minutes(3)))
+    @Suite("Crashes under load", .timeLimit(.minutes(10)))
     struct CrashTests {
         private static let callers = 8
         private static let crashes = 4

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Many people book at once what not all of them can have.
-@Suite("A crowd before the last places", .timeLimit(.minutes(5)))
+@Suite("A crowd before the last places", .timeLimit(.minutes(10)))
 struct CrowdTests {
     @Test(
         "of many callers at once exactly as many are booked as fit, by containers and by weight; ten cancels let ten in",

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Programs with few file descriptors.
-@Suite("File descriptors", .timeLimit(.minutes(2)))
+@Suite("File descriptors", .timeLimit(.minutes(10)))
 struct DescriptorTests {
     /// A gateway that may open about 40 files more than at its start.
     private func start() async throws -> (program: Program, run: ProcessRun) {

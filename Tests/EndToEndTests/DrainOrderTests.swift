@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// SIGTERM while a call waits for something slow: first not ready, then no new callers, then the answer, then the end.
-@Suite("Stopping with a call in flight", .timeLimit(.minutes(2)))
+@Suite("Stopping with a call in flight", .timeLimit(.minutes(10)))
 struct DrainOrderTests {
     @Test("the vessel service says that it drains, takes no one new, and answers the call when its store does")
     func vessel() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 extension LoadTests {
     /// SIGTERM in the midst of calls: what was taken is answered, and what was not taken was not done.
-    @Suite("Stopping under load", .timeLimit(.minutes(2)))
+    @Suite("Stopping under load", .timeLimit(.minutes(10)))
     struct DrainTests {
         /// Ids of vessels, by what became of the call that was to create them.
         struct Outcomes: Codable, Sendable {

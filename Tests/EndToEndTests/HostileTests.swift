@@ -4,7 +4,7 @@ import Testing
 
 extension LoadTests {
     /// Peers who send too much, too slowly, or nonsense. Others are served meanwhile, and memory stays within bounds.
-    @Suite("Hostile peers", .timeLimit(.minutes(2)))
+    @Suite("Hostile peers", .timeLimit(.minutes(10)))
     struct HostileTests {
         /// What one attack may add to a program's resident memory, in KiB. Forty-eight bodies of 1 MiB are allowed, so
         /// that many are the least.

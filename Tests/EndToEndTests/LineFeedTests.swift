@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// A line feed is also the tag of a field in protobuf's encoding, so that texts of them read like messages.
-@Suite("Texts that read like messages", .timeLimit(.minutes(2)))
+@Suite("Texts that read like messages", .timeLimit(.minutes(10)))
 struct LineFeedTests {
     @Test("texts of line feeds are texts: valid requests pass, and others fail as any other text does")
     func lineFeeds() async throws {

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// An attacker guesses passwords through the gateway while the account's owner logs in.
-@Suite("Password guesses and the account's owner", .timeLimit(.minutes(3)))
+@Suite("Password guesses and the account's owner", .timeLimit(.minutes(10)))
 struct LoginThrottleTests {
     private let proxied = "x-forwarded-for"
 

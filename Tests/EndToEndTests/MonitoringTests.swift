@@ -11,7 +11,7 @@ enum Documents {
 }
 
 /// What a collector and those behind it see of all five programs.
-@Suite("Metrics, dashboard and alerts", .timeLimit(.minutes(3)))
+@Suite("Metrics, dashboard and alerts", .timeLimit(.minutes(10)))
 struct MonitoringTests {
     /// Of a page: how many series it has. Buckets belong to their series.
     private func series(_ program: Program) async throws -> Int {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What people and operators tell the system in confidence stays there.
-@Suite("Secrets of people", .timeLimit(.minutes(2)))
+@Suite("Secrets of people", .timeLimit(.minutes(10)))
 struct PeopleSecretsTests {
     @Test("no password, hash, token or credential is in any log, answer or mail, at the most talkative level")
     func silence() async throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A Prometheus of the test's own, beside the programs.
-@Suite("A real Prometheus", .timeLimit(.minutes(3)))
+@Suite("A real Prometheus", .timeLimit(.minutes(10)))
 struct PrometheusTests {
     @Test("it reads all five programs and all rules, and every panel of the dashboard shows something")
     func panels() async throws {

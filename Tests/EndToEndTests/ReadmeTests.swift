@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The README's tour does what it says.
-@Suite("The README's tour", .timeLimit(.minutes(2)))
+@Suite("The README's tour", .timeLimit(.minutes(10)))
 struct ReadmeTests {
     private struct Step {
         var command: String

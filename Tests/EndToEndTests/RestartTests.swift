@@ -5,7 +5,7 @@ import Testing
 
 extension LoadTests {
     /// Calls wait for a service that restarts: idempotent calls are not lost.
-    @Suite("Restarts under load", .timeLimit(.minutes(3)))
+    @Suite("Restarts under load", .timeLimit(.minutes(10)))
     struct RestartTests {
         /// Callers that make the same request without pause, and their answers other than 200.
         private final class Load: Sendable {

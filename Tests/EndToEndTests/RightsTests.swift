@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Who may do what: the table of the README, through the gateway and by gRPC directly.
-@Suite("Rights", .timeLimit(.minutes(4)))
+@Suite("Rights", .timeLimit(.minutes(10)))
 struct RightsTests {
     private static let booking = """
         {"description":"cargo","weight":1000,"containers":[{"customer_id":"c","origin":"Derby"}]}

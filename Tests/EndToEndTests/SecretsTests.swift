@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Nothing that was told in confidence is told on, however much is logged.
-@Suite("Secrets", .timeLimit(.minutes(1)))
+@Suite("Secrets", .timeLimit(.minutes(10)))
 struct SecretsTests {
     @Test("no password, token or key is in any log or answer, at the most talkative level")
     func silence() async throws {

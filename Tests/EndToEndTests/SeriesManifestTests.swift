@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The series' manifests start the programs as they start the series' own: the same words, the same variables.
-@Suite("The series' manifests", .timeLimit(.minutes(1)))
+@Suite("The series' manifests", .timeLimit(.minutes(10)))
 struct SeriesManifestTests {
     private struct Container: Decodable {
         var name: String

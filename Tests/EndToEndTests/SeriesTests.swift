@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What a reader of the series does first.
-@Suite("The series' own request", .timeLimit(.minutes(2)))
+@Suite("The series' own request", .timeLimit(.minutes(10)))
 struct SeriesTests {
     /// As it stands in the series; only the port is the test's.
     private static func line(port: Int) -> String {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Whoever starts first waits for the others, says so, and goes on by itself.
-@Suite("Start in any order", .timeLimit(.minutes(2)))
+@Suite("Start in any order", .timeLimit(.minutes(10)))
 struct StartOrderTests {
     @Test("a gateway without its service lives, is not ready, refuses calls, and goes on when the service comes")
     func gatewayFirst() async throws {

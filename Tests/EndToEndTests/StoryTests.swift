@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What the system is for, from the first sign-up to the list of bookings, in the words of the series' own clients.
-@Suite("The whole story", .timeLimit(.minutes(3)))
+@Suite("The whole story", .timeLimit(.minutes(10)))
 struct StoryTests {
     /// The file that the series' command-line client sends.
     private static let booking = """

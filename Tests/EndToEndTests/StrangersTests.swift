@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Tools that know nothing of us against the real vessel service.
-@Suite("Strangers", .timeLimit(.minutes(1)))
+@Suite("Strangers", .timeLimit(.minutes(10)))
 struct StrangersTests {
     private struct Started {
         let vessel: Program

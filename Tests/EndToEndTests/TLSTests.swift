@@ -27,7 +27,7 @@ struct Certificates {
     }
 }
 
-@Suite("TLS from end to end", .timeLimit(.minutes(1)))
+@Suite("TLS from end to end", .timeLimit(.minutes(10)))
 struct TLSTests {
     @Test(
         "curl speaks https to the gateway, which speaks TLS to the vessel service",

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Runtime
 
-@Suite("The exporter of all telemetry", .timeLimit(.minutes(1)))
+@Suite("The exporter of all telemetry", .timeLimit(.minutes(10)))
 struct ExporterTests {
     /// Numbers that wait, and a collector that answers as the test says.
     private final class FakeQueue: ExportQueue {

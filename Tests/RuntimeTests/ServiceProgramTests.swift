@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The fixture program, as a process: what a shell, an orchestrator and a probe see.
-@Suite("A program as a process", .timeLimit(.minutes(2)))
+@Suite("A program as a process", .timeLimit(.minutes(10)))
 struct ServiceProgramTests {
     private struct Ran {
         var process: ProcessRun

@@ -71,7 +71,7 @@ struct ServiceRunnerTests {
         await runtime.stop()
     }
 
-    @Test("a signal makes it unready, drains the front, then closes the store", .timeLimit(.minutes(1)))
+    @Test("a signal makes it unready, drains the front, then closes the store", .timeLimit(.minutes(10)))
     func order() async throws {
         try await withRuntime { runtime in
             let journal = Journal()
@@ -89,7 +89,7 @@ struct ServiceRunnerTests {
         }
     }
 
-    @Test("it listens while the store is away, is not ready, and becomes ready by itself", .timeLimit(.minutes(1)))
+    @Test("it listens while the store is away, is not ready, and becomes ready by itself", .timeLimit(.minutes(10)))
     func waits() async throws {
         try await withRuntime { runtime in
             let journal = Journal()
@@ -112,7 +112,7 @@ struct ServiceRunnerTests {
         }
     }
 
-    @Test("a signal while it waits for the store ends it in order", .timeLimit(.minutes(1)))
+    @Test("a signal while it waits for the store ends it in order", .timeLimit(.minutes(10)))
     func signalWhileWaiting() async throws {
         try await withRuntime { runtime in
             let journal = Journal()
@@ -127,7 +127,7 @@ struct ServiceRunnerTests {
         }
     }
 
-    @Test("a store that denies access for a while is waited for, one that goes on ends it", .timeLimit(.minutes(1)))
+    @Test("a store that denies access for a while is waited for, one that goes on ends it", .timeLimit(.minutes(10)))
     func deniedAccess() async throws {
         try await withRuntime { runtime in
             let journal = Journal()
@@ -163,7 +163,7 @@ struct ServiceRunnerTests {
         }
     }
 
-    @Test("a store that refuses ends it at once, one that stays away after the time given", .timeLimit(.minutes(1)))
+    @Test("a store that refuses ends it at once, one that stays away after the time given", .timeLimit(.minutes(10)))
     func failures() async throws {
         let cases: [(any Error & Sendable, String)] = [
             (StorePermanentFailure("not a database"), "the store at fake:1 refuses: not a database"),
@@ -182,7 +182,7 @@ struct ServiceRunnerTests {
         }
     }
 
-    @Test("an address that is taken is named with the reason", .timeLimit(.minutes(1)))
+    @Test("an address that is taken is named with the reason", .timeLimit(.minutes(10)))
     func addressTaken() async throws {
         let holder = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .bind(host: "127.0.0.1", port: 0).get()

@@ -6,7 +6,7 @@ import Testing
 @testable import ShippyCLI
 
 /// The program against a gateway that answers as a test scripts it.
-@Suite("The program shippy", .timeLimit(.minutes(2)))
+@Suite("The program shippy", .timeLimit(.minutes(10)))
 struct ProgramTests {
     private static let booked = #"""
         {"created": true, "consignment": {"id": "c1", "weight": 5, "containers": [{}], "vessel_id": "v1", \#

@@ -5,7 +5,7 @@ import Testing
 @testable import ShippyCLI
 
 /// The program on a terminal that Python plays.
-@Suite("The program shippy on a terminal", .timeLimit(.minutes(2)))
+@Suite("The program shippy on a terminal", .timeLimit(.minutes(10)))
 struct TerminalTests {
     /// What the terminal showed, and how the program ended.
     private func session(

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What every queue and its worker have in common, whatever is done for an item.
-@Suite("Leased queues", .timeLimit(.minutes(2)))
+@Suite("Leased queues", .timeLimit(.minutes(10)))
 struct LeasedQueueTests {
     private static let away = StorageError(.connectionLost, "gone")
 

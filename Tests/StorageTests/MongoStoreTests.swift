@@ -8,7 +8,7 @@ import Testing
 @testable import MongoStorage
 
 /// Against a real server, which the tests break and end, so one after another.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct MongoStoreTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MongoStoreTests {
     private let server: MongoServer
 
     init() async throws { server = try await Self.breakable.value }

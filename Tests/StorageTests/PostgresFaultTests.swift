@@ -8,7 +8,7 @@ import Testing
 @testable import PostgresStorage
 
 /// Against a server that the tests break and end, so one after another.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct PostgresFaultTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct PostgresFaultTests {
     private static let breakable = Task { try await PostgresServer() }
     private let server: PostgresServer
 

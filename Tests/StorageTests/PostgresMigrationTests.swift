@@ -6,7 +6,7 @@ import Testing
 
 @testable import PostgresStorage
 
-@Suite(.timeLimit(.minutes(3))) struct PostgresMigrationTests {
+@Suite(.timeLimit(.minutes(10))) struct PostgresMigrationTests {
     private func store(
         _ uri: String, _ migrations: [PostgresMigration], threads: Int = 4, channel: String? = nil
     ) throws -> PostgresStore {

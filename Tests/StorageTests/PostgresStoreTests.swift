@@ -7,7 +7,7 @@ import Testing
 @testable import PostgresStorage
 
 /// Against a real server that nobody breaks; each test has a database of its own.
-@Suite(.timeLimit(.minutes(3))) struct PostgresStoreTests {
+@Suite(.timeLimit(.minutes(10))) struct PostgresStoreTests {
     private static let echo = PostgresQuery("SELECT $1, $2, $3, $4, $5, $6::bigint, $7, $8::text[]")
 
     private func withItems(threads: Int = 2, _ body: (PostgresStore) async throws -> Void) async throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import PostgresStorage
 
 /// Against a server with a certificate of an authority of the tests' own.
-@Suite(.timeLimit(.minutes(2))) struct PostgresTLSTests {
+@Suite(.timeLimit(.minutes(10))) struct PostgresTLSTests {
     private struct Setup: Sendable {
         let server: PostgresServer
         let authority: String

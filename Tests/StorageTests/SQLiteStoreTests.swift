@@ -7,7 +7,7 @@ import Testing
 
 @testable import SQLiteStorage
 
-@Suite(.timeLimit(.minutes(1))) struct SQLiteStoreTests {
+@Suite(.timeLimit(.minutes(10))) struct SQLiteStoreTests {
     private static let migrations = ["CREATE TABLE items (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)"]
     private static let insert = SQLiteQuery("INSERT INTO items VALUES (?1, ?2)")
     private static let find = SQLiteQuery("SELECT text FROM items WHERE id = ?1")

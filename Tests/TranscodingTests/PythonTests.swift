@@ -11,7 +11,7 @@ import Testing
 struct PythonTests {
     private static let messagesOfEach = 60
 
-    @Test("random messages of every type are the same in both directions", .timeLimit(.minutes(2)))
+    @Test("random messages of every type are the same in both directions", .timeLimit(.minutes(10)))
     func agree() async throws {
         let folder = try TemporaryFolder()
         try Data(DescriptorSet.bytes).write(to: URL(fileURLWithPath: folder.file("descriptors")))

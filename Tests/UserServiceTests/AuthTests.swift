@@ -6,7 +6,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("Logging in", .timeLimit(.minutes(2)))
+@Suite("Logging in", .timeLimit(.minutes(10)))
 struct AuthTests {
     @Test("a wrong password, an unknown email and a stored text that is no hash get one answer, after one hash each")
     func sameAnswer() async throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import UserService
 
 /// The service restarts, and its clock, or its store's, shows an earlier time than before.
-@Suite("A clock that is set back", .timeLimit(.minutes(2)))
+@Suite("A clock that is set back", .timeLimit(.minutes(10)))
 struct ClockTests {
     private static let hour: Int64 = 3_600_000_000
 

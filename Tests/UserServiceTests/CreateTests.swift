@@ -5,7 +5,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("Signing up with a key", .timeLimit(.minutes(2)))
+@Suite("Signing up with a key", .timeLimit(.minutes(10)))
 struct CreateTests {
     private func create(
         _ service: ServiceFixture, _ request: User_User = user(), key: String = "key"

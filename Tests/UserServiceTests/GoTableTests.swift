@@ -7,7 +7,7 @@ import Testing
 @testable import UserService
 
 /// A table `users` of the service in Go is taken over.
-@Suite(.timeLimit(.minutes(3))) struct GoTableTests {
+@Suite(.timeLimit(.minutes(10))) struct GoTableTests {
     private static let hash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
     private func database(_ sql: String) async throws -> String {

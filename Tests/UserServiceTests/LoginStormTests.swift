@@ -7,7 +7,7 @@ import Testing
 @testable import UserService
 
 /// More logins than can be hashed, for longer than a burst.
-@Suite("A storm of logins", .timeLimit(.minutes(2))) struct LoginStormTests {
+@Suite("A storm of logins", .timeLimit(.minutes(10))) struct LoginStormTests {
     private struct Seen {
         var answered: [Duration] = []
         var refused = 0

@@ -5,7 +5,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("Throttling of logins", .timeLimit(.minutes(1)))
+@Suite("Throttling of logins", .timeLimit(.minutes(10)))
 struct LoginThrottleTests {
     private let clock = TestClock()
 

@@ -11,7 +11,7 @@ import Traces
 
 @testable import UserService
 
-@Suite(.timeLimit(.minutes(3))) struct OutboxTests {
+@Suite(.timeLimit(.minutes(10))) struct OutboxTests {
     /// Users signed up one after the other, and their events' ids in that order.
     private func signUp(_ count: Int, _ users: UserDatabase) async throws -> [String] {
         var ids: [String] = []

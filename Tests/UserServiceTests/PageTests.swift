@@ -4,7 +4,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("Pages of users", .timeLimit(.minutes(1)))
+@Suite("Pages of users", .timeLimit(.minutes(10)))
 struct PageTests {
     private func fill(_ service: ServiceFixture, _ count: Int) async throws {
         try await withThrowingTaskGroup { group in

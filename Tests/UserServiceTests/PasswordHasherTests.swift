@@ -9,7 +9,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("Passwords", .timeLimit(.minutes(2)))
+@Suite("Passwords", .timeLimit(.minutes(10)))
 struct PasswordHasherTests {
     private func withHasher(
         threads: Int = 2, queuedPerThread: Int = 64, idleWaitMax: TimeAmount = BcryptWorker.idleWaitMax,

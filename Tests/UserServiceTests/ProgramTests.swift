@@ -7,7 +7,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("The user service as a program", .timeLimit(.minutes(2)))
+@Suite("The user service as a program", .timeLimit(.minutes(10)))
 struct ProgramTests {
     private func withClient<Value: Sendable>(
         _ program: Program, _ body: (RPCClient) async throws -> Value

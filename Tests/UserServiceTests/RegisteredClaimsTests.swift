@@ -4,7 +4,7 @@ import Testing
 @testable import UserService
 
 /// Claims and header parameters with a meaning in RFC 7519 and RFC 7515, in tokens that are signed with our secret.
-@Suite("Registered claims", .timeLimit(.minutes(1)))
+@Suite("Registered claims", .timeLimit(.minutes(10)))
 struct RegisteredClaimsTests {
     private static let now: Int64 = 1_767_225_600
     typealias Value = ForgedClaims.Value

@@ -7,7 +7,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("The relay", .timeLimit(.minutes(2)))
+@Suite("The relay", .timeLimit(.minutes(10)))
 struct RelayTests {
     private func withEmail(port: Int = 0, _ email: FakeEmail, _ body: (Int) async throws -> Void) async throws {
         try await withServer(email.routes, logger: LogCapture().logger(), port: port) { _, port in try await body(port)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("Secrets of tokens", .timeLimit(.minutes(1)))
+@Suite("Secrets of tokens", .timeLimit(.minutes(10)))
 struct TokenSecretsTests {
     private func secrets(
         _ environment: [String: String], embeddedStore: String? = nil

@@ -5,7 +5,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("Tokens", .timeLimit(.minutes(1)))
+@Suite("Tokens", .timeLimit(.minutes(10)))
 struct TokensTests {
     private static let now: Int64 = 1_767_225_600
     private static let secret = ServiceFixture.secret

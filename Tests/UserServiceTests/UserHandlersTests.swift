@@ -6,7 +6,7 @@ import Testing
 
 @testable import UserService
 
-@Suite("The user service", .timeLimit(.minutes(2)))
+@Suite("The user service", .timeLimit(.minutes(10)))
 struct UserHandlersTests {
     @Test("who signs up gets an id and a token, can log in, and the event is stored beside the user")
     func signsUp() async throws {

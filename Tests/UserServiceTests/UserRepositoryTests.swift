@@ -8,7 +8,7 @@ import Testing
 
 @testable import UserService
 
-@Suite(.timeLimit(.minutes(3))) struct UserRepositoryTests {
+@Suite(.timeLimit(.minutes(10))) struct UserRepositoryTests {
     @Test("a user comes back as stored, by id and by address in any case", arguments: UserStoreKind.allCases)
     func roundTrip(kind: UserStoreKind) async throws {
         try await withUsers(kind) { users in
@@ -142,7 +142,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct UserIdempotencyTests {
+@Suite(.timeLimit(.minutes(10))) struct UserIdempotencyTests {
     @Test("a repeat answers the first call's user and stores nothing", arguments: UserStoreKind.allCases)
     func repeats(kind: UserStoreKind) async throws {
         try await withUsers(kind) { users in

@@ -7,7 +7,7 @@ import Testing
 
 @testable import VesselService
 
-@Suite(.timeLimit(.minutes(3))) struct IdempotencyTests {
+@Suite(.timeLimit(.minutes(10))) struct IdempotencyTests {
     @Test("a repeat answers what the first call answered and stores nothing", arguments: StoreKind.allCases)
     func repeats(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels in

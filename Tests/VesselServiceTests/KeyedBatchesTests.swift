@@ -5,7 +5,7 @@ import Testing
 @testable import VesselService
 
 /// What many callers want of one thing goes together, and nobody pays for another.
-@Suite(.timeLimit(.minutes(1))) struct KeyedBatchesTests {
+@Suite(.timeLimit(.minutes(10))) struct KeyedBatchesTests {
     private struct Refused: Error, Equatable {
         let item: Int
     }

@@ -9,7 +9,7 @@ import Testing
 @testable import VesselService
 
 /// What a create leaves behind that ends half-way, on servers that the tests break, so one after another.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct MongoCrashTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MongoCrashTests {
     /// Lets `inserts` inserts through, and closes the connection at the ones after them.
     private func breakInserts(after inserts: Int32, times: Int32, on uri: String) async throws {
         let control = try MongoStore(

@@ -8,7 +8,7 @@ import Testing
 @testable import VesselService
 
 /// Calls that end after any of their steps, on a server without transactions that closes the connection there.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct MongoReservationCrashTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MongoReservationCrashTests {
     private func breakCommand(_ number: Int32, on uri: String) async throws {
         try await control(
             uri,

@@ -6,7 +6,7 @@ import Testing
 @testable import VesselService
 
 /// Vessels that another program stored, whose ids and texts no rule of ours has bounded.
-@Suite(.timeLimit(.minutes(3))) struct OtherProgramTests {
+@Suite(.timeLimit(.minutes(10))) struct OtherProgramTests {
     private func update(
         _ id: String, _ path: String, _ handlers: VesselHandlers, _ change: (inout Vessel_Vessel) -> Void
     ) async throws -> Vessel_Response {

@@ -7,7 +7,7 @@ import Testing
 @testable import VesselService
 
 /// Booking room on vessels and giving it back, in each store.
-@Suite(.timeLimit(.minutes(5))) struct RoomTests {
+@Suite(.timeLimit(.minutes(10))) struct RoomTests {
     private func store(_ vessels: VesselStore, _ fleet: Vessel_Vessel...) async throws {
         for vessel in fleet { _ = try await vessels.repository.create(vessel, claim: nil, deadline: .never) }
     }

@@ -9,7 +9,7 @@ import Testing
 @testable import VesselService
 
 /// Stores that version 1 or another program filled.
-@Suite(.timeLimit(.minutes(3))) struct TakeOverTests {
+@Suite(.timeLimit(.minutes(10))) struct TakeOverTests {
     private let logger = Logger(label: "test")
     private static let insert = SQLiteQuery("INSERT INTO vessels VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
 

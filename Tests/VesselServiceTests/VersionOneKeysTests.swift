@@ -10,7 +10,7 @@ import Testing
 @testable import VesselService
 
 /// Version 1's keys.
-@Suite(.timeLimit(.minutes(3))) struct VersionOneKeysTests {
+@Suite(.timeLimit(.minutes(10))) struct VersionOneKeysTests {
     private static let ann = UserStandIn.token(of: "ann")
     private let deadline = Deadline.after(.seconds(60))
 

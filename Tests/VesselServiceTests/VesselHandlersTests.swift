@@ -6,7 +6,7 @@ import Testing
 
 @testable import VesselService
 
-@Suite(.timeLimit(.minutes(1))) struct VesselHandlersTests {
+@Suite(.timeLimit(.minutes(10))) struct VesselHandlersTests {
     private func withHandlers(_ body: (VesselHandlers) async throws -> Void) async throws {
         try await withVessels(.sqlite) { try await body(vesselHandlers($0)) }
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import VesselService
 
-@Suite(.timeLimit(.minutes(3))) struct VesselRepositoryTests {
+@Suite(.timeLimit(.minutes(10))) struct VesselRepositoryTests {
     @Test("a vessel comes back as it was stored", arguments: StoreKind.allCases)
     func roundTrip(kind: StoreKind) async throws {
         try await withVessels(kind) { vessels async throws in

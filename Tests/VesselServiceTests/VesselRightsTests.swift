@@ -7,7 +7,7 @@ import Testing
 @testable import VesselService
 
 /// Whose a vessel is, and who may change it.
-@Suite(.timeLimit(.minutes(2))) struct VesselRightsTests {
+@Suite(.timeLimit(.minutes(10))) struct VesselRightsTests {
     private static let ann = UserStandIn.token(of: "ann")
     private static let bob = UserStandIn.token(of: "bob")
     private static let operatorToken = UserStandIn.token(of: "olga", roles: ["operator"])

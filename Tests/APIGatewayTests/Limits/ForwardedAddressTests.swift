@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite("The client address that is forwarded", .timeLimit(.minutes(1)))
+@Suite("The client address that is forwarded", .timeLimit(.minutes(10)))
 struct ForwardedAddressTests {
     /// What the service saw of a request with these headers.
     private func seen(_ proxies: TrustedProxies?, _ headers: HTTPHeaders) async throws -> [String] {

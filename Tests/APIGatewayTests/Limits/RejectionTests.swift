@@ -5,7 +5,7 @@ import Testing
 
 @testable import APIGateway
 
-@Suite("The gateway's rejections", .timeLimit(.minutes(1))) struct GatewayRejectionTests {
+@Suite("The gateway's rejections", .timeLimit(.minutes(10))) struct GatewayRejectionTests {
     private let find =
         #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 1}}"#
 

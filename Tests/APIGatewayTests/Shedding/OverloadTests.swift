@@ -64,7 +64,7 @@ private struct Seen: Sendable {
 }
 
 /// A real gateway before a service whose store does as a test says.
-@Suite("A gateway under load", .timeLimit(.minutes(2)), .serialized) struct GatewayOverloadTests {
+@Suite("A gateway under load", .timeLimit(.minutes(10)), .serialized) struct GatewayOverloadTests {
     private static let find =
         #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 1}}"#
 

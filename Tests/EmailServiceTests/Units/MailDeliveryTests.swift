@@ -7,7 +7,7 @@ import Traces
 
 @testable import EmailService
 
-@Suite("What deliveries decide", .timeLimit(.minutes(1)))
+@Suite("What deliveries decide", .timeLimit(.minutes(10)))
 struct MailDeliveryTests {
     private let delivery: MailDelivery
 

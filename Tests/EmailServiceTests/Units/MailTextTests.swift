@@ -2,7 +2,7 @@ import Testing
 
 @testable import EmailService
 
-@Suite("The text of mails", .timeLimit(.minutes(1)))
+@Suite("The text of mails", .timeLimit(.minutes(10)))
 struct MailTextTests {
     @Test(
         "addresses are taken",

@@ -4,7 +4,7 @@ import Testing
 
 @testable import EmailService
 
-@Suite("SMTP_URL", .timeLimit(.minutes(1)))
+@Suite("SMTP_URL", .timeLimit(.minutes(10)))
 struct SMTPAddressTests {
     @Test("server, login and encryption are read")
     func parts() throws {

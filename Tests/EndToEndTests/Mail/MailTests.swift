@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Who signed up gets one welcome mail: not none, whatever fails on the way, and not two.
-@Suite("The welcome mail", .serialized, .timeLimit(.minutes(5)))
+@Suite("The welcome mail", .serialized, .timeLimit(.minutes(10)))
 struct MailTests {
     /// User service, email service and mail server.
     private struct Post {

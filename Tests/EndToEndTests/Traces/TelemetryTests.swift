@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What a collector sees of metrics and logs, which are exported only when that is asked for.
-@Suite("Metrics and logs at a collector", .timeLimit(.minutes(3)))
+@Suite("Metrics and logs at a collector", .timeLimit(.minutes(10)))
 struct TelemetryTests {
     private static let find =
         #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 3, "max_weight": 5}}"#

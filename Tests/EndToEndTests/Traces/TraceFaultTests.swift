@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A collector that is slow or away is nobody's trouble but its own.
-@Suite("Traces with a bad collector", .timeLimit(.minutes(2)))
+@Suite("Traces with a bad collector", .timeLimit(.minutes(10)))
 struct TraceFaultTests {
     private static let find =
         #"{"service": "vessel", "method": "VesselService.FindAvailable", "request": {"capacity": 3, "max_weight": 5}}"#

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What a collector sees of the system's work.
-@Suite("Traces", .timeLimit(.minutes(3)))
+@Suite("Traces", .timeLimit(.minutes(10)))
 struct TraceTests {
     static let booking = """
         {"description":"bolts","weight":55000,"containers":[{"origin":"Manchester"},{"origin":"Derby"}]}

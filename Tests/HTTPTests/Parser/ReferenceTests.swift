@@ -6,7 +6,7 @@ import Testing
 @testable import HTTP
 
 /// Compares our parser with llhttp, of which NIOHTTP1 is made.
-@Suite("HTTP/1.1 as the reference parser reads it", .timeLimit(.minutes(2)))
+@Suite("HTTP/1.1 as the reference parser reads it", .timeLimit(.minutes(10)))
 struct ReferenceTests {
     /// A request that only the reference accepts, and where our parser stopped.
     private struct Stricter {

@@ -7,7 +7,7 @@ import Testing
 @testable import RPC
 
 /// A failing service must not be asked much more often than a healthy one.
-@Suite("Retries in a brown-out", .timeLimit(.minutes(2)), .turns) struct BrownOutTests {
+@Suite("Retries in a brown-out", .timeLimit(.minutes(10)), .turns) struct BrownOutTests {
     /// Refuses every second request unprocessed, which is safe to retry, and answers the others.
     private func losing(_ count: Counter) throws -> FakeServer {
         try FakeServer { _, peer in

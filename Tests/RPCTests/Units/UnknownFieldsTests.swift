@@ -3,7 +3,7 @@ import Testing
 
 @testable import RPC
 
-@Suite("Unknown fields", .timeLimit(.minutes(1)))
+@Suite("Unknown fields", .timeLimit(.minutes(10)))
 struct UnknownFieldsTests {
     /// Field 1000, with `count` bytes.
     private func unknown(_ count: Int) -> [UInt8] {
