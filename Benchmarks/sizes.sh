@@ -8,7 +8,7 @@ declare -A sizes_max=(
     [stripped-email]=30 [resident-email]=26.5
     [stripped-user]=30 [resident-user]=27.5
     [stripped-consignment]=30 [resident-consignment]=23.5
-    [stripped-gateway]=30 [resident-gateway]=16.5
+    [stripped-gateway]=30 [resident-gateway]=18
     [resident-sum]=115
 )
 
