@@ -177,6 +177,9 @@ def check_answer(response, allowed, to_head=False, error_bytes_max=ERROR_BYTES_M
 def check_error(response, to_head, error_bytes_max):
     status, body = response.status, response.body
     for needed, where in (("allow", 405), ("retry-after", 429), ("www-authenticate", 401)):
+        # A message of too many elements is refused for good: there is no time to come back after.
+        if status == 429 and b'"TOO_MANY_ELEMENTS"' in body:
+            continue
         if status == where and not response.header(needed):
             raise Finding("malformed error", f"{status} without {needed}: {response.headers}")
     if to_head or not body and response.header("content-length") != "0":
