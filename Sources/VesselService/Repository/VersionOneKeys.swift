@@ -7,7 +7,7 @@ import SQLiteStorage
 // Version 1's keys: so that a Create that version 1 answered gets the same answer after the upgrade, and stores nothing. A day
 // after it there are none; then this file, its calls, and the tests of it can be deleted.
 //
-// Version 1 kept a key for whoever showed the same token, and took no `available` and `available: false` for the same.
+// Version 1 kept a key for the token that came with it, and took no `available` and `available: false` for the same.
 
 extension IdempotencyClaim {
     /// The claim that version 1 made of a call; `nil` when it carries no key.

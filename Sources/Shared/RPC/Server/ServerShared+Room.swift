@@ -12,7 +12,7 @@ extension ServerShared {
         let memory = configuration.memory
         let isBelowLimit = acceptedCount.add(1, ordering: .relaxed).oldValue < configuration.connectionsMax
         let hasMemory = memory.take(RPCServer.connectionBytes, .connections)
-        // Whoever makes room gives as much back.
+        // The connection that makes room gives as much back.
         if !hasMemory { memory.takeUnchecked(RPCServer.connectionBytes, .connections) }
         newcomer.closeFuture.whenComplete { _ in
             memory.release(RPCServer.connectionBytes, .connections)

@@ -146,7 +146,7 @@ package struct JSONCursor {
 
     /// Steps over any value; answers where it stood.
     ///
-    /// Finds its extent, and leaves what stands in it to whoever decodes it, who knows the path of what is wrong.
+    /// Finds its extent only. What is wrong inside is reported when the value is decoded, with its path.
     package mutating func skipValue() throws(JSONSyntaxError) -> Range<Int> {
         guard peek() != nil else { throw failure("expected a value") }
         let start = offset
