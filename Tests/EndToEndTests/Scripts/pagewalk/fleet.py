@@ -20,8 +20,8 @@ BECOMES_VISIBLE = "document.dispatchEvent(new Event('visibilitychange'))"
 
 
 def run(walk):
-    for what, width in [("fleet", 1280), ("fleet on a phone", 360)]:
-        with walk.window(what, width=width) as window:
+    for what, width, scheme in [("fleet", 1280, "light"), ("fleet on a phone", 360, "dark")]:
+        with walk.window(what, width=width, color_scheme=scheme) as window:
             states(window)
             steady(window)
             mine = owner(window)
