@@ -4,9 +4,11 @@ import Synchronization
 
 /// One connection of a server: runs the handlers for what its session reads.
 ///
-/// `@unchecked Sendable`: handler tasks capture it. All state is touched on the channel's event loop only: its transport
-/// calls it there, nghttp2 calls back inside those calls, and handler tasks run on ``EventLoopExecutor``s of that loop,
-/// so that what they do after each wait is there too (asserted in ``finish(_:_:)``).
+/// `@unchecked Sendable`: handler tasks capture it. All state but two properties is touched on the channel's event loop only:
+/// its transport calls it there, nghttp2 calls back inside those calls, ``evict()`` is scheduled there, and handler tasks run
+/// on ``EventLoopExecutor``s of that loop, so that what they do after each wait is there too (asserted in ``finish(_:_:)``).
+/// Other loops that look for a connection to close read ``idleSince``, which is atomic, and ``executor``: that is set once,
+/// before ``ConnectionSet`` has the connection, and found only through it; the set's lock orders the two.
 final class ServerConnection: @unchecked Sendable {
     /// How long a peer may take to close its side after our last byte.
     private static let lingerTime = TimeAmount.seconds(1)
