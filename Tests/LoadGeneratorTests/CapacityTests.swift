@@ -74,6 +74,18 @@ struct CapacityTests {
         #expect(search.steps.contains { $0.failure?.hasPrefix("login: 40 of") == true })
     }
 
+    @Test("a rate whose log-ins queue for longer than a step shows does not hold")
+    func queues() throws {
+        let search = search(capacity: 0) { rate, _ in
+            var step = step(rate, goodput: rate)
+            step.kinds = [.init(kind: .logIn, offered: 20, accepted: 20, p90Milliseconds: rate > 500 ? 1_001 : 999)]
+            return step
+        }
+        let held = try #require(search.held)
+        #expect(held > 475 && held <= 500)
+        #expect(search.steps.contains { $0.failure == "login: p90 1001 ms" }, "\(search.steps.map(\.failure))")
+    }
+
     @Test("a search that was interrupted says that there may be more")
     func interrupted() {
         let search = search(capacity: 0) { rate, _ in step(rate, goodput: min(rate, 400)) }
