@@ -7,7 +7,7 @@ import NIOCore
 /// queue, and how fast or slow the service is does not matter. A call that has waited for a second is shed: then more
 /// waited than were served within a second.
 ///
-/// Overload is a long queue that stands: for 0.3 s each call waits for longer than a target (CoDel's rule: the
+/// Overload is a long queue that stands: for 0.1 s each call waits for longer than a target (CoDel's rule: the
 /// *smallest* wait counts), and the queue does not get shorter. Then the newest call is served first, and what has waited
 /// for longer than the target is shed: it would be served late or never, and those served are served soon. A burst, and a
 /// service that is slow or pauses for a moment, make calls wait and nothing more. What is long is counted in calls that are
@@ -36,14 +36,16 @@ struct ShedderState<Call: WaitingCall> {
         /// A call that has waited for so long is shed.
         var waitMax = TimeAmount.seconds(1)
         /// The same while processors are short: all services are slow then, and a wait is not all of a call's time.
-        var waitMaxSaturated = TimeAmount.milliseconds(160)
+        var waitMaxSaturated = TimeAmount.milliseconds(110)
         /// The same under overload.
         var waitMaxOverloaded = TimeAmount.milliseconds(100)
         /// In a queue that stands each call has waited for so long.
-        var target = TimeAmount.milliseconds(100)
-        /// A queue that stands is judged so often, and twice in a row before calls are shed for it. The overload is over when
-        /// nothing had to be shed for twice as long.
-        var interval = TimeAmount.milliseconds(150)
+        var target = TimeAmount.milliseconds(60)
+        /// A queue that stands is judged so often, and twice in a row before calls are shed for it. Until then all calls wait
+        /// ever longer, and callers open ever more connections.
+        var interval = TimeAmount.milliseconds(60)
+        /// The overload is over when nothing had to be shed for so long.
+        var calmInterval = TimeAmount.milliseconds(300)
         /// Calls that may wait without being an overload, for each one that may be with the service. By three a call takes
         /// four times as long as the service works on it: of a store that takes 300 ms, a second and a bit. `nil` where as many
         /// may wait as are served within ``waitMax``: ``patient(inFlightMax:waitMax:)``.
@@ -51,6 +53,8 @@ struct ShedderState<Call: WaitingCall> {
         /// Time from the start of shedding to the first probe. It doubles with each probe that finds the overload still there.
         var probeAfter = TimeAmount.seconds(2)
         var probeAfterMax = TimeAmount.seconds(64)
+        /// In a probe the queue is watched for so long: shed callers have to be back by its end.
+        var probeTime = TimeAmount.milliseconds(150)
 
         /// Bounds for calls that would rather wait for `waitMax` than be shed: none is shed before, under overload neither.
         ///
@@ -62,6 +66,8 @@ struct ShedderState<Call: WaitingCall> {
             bounds.waitMaxOverloaded = waitMax
             bounds.target = .nanoseconds(waitMax.nanoseconds / 10)
             bounds.interval = .nanoseconds(waitMax.nanoseconds / 20 * 3)
+            bounds.calmInterval = bounds.interval * 2
+            bounds.probeTime = bounds.interval
             // In a probe they wait no longer than otherwise, so that it costs nothing.
             bounds.probeAfterMax = bounds.probeAfter
             bounds.inFlightMax = inFlightMax
@@ -225,7 +231,7 @@ struct ShedderState<Call: WaitingCall> {
         }
         if shed.count > before {
             shedAt = now
-        } else if now - shedAt >= bounds.interval * 2 {
+        } else if now - shedAt >= bounds.calmInterval {
             endShedding(now)
         }
     }
@@ -257,7 +263,7 @@ struct ShedderState<Call: WaitingCall> {
             if now - probeAt >= bounds.target { standing = Standing(since: now, queued: queue.count) }
             return
         }
-        guard now - probe.since >= bounds.interval, probe.ended > 0 || queue.isEmpty else { return }
+        guard now - probe.since >= bounds.probeTime, probe.ended > 0 || queue.isEmpty else { return }
         // Shed callers are back by now: a queue that still grows goes on growing.
         guard let oldest = queue.first, now - oldest.since >= bounds.target, isOverloaded(probe, now, horizon: 4) else {
             return endShedding(now)

@@ -3,10 +3,10 @@ import Testing
 
 @testable import APIGateway
 
-/// Log-ins and sign-ups: their callers would rather wait for three seconds than be shed. Of one event loop 3 are with the
+/// Log-ins and sign-ups: their callers would rather wait for two seconds than be shed. Of one event loop 3 are with the
 /// service, which hashes one or two of them at a time.
 @Suite("The queue of calls that would rather wait") struct PatientQueueTests {
-    private static let waitMax = 3_000
+    private static let waitMax = 2_000
 
     private func hashing(_ servers: Int, milliseconds: Int = 50) -> Simulation {
         var simulation = Simulation(servers: servers) { _ in milliseconds }
@@ -49,7 +49,7 @@ import Testing
 
     @Test(
         "of twice as many what can be served is, and nobody waits for longer, nor is refused before",
-        arguments: [0, 3_000])
+        arguments: [0, 2_000])
     func twice(within: Int) {
         var simulation = hashing(2)
         simulation.run(for: 40_000, callers: 240, joiningWithin: within)
