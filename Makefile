@@ -77,7 +77,7 @@ try-containers: ## Builds the images with podman, runs docker-compose.yml and th
 try-rollout: ## Counts the calls that a scale-up, a kill and a rolling update cost, with containers (as root)
 	@Scripts/try_rollout.sh
 
-try-cluster: ## Deploys to the cluster that kubectl reaches and counts the calls that rollouts, kills, drains cost (DNS_CACHE=30)
+try-cluster: ## Deploys to the cluster that kubectl reaches and counts the calls that rollouts, kills, drains cost (DNS_CACHE="0 30")
 	@Scripts/try_cluster.sh
 
 clean: ## Removes what was built; the data in .run/ stays

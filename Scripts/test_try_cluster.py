@@ -113,7 +113,11 @@ class TableTests(unittest.TestCase):
         row.fail("no calls by a|b")
         self.assertFalse(row.is_good)
         self.assertEqual(table.markdown({"nodes": "1"}, [row]).splitlines()[-1],
-                         "| something: no calls by a/b (failed) | 1 | none | none | 0.2 s | – |")
+                         "| as it is | something: no calls by a/b (failed) | 1 | none | none | 0.2 s | – |")
+
+    def test_each_row_says_how_long_dns_answers_were_kept(self):
+        text = table.markdown({}, [table.Row("a", "x", 0), table.Row("a", "x", 30)])
+        self.assertEqual([line.split(" | ")[0] for line in text.splitlines()[-2:]], ["| 0 s", "| 30 s"])
 
 
 class Gateway(http.server.BaseHTTPRequestHandler):
@@ -180,7 +184,7 @@ class RunTests(unittest.TestCase):
         self.state = {
             "deployments": {"shippy": {name: 1 for name in ("vessel", "user", "consignment", "email", "api", "ui")}},
             "pods": {"shippy": [{"name": "mongo-0", "app": "mongo", "restarts": 0, "node": "one", "disk": True}]},
-            "nodes": ["one"], "closed": [], "disks": ["earlier"], "last": 0, "looks": 0, "idle": ["none"], "faults": [],
+            "nodes": ["one"], "closed": [], "evictions_refused": 0, "disks": ["earlier"], "last": 0, "looks": 0, "idle": ["none"], "faults": [],
             "coredns": {"metadata": {}, "data": {"Corefile": KUBEADM}}, "done": [], "booking": {}, "node_port": self.port}
         for app in self.state["deployments"]["shippy"]:
             self.state["pods"]["shippy"].append({"name": f"{app}-0", "app": app, "restarts": 0, "node": "one"})
@@ -242,7 +246,7 @@ class RunTests(unittest.TestCase):
         with open(f"{self.folder}/out/table.md", encoding="utf-8") as file:
             text = file.read()
         self.assertIn("Kubernetes: v1.36.0", text)
-        self.assertIn("| rollout of all, 2 replicas |", text)
+        self.assertIn("| as it is | rollout of all, 2 replicas |", text)
         done = self.state["done"]
         self.assertIn("rollout restart deployment/vessel", done)
         self.assertEqual(self.state["deployments"]["shippy"]["vessel"], 1, "KEEP=1 leaves `local` as it was deployed")
@@ -304,6 +308,22 @@ class RunTests(unittest.TestCase):
         self.assertIn("rollout restart deployment/vessel failed", self.run_it("rollout-vessel-1", status=1))
         self.assertEqual(self.rows()["rollout-vessel-1"]["state"], "failed")
         self.assert_corefile_is_back()
+
+    def test_several_dns_caches_are_taken_one_after_the_other(self):
+        self.variables["DNS_CACHE"] = "0 30"
+        self.run_it("rollout-vessel-1 rollout-user-1")
+        with open(f"{self.folder}/out/table.json", encoding="utf-8") as file:
+            content = json.load(file)
+        self.assertEqual([(row["scenario"], row["dnsCache"]) for row in content["rows"]],
+                         [("rollout-vessel-1", 0), ("rollout-user-1", 0), ("rollout-vessel-1", 30), ("rollout-user-1", 30)])
+        self.assertEqual(content["about"]["DNS cache"], "0 s and 30 s")
+        patches = [one for one in self.state["done"] if one.startswith("patch configmap coredns")]
+        self.assertEqual(len(patches), 3)
+        self.assertNotIn("cache 30", patches[0].partition('"data"')[2])
+        self.assertIn("cache 30\\n}", patches[1])
+        self.assert_corefile_is_back()
+        self.variables["DNS_CACHE"] = "0 soon"
+        self.assertIn("DNS_CACHE=soon is no number of seconds", self.run_it("rollout-vessel-1", status=1))
 
     def test_what_a_killed_run_left_in_coredns_is_put_back_first(self):
         self.state["coredns"] = {"metadata": {"annotations": {coredns.ANNOTATION: KUBEADM}}, "data": {"Corefile": "changed"}}
@@ -371,9 +391,32 @@ class RunTests(unittest.TestCase):
         self.assertIn("kill -9 on the node", self.rows()["kill-vessel"]["notes"])
         self.assertEqual(len([one for one in self.state["done"] if one.startswith("kill vessel-")]), 2)
 
-    def test_a_node_is_drained_where_another_one_can_take_its_pods(self):
+    def test_on_a_single_node_the_programs_are_evicted_as_their_budgets_allow(self):
+        self.state["evictions_refused"] = 3
         self.run_it("drain-node")
-        self.assertEqual(self.rows()["drain-node"]["state"], "not possible")
+        row = self.rows()["drain-node"]
+        self.assertEqual(row["state"], "ok")
+        self.assertIn("there is one node: all 12 pods of the programs evicted", row["notes"][0])
+        asked = [one for one in self.state["done"] if one.startswith("create --raw")]
+        self.assertEqual((len(asked), len(set(asked))), (15, 12))
+        self.assertFalse(any(one.startswith("create") and "mongo" in one for one in self.state["done"]))
+        self.assertFalse(any(one.startswith("drain") for one in self.state["done"]))
+        self.state["faults"], self.state["done"] = ["/eviction"], []
+        self.run_it("drain-node", status=1)
+        self.assertIn("can't be evicted", self.rows()["drain-node"]["notes"][-1])
+
+    def test_a_node_with_a_database_is_drained_of_its_programs(self):
+        self.state["nodes"] = ["one", "two"]
+        self.state["pods"]["shippy"].append({"name": "postgres-0", "app": "postgres", "restarts": 0, "node": "two", "disk": True})
+        self.run_it("drain-node")
+        drained = [one for one in self.state["done"] if one.startswith("drain")]
+        self.assertEqual(len(drained), 1)
+        self.assertIn("--pod-selector=app in (vessel,user,consignment,email,api,ui)", drained[0])
+        self.assertIn("its database stays", self.rows()["drain-node"]["notes"][0])
+        self.assertEqual({one["name"] for one in self.state["pods"]["shippy"] if one.get("disk")}, {"mongo-0", "postgres-0"})
+        self.assertEqual(self.state["closed"], [])
+
+    def test_a_node_is_drained_where_another_one_can_take_its_pods(self):
         # The databases' disks are on the first.
         self.state["nodes"] = ["one", "two"]
         for one in self.state["pods"]["shippy"]:

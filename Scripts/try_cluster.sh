@@ -9,7 +9,8 @@
 #   SCENARIOS="NAME NAME"      only these; a wrong name lists all
 #   RATE=50                    calls a second by the load generator; callers of its own make about 70 more
 #   LOAD_GENERATOR=FILE        that program; it is built if it is missing
-#   DNS_CACHE=30               CoreDNS keeps answers for so long (0: not at all), and gets its own Corefile back at the end
+#   DNS_CACHE="0 30"           CoreDNS keeps answers for so many seconds (0: not at all), and gets its own Corefile back at the
+#                              end; of several times each is for all scenarios, one after the other
 #   NODE_EXEC="COMMAND"        runs a command as root on a node, NODE being its name: "docker exec NODE" for kind, "env" on
 #                              the node itself. Without it nothing can be killed by -9, and pods are deleted by force
 #   KEEP=1, UNDEPLOY=yes       leaves Shippy there, or takes it away with its data; if it was not there before, the second

@@ -120,7 +120,15 @@ def change(state, namespace, arguments):
         state["deployments"].pop(rest[1], None)
     elif verb == "drain":
         state["closed"].append(rest[0])
-        remove(state, namespace, lambda one: one["node"] == rest[0])
+        selector = option(rest, "pod-selector") or ""
+        remove(state, namespace, lambda one: one["node"] == rest[0] and (not selector or one["app"] in selector))
+    elif verb == "create" and rest[0] == "--raw" and rest[1].endswith("/eviction"):
+        if state["evictions_refused"]:
+            state["evictions_refused"] -= 1
+            keep(state)
+            sys.exit("Error from server (TooManyRequests): Cannot evict pod as it would violate the pod's disruption budget.")
+        evicted = rest[1].split("/")[-2]
+        remove(state, namespace, lambda one: one["name"] == evicted)
     elif verb == "uncordon":
         state["closed"].remove(rest[0])
     elif verb == "patch" and rest[:2] == ["configmap", "coredns"]:

@@ -24,14 +24,16 @@ class ClusterError(Exception):
     """Something in the cluster is not as a scenario needs it; its text says what."""
 
 
-def run(command, text=None, capture=True, variables=None, limit_seconds=None):
+def run(command, text=None, capture=True, variables=None, limit_seconds=None, errors=None):
     """Runs a program in a session of its own, so that Ctrl-C reaches this one alone, which then cleans up.
 
-    Its exit status and standard output. Where this program is interrupted meanwhile, that one and its children end, too.
+    Its exit status and standard output, with `errors=subprocess.STDOUT` its standard error as well. Where this program is
+    interrupted meanwhile, that one and its children end, too.
     """
     child = subprocess.Popen(
         command, env={**os.environ, **(variables or {})}, text=True, start_new_session=True,
-        stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL, stdout=subprocess.PIPE if capture else None)
+        stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL, stdout=subprocess.PIPE if capture else None,
+        stderr=errors)
     try:
         output, _ = child.communicate(text, timeout=limit_seconds)
     except BaseException:
@@ -121,6 +123,21 @@ def wait_until(what_is_missing, limit_seconds=None):
 
 def scale(names, replicas, namespace=NAMESPACE):
     kubectl("scale", *(f"deployment/{name}" for name in names), f"--replicas={replicas}", namespace=namespace)
+
+
+def evict(pod):
+    """Whether a pod was asked to end through the eviction API, which is what a drain does. Not while that would leave fewer
+    pods than a PodDisruptionBudget asks for.
+    """
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction"
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": NAMESPACE}}
+    status, said = run(["kubectl", "create", "--raw", path, "--filename=-"], json.dumps(body), errors=subprocess.STDOUT,
+                       limit_seconds=KUBECTL_SECONDS)
+    if status == 0 or "NotFound" in said:
+        return True
+    if "TooManyRequests" in said or "disruption budget" in said:
+        return False
+    raise ClusterError(f"{pod} can't be evicted: {' '.join(said.split())}")
 
 
 def answered_calls(pod, service, namespace):

@@ -46,18 +46,24 @@ class Run:
         self.gateway, self.page = url_of("GATEWAY"), url_of("PAGE")
         self.node_exec = variable("NODE_EXEC", "")
         self.keeps, self.takes_away = variable("KEEP") == "1", variable("UNDEPLOY") == "yes"
-        self.dns_cache = variable("DNS_CACHE", "")
-        if self.dns_cache and not self.dns_cache.isdigit():
-            sys.exit(f"try-cluster: DNS_CACHE={self.dns_cache} is no number of seconds")
+        self.dns_caches = variable("DNS_CACHE", "").split()
+        for text in self.dns_caches:
+            if not text.isdigit():
+                sys.exit(f"try-cluster: DNS_CACHE={text} is no number of seconds")
+        # Seconds, of those the one that CoreDNS has at the moment; none where it has its own.
+        self.dns_cache = None
         self.chosen = chosen_scenarios(variable("SCENARIOS", ""))
-        self.after_seconds = float(variable("AFTER_SECONDS", self.dns_seconds + AFTER_SECONDS))
         self.account = None
         self.rows = []
 
     @property
     def dns_seconds(self):
         """How long an answer may be kept, where that is not known the usual."""
-        return int(self.dns_cache or 30)
+        return 30 if self.dns_cache is None else self.dns_cache
+
+    @property
+    def after_seconds(self):
+        return float(os.environ.get("AFTER_SECONDS", self.dns_seconds + AFTER_SECONDS))
 
     # What is put there, each with what takes it away again
 
@@ -96,15 +102,17 @@ class Run:
                         kube.kubectl, "delete", "networkpolicy", name, "--ignore-not-found")
         kube.kubectl("apply", "--filename=-", text=json.dumps(METRICS_POLICY))
 
-    def set_dns_cache(self):
+    def prepare_dns(self):
         """Also where this run changes nothing: one that was killed may have."""
         if coredns_is_there() and coredns.put_back():
             say("CoreDNS had the cache of a run that was killed; it has its own again")
-        if not self.dns_cache:
-            return
-        say(f"CoreDNS keeps answers for {self.dns_cache} s until the end of this run")
-        self.undo.later("CoreDNS does not have its own Corefile again", coredns.put_back)
-        coredns.change(int(self.dns_cache))
+        if self.dns_caches:
+            self.undo.later("CoreDNS does not have its own Corefile again", coredns.put_back)
+
+    def set_dns_cache(self, seconds):
+        say(f"CoreDNS keeps answers for {seconds} s until the end of this run, or until another time is set")
+        coredns.change(seconds)
+        self.dns_cache = seconds
 
     # Where it is called
 
@@ -135,7 +143,7 @@ class Run:
     # Scenarios
 
     def take(self, scenario):
-        row = table.Row(scenario.name, scenario.what)
+        row = table.Row(scenario.name, scenario.what, self.dns_cache)
         self.rows.append(row)
         if scenario.name.startswith("rollout-ui") and not self.page:
             row.not_possible("the page is not reached from here")
@@ -143,7 +151,8 @@ class Run:
         if self.needs_scaling(scenario.replicas):
             kube.scale(kube.PROGRAMS, scenario.replicas)
         kube.wait_settled()
-        callers = load.Load(self.folder, scenario.name)
+        cache = "" if self.dns_cache is None else f"-dns-{self.dns_cache}"
+        callers = load.Load(self.folder, f"{scenario.name}{cache}")
         callers.add_everything(self.gateway, self.page, self.account)
         if scenario.adds_load:
             scenario.adds_load(self, callers)
@@ -170,7 +179,7 @@ class Run:
         version = json.loads(kube.kubectl("version", "--output=json")).get("serverVersion", {}).get("gitVersion", "unknown")
         return {
             "Kubernetes": version, "nodes": str(len(kube.objects("nodes"))), "images": self.tag,
-            "DNS cache": f"{self.dns_cache} s" if self.dns_cache else "as the cluster has it",
+            "DNS cache": " and ".join(f"{text} s" for text in self.dns_caches) or "as the cluster has it",
             "load": f"{self.rate:g} calls a second by the load generator and about 70 by callers of ours",
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")}
 
@@ -179,16 +188,22 @@ class Run:
         self.allow_metrics()
         self.find_gateway()
         self.tour(is_new)
-        self.set_dns_cache()
+        self.prepare_dns()
         self.account = load.Account(self.gateway)
         about = self.about()
+        for seconds in self.dns_caches or [None]:
+            if seconds is not None:
+                self.set_dns_cache(int(seconds))
+            self.take_all(about)
+        return self.check_stored(about)
+
+    def take_all(self, about):
         for scenario in self.chosen:
             say(f"{scenario.name}: {scenario.what}")
             row = self.take(scenario)
             say("  " + ", ".join(f"{name} {cell}" for name, cell in zip(table.HEADINGS[1:], row.cells()[1:]) if cell)
                 + "".join(f"; {note}" for note in row.notes))
             table.write(self.folder, about, self.rows)
-        return self.check_stored(about)
 
     def check_stored(self, about):
         row = table.Row("stored", "vessels that were stored with a key")

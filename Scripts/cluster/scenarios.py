@@ -191,22 +191,36 @@ def remove_series():
 # Drain
 
 def drain_node(_run, row):
-    nodes = [node for node in kube.ready_nodes() if can_schedule(node)]
+    nodes = [kube.name_of(node) for node in kube.ready_nodes() if can_schedule(node)]
     pods = kube.objects("pods")
-    kept = {pod["spec"].get("nodeName") for pod in pods if has_disk(pod)}
-    free = [kube.name_of(node) for node in nodes if kube.name_of(node) not in kept]
+    programs = [pod for pod in pods if kube.app_of(pod) in kube.PROGRAMS and not kube.is_ending(pod)]
     if len(nodes) < 2:
-        return row.not_possible("there is one node")
-    if not free:
-        # The disks of kind and of a cluster by hand belong to a node.
-        return row.not_possible("each node has a database, whose disk stays there")
-    programs = [pod["spec"].get("nodeName") for pod in pods if kube.app_of(pod) in kube.PROGRAMS]
-    node = max(free, key=programs.count)
+        return evict_all([kube.name_of(pod) for pod in programs], row)
+    places = [pod["spec"].get("nodeName") for pod in programs]
+    # The disks of kind and of a cluster by hand belong to a node, so a database that is evicted has no other.
+    kept = {pod["spec"].get("nodeName") for pod in pods if has_disk(pod)}
+    free = [node for node in nodes if node not in kept and node in places]
+    node = max(free or nodes, key=places.count)
+    chosen = [] if free else [f"--pod-selector=app in ({','.join(kube.PROGRAMS)})"]
     with Undo() as undo:
         undo.later(f"{node} is still closed to pods", kube.kubectl, "uncordon", node)
-        row.notes.append(f"{programs.count(node)} pods were there")
-        kube.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=10m")
+        row.notes.append(f"{places.count(node)} pods were there{'' if free else ', its database stays'}")
+        kube.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=10m", *chosen)
         kube.wait_settled()
+
+
+def evict_all(pods, row):
+    """A drain without its first step, as a single node that is closed to pods leaves them no place to go."""
+    row.notes.append(f"there is one node: all {len(pods)} pods of the programs evicted, and the node not closed to new ones")
+    left = list(pods)
+
+    def not_evicted():
+        # All are asked in each round, as kubectl drain does: budgets say which of them may go.
+        left[:] = [pod for pod in left if not kube.evict(pod)]
+        return f"{', '.join(left)} can't be evicted yet" if left else ""
+
+    kube.wait_until(not_evicted)
+    kube.wait_settled()
 
 
 def can_schedule(node):
