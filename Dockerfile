@@ -27,12 +27,13 @@ RUN Scripts/empty_targets.sh && Scripts/release.sh shippy-user-service shippy-em
 RUN rm -rf Sources Tests Benchmarks
 COPY Package.swift ./
 COPY Sources Sources
-COPY Scripts/empty_targets.sh Scripts/split.sh Scripts/
+COPY Scripts/empty_targets.sh Scripts/link_programs.sh Scripts/link_programs.c Scripts/split.sh Scripts/
 RUN Scripts/empty_targets.sh --missing && \
     Scripts/release.sh shippy-vessel-service shippy-user-service shippy-consignment-service shippy-email-service \
         shippy-api-gateway && \
+    Scripts/link_programs.sh .build/release/shippy-programs && \
     Scripts/split.sh /programs /symbols .build/release/shippy-*-service .build/release/shippy-api-gateway \
-        "$(find /usr/libexec/swift -name swift-backtrace-static -print -quit)" && \
+        .build/release/shippy-programs "$(find /usr/libexec/swift -name swift-backtrace-static -print -quit)" && \
     mkdir /about && cp Package.resolved /about && swift --version 2>/dev/null | head -n 1 >/about/swift-version
 
 FROM ${PROGRAMS} AS programs
@@ -53,9 +54,13 @@ RUN /rootfs.sh /roots/common /programs/shippy-api-gateway /programs/swift-backtr
     /rootfs.sh /roots/mongo --on /roots/common /programs/shippy-vessel-service /programs/shippy-consignment-service && \
     /rootfs.sh /roots/email --on /roots/common --on /roots/mongo /programs/shippy-email-service && \
     /rootfs.sh /roots/user --on /roots/common /programs/shippy-user-service && \
-    mkdir -p /roots/common/usr/libexec/swift /roots/gateway/app && \
+    /rootfs.sh /roots/all --on /roots/common --on /roots/mongo --on /roots/email --on /roots/user \
+        /programs/shippy-programs && \
+    mkdir -p /roots/common/usr/libexec/swift /roots/gateway/app /roots/all/app && \
     cp /programs/swift-backtrace-static /roots/common/usr/libexec/swift/ && \
-    ln -s shippy-api-gateway /roots/gateway/app/api
+    ln -s shippy-api-gateway /roots/gateway/app/api && \
+    for name in shippy-vessel-service shippy-user-service shippy-consignment-service shippy-email-service \
+        shippy-api-gateway api; do ln -s shippy-programs "/roots/all/app/$name"; done
 COPY --from=programs /about /roots/common/usr/share/shippy
 
 FROM scratch AS runtime
@@ -116,13 +121,13 @@ ENV STATIC_DIR=/app/ui
 LABEL org.opencontainers.image.title="api-gateway" org.opencontainers.image.description="Shippy's HTTP gateway and page"
 CMD ["./shippy-api-gateway"]
 
-# Every program, for those who want one image: the command says which one starts.
+# Every program, for those who want one image: the command says which one starts. They are one file with a name for each, as
+# five would hold the same libraries five times.
 FROM runtime-mongo AS shippy
 COPY --from=roots /roots/email /
 COPY --from=roots /roots/user /
-COPY --from=roots /roots/gateway /
-COPY --from=programs /programs/shippy-vessel-service /programs/shippy-user-service \
-    /programs/shippy-consignment-service /programs/shippy-email-service /programs/shippy-api-gateway ./
+COPY --from=roots /roots/all /
+COPY --from=programs /programs/shippy-programs ./
 COPY ui ui
 ENV STATIC_DIR=/app/ui
 LABEL org.opencontainers.image.title="shippy" \

@@ -45,7 +45,8 @@ build_image() { # target, tag, flags…
 
 # How many MB an image may have: the programs' whole image, the page's beyond Debian's. Each limit is a few percent above
 # what the files add up to, so that growth is a decision. The goal is 35 MB beyond Debian's slim image, 110 MB in all. The
-# largest parts: 29 MB each program, 31 MB the Unicode tables that libmongoc links, 7 MB what writes backtraces.
+# largest parts: 29 MB each program, 31 MB the Unicode tables that libmongoc links, 7 MB what writes backtraces. The image of
+# all has the libraries of all, and all programs in one file of 32 MB.
 size_limit_mb() {
     case $1 in
         api-gateway) echo 53 ;;
@@ -53,7 +54,7 @@ size_limit_mb() {
         vessel-service | consignment-service) echo 95 ;;
         email-service) echo 106 ;;
         ui) echo 35 ;;
-        shippy) echo 234 ;;
+        shippy) echo 122 ;;
     esac
 }
 

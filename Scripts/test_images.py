@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import shutil
+import subprocess
 import tarfile
 import tempfile
 import unittest
@@ -129,6 +131,52 @@ class Targets(unittest.TestCase):
             limits = file.read().partition("size_limit_mb() {")[2].partition("\n}")[0]
         for image in images:
             self.assertRegex(limits, rf"\b{image}\b")
+
+
+STUBS = """#include <stdio.h>
+#define PROGRAM(name) int name(int argc, char **argv) { printf(#name " %s", argc > 1 ? argv[1] : ""); return 7; }
+PROGRAM(VesselService_main) PROGRAM(UserService_main) PROGRAM(ConsignmentService_main) PROGRAM(EmailService_main)
+PROGRAM(APIGateway_main)
+"""
+
+
+class OneFile(unittest.TestCase):
+    """The file that is all programs, with others in their places."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.file = f"{self.folder}/shippy-programs"
+        with open(f"{self.folder}/stubs.c", "w", encoding="utf-8") as file:
+            file.write(STUBS)
+        subprocess.run(["cc", "-o", self.file, "Scripts/link_programs.c", f"{self.folder}/stubs.c"], check=True)
+
+    def call(self, name):
+        return subprocess.run([name, "--help"], executable=self.file, text=True, capture_output=True)
+
+    def test_its_name_says_which_it_is(self):
+        with open("Package.swift", encoding="utf-8") as file:
+            products = dict(re.findall(r'program\("(shippy-[a-z-]+)", "(\w+)"\)', file.read()))
+        self.assertEqual(len(products), 5)
+        for name, module in [*products.items(), ("api", "APIGateway")]:
+            for called in (name, f"./{name}", f"/app/{name}"):
+                done = self.call(called)
+                self.assertEqual((done.returncode, done.stdout), (7, f"{module}_main --help"))
+
+    def test_another_name_is_an_error_that_lists_them(self):
+        done = self.call("./shippy-programs")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("shippy-programs: call it by the name of a program: shippy-vessel-service", done.stderr)
+
+    def test_each_program_is_linked_and_has_its_name_in_the_image(self):
+        with open("Package.swift", encoding="utf-8") as file:
+            names = re.findall(r'program\("(shippy-[a-z-]+)"', file.read())
+        with open("Dockerfile", encoding="utf-8") as file:
+            linked = re.search(r"for name in ([^;]*); do ln -s shippy-programs", file.read())[1].replace("\\", "").split()
+        self.assertEqual(sorted(linked), sorted([*names, "api"]))
+        with open("Scripts/link_programs.sh", encoding="utf-8") as file:
+            taken = re.search(r"^for program in (.*); do", file.read(), re.M)[1].split()
+        self.assertEqual(sorted(f"shippy-{name}" for name in taken), sorted(names))
 
 
 if __name__ == "__main__":

@@ -98,8 +98,9 @@ if [ -n "${PREBUILT:-}" ]; then
     rm -rf "$here/programs"
     mkdir -p "$here/programs/about"
     set --
-    for program in vessel-service user-service consignment-service email-service api-gateway; do
-        [ -x "$PREBUILT/shippy-$program" ] || fail "$PREBUILT/shippy-$program is missing"
+    for program in vessel-service user-service consignment-service email-service api-gateway programs; do
+        [ -x "$PREBUILT/shippy-$program" ] ||
+            fail "$PREBUILT/shippy-$program is missing; see Scripts/release.sh and Scripts/link_programs.sh"
         set -- "$@" "$PREBUILT/shippy-$program"
     done
     toolchain=$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")
