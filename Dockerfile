@@ -103,6 +103,8 @@ CMD ["./shippy-consignment-service"]
 FROM runtime-mongo AS email-service
 COPY --from=roots /roots/email /
 COPY --from=programs /programs/shippy-email-service ./
+# The series' email service has no store, so its manifest names none; those of the others name this one.
+ENV DB_HOST=mongo:27017
 LABEL org.opencontainers.image.title="email-service" org.opencontainers.image.description="Shippy's mails, over gRPC"
 CMD ["./shippy-email-service"]
 

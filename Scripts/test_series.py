@@ -97,7 +97,7 @@ AGE = "Deployment env MAX_CONNECTION_AGE"
 CLASS = "StatefulSet volumeClaimTemplates"
 DIFFERS = {
     "vessel": {AGE}, "consignment": {AGE}, "micro": set(), "ui": set(),
-    "email": {AGE, "Deployment env DB_HOST"},
+    "email": {AGE},
     "user": {AGE, *(f"Deployment env {name}" for name in ("DB_NAME", "DB_USER", "DB_PASS", "JWT_SECRET"))},
     "mongo": {"StatefulSet replicas", "StatefulSet image", "StatefulSet command", "StatefulSet containers", CLASS, "StorageClass"},
     "postgres": {"StatefulSet replicas", "StatefulSet image", CLASS, "StorageClass",
@@ -157,6 +157,13 @@ def plain(service_spec):
 
 
 class SeriesTests(unittest.TestCase):
+    def test_the_image_of_email_names_the_store_that_its_manifest_does_not(self):
+        with open("Dockerfile", encoding="utf-8") as file:
+            stage = file.read().partition(" AS email-service\n")[2].partition("\nFROM ")[0]
+        self.assertIn("\nENV DB_HOST=mongo:27017\n", stage)
+        names = {one["name"] for one in WRITTEN["email"][0]["spec"]["template"]["spec"]["containers"][0]["env"]}
+        self.assertEqual(names, set(UPDATED_AT))
+
     def test_the_manifests_are_valid_with_image_and_api_version_changed(self):
         for name, objects in WRITTEN.items():
             for thing in applied(objects):
