@@ -4,93 +4,21 @@ deployments/series differs from them in nothing but what is listed here, and in 
 SeriesManifestTests starts the programs with the command lines and variables of deployments/series.
 """
 
-import copy
 import glob
 import json
+import os
+import sys
 import unittest
 
 import yaml
 
 from check_manifests import schema
 
-TAG = "0.1.0"
-# The series' versions of the API, none of which a cluster still has, and today's.
-TODAY = {"apps/v1beta1": "apps/v1", "apps/v1beta2": "apps/v1", "storage.k8s.io/v1beta1": "storage.k8s.io/v1"}
-IMAGES = {
-    "vessel": f"shippy/vessel-service:{TAG}", "consignment": f"shippy/consignment-service:{TAG}",
-    "user": f"shippy/user-service:{TAG}", "email": f"shippy/email-service:{TAG}", "micro": f"shippy/api-gateway:{TAG}",
-    "ui": f"shippy/ui:{TAG}",
-    # The newest that take the series' command line, and start without a password.
-    "mongo": "mongo:4.0", "postgres": "postgres:12.1"}
-# The series changes it to force a deployment.
-UPDATED_AT = {"UPDATED_AT": "now"}
+sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/cluster")
+from series import UPDATED_AT, WRITTEN, applied, images  # noqa: E402
 
-
-def workload(kind, version, name, containers, replicas=1, labels=None, **more):
-    pod = {"containers": containers, **({"terminationGracePeriodSeconds": 10} if kind == "StatefulSet" else {})}
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": {
-        "replicas": replicas, "selector": {"matchLabels": {"app": name}},
-        "template": {"metadata": {"labels": {"app": name, **(labels or {})}}, "spec": pod}, **more}}
-
-
-def container(name, port, port_name=None, env=None, **more):
-    return {"name": name, "image": f"series/{name}",
-            "ports": [{"containerPort": port, **({"name": port_name} if port_name else {})}],
-            **({"env": [{"name": key, "value": value} for key, value in env.items()]} if env else {}), **more}
-
-
-def program(name, port_name, env):
-    command = [f"./shippy-{name}-service", "--selector=static", "--server_address=:8080"]
-    one = container(f"{name}-service", 8080, port_name, {**env, **UPDATED_AT}, imagePullPolicy="Always", command=command)
-    return [workload("Deployment", "apps/v1beta1", name, [one]),
-            service(name, {"app": name}, {"port": 8080, "protocol": "TCP"})]
-
-
-def database(name, version, containers):
-    """A StatefulSet, a Service with an address for each pod, and the class of its disks."""
-    claim = {"metadata": {"name": f"{name}-persistent-storage",
-                          "annotations": {"volume.beta.kubernetes.io/storage-class": "fast"}},
-             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}}
-    port = containers[0]["ports"][0]["containerPort"]
-    return [
-        workload("StatefulSet", version, name, containers, 3, {"role": name}, serviceName=name, volumeClaimTemplates=[claim]),
-        service(name, {"role": name}, {"port": port, "targetPort": port}, clusterIP="None"),
-        {"apiVersion": "storage.k8s.io/v1beta1", "kind": "StorageClass", "metadata": {"name": "fast"},
-         "provisioner": "kubernetes.io/gce-pd", "parameters": {"type": "pd-ssd"}}]
-
-
-def mount(name, path):
-    return {"volumeMounts": [{"name": f"{name}-persistent-storage", "mountPath": path}]}
-
-
-def service(name, selector, port, **more):
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
-            "spec": {"selector": selector, "ports": [port], **more}}
-
-
-# What the series writes. Of the email service it has only an empty file; this is the others' pattern.
-WRITTEN = {
-    "vessel": program("vessel", "vessel-port", {"DB_HOST": "mongo:27017"}),
-    "consignment": program("consignment", "cons-port", {"DB_HOST": "mongo:27017"}),
-    "user": program("user", "user-port", {
-        "DB_HOST": "postgres:5432", "DB_NAME": "postgres", "DB_PASS": "password", "DB_USER": "postgres"}),
-    "email": program("email", None, {}),
-    "micro": [
-        workload("Deployment", "apps/v1", "micro", [container(
-            "micro", 80, "port", {"MICRO_API_ADDRESS": ":80"}, args=["api", "--handler=rpc", "--namespace=shippy"])], 3),
-        service("micro", {"app": "micro"}, {"name": "api-http", "port": 80, "targetPort": "port", "protocol": "TCP"},
-                type="LoadBalancer")],
-    "ui": [
-        workload("Deployment", "apps/v1beta1", "ui", [container("ui-service", 80, "ui", UPDATED_AT, imagePullPolicy="Always")]),
-        service("ui", {"app": "ui"}, {"port": 80, "targetPort": "ui", "protocol": "TCP"}, type="LoadBalancer")],
-    "mongo": database("mongo", "apps/v1beta1", [
-        container("mongo", 27017, command=[
-            "mongod", "--replSet", "rs0", "--smallfiles", "--noprealloc", "--bind_ip", "0.0.0.0"], **mount("mongo", "/data/db")),
-        {"name": "mongo-sidecar", "image": "cvallance/mongo-k8s-sidecar",
-         "env": [{"name": "MONGO_SIDECAR_POD_LABELS", "value": "role=mongo,environment=test"}]}]),
-    "postgres": database("postgres", "apps/v1beta2", [
-        container("postgres", 5432, "postgres", **mount("postgres", "/var/lib/postgresql/data"))]),
-}
+# Those of deployments/series.
+IMAGES = images("shippy", "0.1.0")
 
 # What deployments/series has otherwise.
 AGE = "Deployment env MAX_CONNECTION_AGE"
@@ -103,16 +31,6 @@ DIFFERS = {
     "postgres": {"StatefulSet replicas", "StatefulSet image", CLASS, "StorageClass",
                  *(f"StatefulSet env {name}" for name in ("POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD", "PGDATA"))},
 }
-
-
-def applied(objects):
-    """As somebody applies them today: image and apiVersion changed."""
-    made = copy.deepcopy(objects)
-    for thing in made:
-        thing["apiVersion"] = TODAY.get(thing["apiVersion"], thing["apiVersion"])
-        if thing["kind"] in ("Deployment", "StatefulSet"):
-            thing["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGES[thing["metadata"]["name"]]
-    return made
 
 
 def essence(objects):
@@ -166,7 +84,7 @@ class SeriesTests(unittest.TestCase):
 
     def test_the_manifests_are_valid_with_image_and_api_version_changed(self):
         for name, objects in WRITTEN.items():
-            for thing in applied(objects):
+            for thing in applied(objects, IMAGES):
                 with self.subTest(name=name, kind=thing["kind"]):
                     self.assertEqual(list(schema(thing)), [])
 
@@ -177,7 +95,7 @@ class SeriesTests(unittest.TestCase):
         for name, objects in WRITTEN.items():
             with self.subTest(name=name), open(f"deployments/series/{name}.yaml", encoding="utf-8") as file:
                 ours = list(yaml.safe_load_all(file))
-                theirs, mine = essence(applied(objects)), essence(ours)
+                theirs, mine = essence(applied(objects, IMAGES)), essence(ours)
                 for both in (theirs, mine):
                     both["Service"] = plain(both["Service"])
                 different = {part for part in theirs.keys() | mine.keys() if theirs.get(part) != mine.get(part)}

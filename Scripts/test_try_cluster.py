@@ -381,6 +381,25 @@ class RunTests(unittest.TestCase):
             self.assertIn("no calls by vessel-", row["notes"][0])
         self.assertNotIn("shippy-series", self.state["deployments"])
 
+    def test_the_manifests_of_the_series_run_as_they_were_written(self):
+        self.run_it("series")
+        self.assertIn("somebody signed up and booked through micro", self.rows()["series"]["notes"][0])
+        with open(f"{self.folder}/out/series-written.json", encoding="utf-8") as file:
+            things = {(one["kind"], one["metadata"]["name"]): one for one in json.load(file)["items"]}
+        pod = things["Deployment", "micro"]["spec"]["template"]["spec"]
+        self.assertEqual((pod["containers"][0]["image"], pod["containers"][0]["args"][0]), ("shippy/api-gateway:v2", "api"))
+        self.assertNotIn("StatefulSet", {kind for kind, _ in things})
+        with open(f"{self.folder}/out/series-databases/rendered.yaml", encoding="utf-8") as file:
+            text = file.read()
+        self.assertNotIn("volumeClaimTemplates", text)
+        self.assertIn("name: POSTGRES_PASSWORD\n          value: password\n", text)
+        self.assertIn("set env deployment/user --from=secret/shippy --keys=JWT_SECRET", self.state["done"])
+        self.assertIn("delete namespace shippy-series --ignore-not-found", self.state["done"])
+        self.handler.fails = ("ConsignmentService.Create",)
+        self.variables["WAIT_SECONDS"] = "1"
+        self.run_it("series", status=1)
+        self.assertIn("ConsignmentService.Create: 503", self.rows()["series"]["notes"][0])
+
     def test_killing_is_by_force_unless_the_node_can_be_reached(self):
         self.run_it("kill-vessel")
         self.assertIn("deleted by force, without NODE_EXEC: SIGTERM, and 2 s later SIGKILL", self.rows()["kill-vessel"]["notes"])

@@ -137,6 +137,11 @@ def change(state, namespace, arguments):
         annotations = state["coredns"]["metadata"].setdefault("annotations", {})
         for name, value in patch["metadata"]["annotations"].items():
             annotations.pop(name, None) if value is None else annotations.update({name: value})
+    elif verb == "apply" and "series-databases" in rest[0] or verb == "apply" and "series-written" in rest[0]:
+        apps = ("mongo", "postgres") if "databases" in rest[0] else ("vessel", "user", "consignment", "email", "micro", "ui")
+        for app in apps:
+            state["deployments"].setdefault("shippy-series", {})[app] = 1
+            fill(state, "shippy-series", app)
     elif verb == "apply" and "rendered" in rest[0]:
         if namespace != "shippy-series":
             # As the real one: what it reads says another namespace than it was told.
@@ -144,7 +149,7 @@ def change(state, namespace, arguments):
         state["deployments"]["shippy-series"] = {"vessel": 1, "api": 3}
         for app in ("vessel", "api"):
             fill(state, "shippy-series", app)
-    elif verb not in ("apply", "rollout", "delete", "patch"):
+    elif verb not in ("apply", "rollout", "delete", "patch", "set"):
         return None
     return ""
 

@@ -24,6 +24,7 @@ STOP_SECONDS = 30
 START_SECONDS = 60
 PASSWORD = "correct horse"
 FIND = {"capacity": 3, "max_weight": 1000}
+BOOKING = {"description": "Try", "weight": 1, "containers": [{"customer_id": "cust001", "origin": "Manchester"}]}
 
 
 class Connection:
@@ -176,10 +177,9 @@ def store_vessels(account, has_key):
 def book_and_cancel(account):
     def steps(connection):
         while True:
-            booking = {"description": "Try", "weight": 1, "containers": [{"customer_id": "cust001", "origin": "Manchester"}]}
             key = f"booking-{account.name()}"
             status, body = yield "book", "keyed", lambda: connection.rpc(
-                "consignment", "ConsignmentService.Create", booking, account.token, key)
+                "consignment", "ConsignmentService.Create", BOOKING, account.token, key)
             if status != "200":
                 continue
             booked = {"id": json.loads(body)["consignment"]["id"]}

@@ -2,12 +2,14 @@
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import time
 
 import kube
 import load
+import series
 from kube import ClusterError
 from undo import Undo
 
@@ -19,6 +21,8 @@ NEW_PODS_SECONDS = 25
 NEW_PODS_BY_CONNECTION_SECONDS = 90
 SERIES = "shippy-series"
 SERIES_SECONDS = 60
+# Images of databases are large, and come from afar.
+SERIES_DATABASES_SECONDS = 300
 # What a container's program is killed by on its node: its processes are those whose control group has its id.
 KILL = ('found=1; for process in /proc/[0-9]*; do if grep -q "$0" "$process/cgroup" 2>/dev/null; then '
         'kill -9 "${process#/proc/}" && found=0; fi; done; exit $found')
@@ -136,8 +140,7 @@ def scale_cluster_ip(run, row):
         undo.later(f"the namespace {SERIES} is still there", remove_series)
         kube.kubectl("apply", f"--filename={series_manifests(run)}", namespace=SERIES)
         kube.wait_settled(["vessel", "api"], SERIES)
-        service = json.loads(kube.kubectl("get", "service", "api", "--output=json", namespace=SERIES))
-        gateway = f"{run.gateway.rpartition(':')[0]}:{service['spec']['ports'][0]['nodePort']}"
+        gateway = series_url(run, "api")
         try:
             kube.wait_until(lambda: "" if finds(gateway) else f"{gateway} does not answer", SERIES_SECONDS)
         except ClusterError as error:
@@ -158,30 +161,118 @@ def finds(gateway):
 
 def series_manifests(run):
     """deployments/series with our images, and what lets it do without databases."""
-    folder = f"{run.folder}/series"
-    os.makedirs(folder, exist_ok=True)
-    files = ["vessel.yaml", "api.yaml"]
-    for file in files:
-        shutil.copy(f"deployments/series/{file}", folder)
     pod = "/spec/template/spec"
     patch = [
         {"op": "replace", "path": f"{pod}/containers/0/env/0/value", "value": "sqlite:/data/vessel.db"},
         {"op": "add", "path": f"{pod}/containers/0/env/-", "value": {"name": "SEED_DATA", "value": "true"}},
         {"op": "add", "path": f"{pod}/containers/0/volumeMounts", "value": [{"name": "data", "mountPath": "/data"}]},
         {"op": "add", "path": f"{pod}/volumes", "value": [{"name": "data", "emptyDir": {}}]}]
+    return render(f"{run.folder}/series", ["vessel.yaml", "api.yaml"], {
+        "images": [{"name": f"shippy/{image}", "newName": f"{run.registry}/{image}", "newTag": run.tag}
+                   for image in ("vessel-service", "api-gateway")],
+        "patches": [{"target": {"kind": "Deployment", "name": "vessel"}, "patch": json.dumps(patch)}]})
+
+
+def render(folder, files, more):
+    """Files of deployments/series, changed by a kustomization, in the namespace SERIES."""
+    os.makedirs(folder, exist_ok=True)
+    for file in files:
+        shutil.copy(f"deployments/series/{file}", folder)
     with open(f"{folder}/namespace.yaml", "w", encoding="utf-8") as file:
         json.dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SERIES}}, file)
     with open(f"{folder}/kustomization.yaml", "w", encoding="utf-8") as file:
         json.dump({
             "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": SERIES,
-            "resources": ["namespace.yaml", *files],
-            "images": [{"name": f"shippy/{image}", "newName": f"{run.registry}/{image}", "newTag": run.tag}
-                       for image in ("vessel-service", "api-gateway")],
-            "patches": [{"target": {"kind": "Deployment", "name": "vessel"}, "patch": json.dumps(patch)}]}, file)
+            "resources": ["namespace.yaml", *files], **more}, file)
     rendered = f"{folder}/rendered.yaml"
     with open(rendered, "w", encoding="utf-8") as file:
         file.write(kube.kubectl("kustomize", folder))
     return rendered
+
+
+# The series' manifests as they were written
+
+def series_as_written(run, row):
+    """Its manifests of all programs, with image and apiVersion changed, beside today's databases."""
+    programs = ("vessel", "user", "consignment", "email", "micro", "ui")
+    with Undo() as undo:
+        undo.later(f"the namespace {SERIES} is still there", remove_series)
+        kube.kubectl("apply", f"--filename={series_databases(run)}", namespace=SERIES)
+        try:
+            kube.wait_until(lambda: not_running(("mongo", "postgres")), SERIES_DATABASES_SECONDS)
+        except ClusterError as error:
+            row.not_possible(str(error))
+            return
+        kube.kubectl("apply", f"--filename={written_manifests(run, programs)}", namespace=SERIES)
+        # The one thing that no image has: a key for tokens.
+        kube.kubectl("apply", "--filename=-", namespace=SERIES, text=json.dumps(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shippy"},
+             "stringData": {"JWT_SECRET": secrets.token_hex(32)}}))
+        kube.kubectl("set", "env", "deployment/user", "--from=secret/shippy", "--keys=JWT_SECRET", namespace=SERIES)
+        kube.wait_settled(programs, SERIES)
+        gateway, page = series_url(run, "micro"), series_url(run, "ui")
+        kube.wait_until(lambda: not_booked(gateway), SERIES_SECONDS)
+        kube.wait_until(lambda: "" if load.get_status(page) == 200 else f"no page at {page}", SERIES_SECONDS)
+        row.notes.append("somebody signed up and booked through micro, and the page answers; without imagePullPolicy, as "
+                         "images need not come from a registry here")
+
+
+def not_running(apps):
+    pods = kube.objects("pods", namespace=SERIES)
+    missing = [app for app in apps if not any(kube.app_of(pod) == app and kube.is_ready(pod) for pod in pods)]
+    return f"{', '.join(missing)} does not run" if missing else ""
+
+
+def not_booked(gateway):
+    """What went wrong on the way from signing up to a booking; empty when nothing did."""
+    try:
+        account = load.Account(gateway)
+    except ClusterError as error:
+        return str(error)
+    connection = load.Connection(gateway)
+    vessel = {"name": f"series-{account.name()}", "capacity": 10, "max_weight": 1000}
+    for service, method, request in (("vessel", "VesselService.Create", vessel),
+                                     ("consignment", "ConsignmentService.Create", load.BOOKING)):
+        status, body = connection.rpc(service, method, request, account.token)
+        if status != "200":
+            return f"{method}: {status} {body.decode(errors='replace')[:200]}"
+    return ""
+
+
+def written_manifests(run, programs):
+    by_name = series.images(run.registry, run.tag)
+    things = [thing for name in programs for thing in series.applied(series.WRITTEN[name], by_name)]
+    for thing in things:
+        for container in thing["spec"].get("template", {}).get("spec", {}).get("containers", []):
+            container.pop("imagePullPolicy", None)
+    path = f"{run.folder}/series-written.json"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"apiVersion": "v1", "kind": "List", "items": things}, file, indent=2)
+    return path
+
+
+def series_databases(run):
+    """deployments/series' own, without disks, and with the password that the series' user service has."""
+    deployment = series.WRITTEN["user"][0]["spec"]["template"]["spec"]
+    user = {one["name"]: one["value"] for one in deployment["containers"][0]["env"]}
+    env = [{"name": name, "value": user[variable]} for name, variable in (
+        ("POSTGRES_USER", "DB_USER"), ("POSTGRES_DB", "DB_NAME"), ("POSTGRES_PASSWORD", "DB_PASS"))]
+    pod = "/spec/template/spec"
+
+    def patch(name, *more):
+        return {"target": {"kind": "StatefulSet", "name": name}, "patch": json.dumps([
+            {"op": "remove", "path": "/spec/volumeClaimTemplates"},
+            {"op": "add", "path": f"{pod}/volumes", "value": [{"name": f"{name}-persistent-storage", "emptyDir": {}}]},
+            *more])}
+    replaced = [{"op": "replace", "path": f"{pod}/containers/0/env/{index}", "value": one} for index, one in enumerate(env)]
+    return render(f"{run.folder}/series-databases", ["mongo.yaml", "postgres.yaml"],
+                  {"patches": [patch("mongo"), patch("postgres", *replaced)]})
+
+
+def series_url(run, service):
+    """Where a Service of the series answers: at its NodePort of the same node."""
+    found = json.loads(kube.kubectl("get", "service", service, "--output=json", namespace=SERIES))
+    return f"{run.gateway.rpartition(':')[0]}:{found['spec']['ports'][0]['nodePort']}"
 
 
 def remove_series():
@@ -260,6 +351,7 @@ def all_scenarios():
         *rollouts(1),
         Scenario("scale-headless", "vessel from 1 to 3, headless Service", 1, scale_headless),
         Scenario("scale-clusterip", "vessel from 1 to 3, ClusterIP Service as in the series", 1, scale_cluster_ip),
+        Scenario("series", "the series' manifests with image and apiVersion changed", 1, series_as_written),
         *rollouts(2),
         *(Scenario(f"delete-{name}", f"a pod of {name} deleted, {number(2)}", 2, delete_pod(name)) for name in services),
         *(Scenario(f"kill-{name}", f"both pods of {name} killed, one after the other", 2, kill(name)) for name in services),
