@@ -15,7 +15,7 @@ let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
     // Start and stop in dependency order, and signals.
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
-    // Flags with help texts and errors that name the flag.
+    // The commands of the command-line client, and the flags of the load generator. No service links it.
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
     // Messages, and in tests their JSON mapping. No traits: the stream helpers would bring in all of Foundation.
     .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
@@ -99,8 +99,8 @@ let targets: [Target] = [
     .target(
         name: "Runtime",
         dependencies: [
-            "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces", argumentParser, logging,
-            metrics, lifecycle, signals, nioCore, nioPosix, nioSSL, protobuf, tracing,
+            "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces", logging, metrics, lifecycle,
+            signals, nioCore, nioPosix, nioSSL, protobuf, tracing,
         ],
         path: "Sources/Shared/Runtime"),
 
@@ -108,34 +108,32 @@ let targets: [Target] = [
 
     .executableTarget(
         name: "VesselService",
-        dependencies: ["Contracts", "Idempotency", "RPC", "Runtime", argumentParser, logging, lifecycle]
-            + documentStores,
+        dependencies: ["Contracts", "Idempotency", "RPC", "Runtime", logging, lifecycle] + documentStores,
         path: "Sources/VesselService"),
     .executableTarget(
         name: "UserService",
         dependencies: [
             "CCrypt", "CCrypto", "CPlatform", "Contracts", "Idempotency", "LeasedQueue", "PostgresStorage", "RPC",
-            "Runtime", "SQLiteStorage", "Storage", "Traces", argumentParser, logging, protobuf,
+            "Runtime", "SQLiteStorage", "Storage", "Traces", logging, protobuf,
         ],
         path: "Sources/UserService"),
     .executableTarget(
         name: "EmailService",
         dependencies: [
-            "CCurl", "Contracts", "Idempotency", "LeasedQueue", "RPC", "Runtime", "Traces", argumentParser, logging,
-            lifecycle,
+            "CCurl", "Contracts", "Idempotency", "LeasedQueue", "RPC", "Runtime", "Traces", logging, lifecycle,
         ] + documentStores,
         path: "Sources/EmailService"),
     .executableTarget(
         name: "ConsignmentService",
         dependencies: [
-            "Contracts", "Idempotency", "LeasedQueue", "RPC", "Runtime", "Traces", argumentParser, logging, protobuf,
+            "Contracts", "Idempotency", "LeasedQueue", "RPC", "Runtime", "Traces", logging, protobuf,
         ] + documentStores,
         path: "Sources/ConsignmentService"),
     .executableTarget(
         name: "APIGateway",
         dependencies: [
-            "Contracts", "HTTP", "RPC", "Runtime", "Traces", "Transcoding", argumentParser, logging, nioCore, nioPosix,
-            nioSSL, tracing,
+            "Contracts", "HTTP", "RPC", "Runtime", "Traces", "Transcoding", logging, nioCore, nioPosix, nioSSL,
+            tracing,
         ],
         path: "Sources/APIGateway"),
     // The command-line client: HTTP and JSON through libcurl. Without the shared modules it builds in seconds.
@@ -159,8 +157,7 @@ let targets: [Target] = [
         path: "Tests/TestSupport", exclude: ["Scripts"]),
     // A service whose store does what a test asks; not a product.
     .executableTarget(
-        name: "RuntimeFixture", dependencies: ["Contracts", "RPC", "Runtime", argumentParser],
-        path: "Tests/RuntimeFixture"),
+        name: "RuntimeFixture", dependencies: ["Contracts", "RPC", "Runtime"], path: "Tests/RuntimeFixture"),
     .testTarget(name: "TidyTests"),
     .testTarget(name: "TracesTests", dependencies: ["Traces", nioConcurrency, tracing]),
     .testTarget(
@@ -231,8 +228,9 @@ let targets: [Target] = [
     .testTarget(
         name: "EndToEndTests",
         dependencies: [
-            "APIGateway", "ConsignmentService", "Contracts", "EmailService", "RPC", "ShippyCLI", "TestSupport",
-            "Transcoding", "UserService", "VesselService", logging, nioCore, nioHTTP1, nioPosix, protobuf,
+            "APIGateway", "ConsignmentService", "Contracts", "EmailService", "RPC", "Runtime", "ShippyCLI",
+            "TestSupport", "Transcoding", "UserService", "VesselService", logging, nioCore, nioHTTP1, nioPosix,
+            protobuf,
         ],
         exclude: ["Scripts"]),
 ]

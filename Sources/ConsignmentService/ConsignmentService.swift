@@ -1,4 +1,3 @@
-import ArgumentParser
 import LeasedQueue
 import Runtime
 import Storage
@@ -6,17 +5,17 @@ import Storage
 /// Books consignments onto vessels and lists them.
 @main
 struct ConsignmentService: ServiceProgram {
-    static let configuration = CommandConfiguration(
-        commandName: "shippy-consignment-service",
-        abstract: "The consignments: consignment.ConsignmentService over gRPC.")
+    static let commandName = "shippy-consignment-service"
+    static let abstract = "The consignments: consignment.ConsignmentService over gRPC."
     static let serviceName = "consignment"
+    static let ownSettings: [Setting<ConsignmentService>] = [.disableAuth]
 
-    @OptionGroup var options: ServiceOptions
+    var configuration = ServiceConfiguration()
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
         let consignments: ConsignmentStore
         do {
-            consignments = try ConsignmentStore(address: runtime.settings.variable("DB_HOST"), logger: runtime.logger)
+            consignments = try ConsignmentStore(address: configuration.storeAddress, logger: runtime.logger)
         } catch {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }

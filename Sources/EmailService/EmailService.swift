@@ -1,4 +1,3 @@
-import ArgumentParser
 import LeasedQueue
 import Logging
 import Runtime
@@ -8,34 +7,51 @@ import Storage
 /// Stores the mails that events ask for, and sends each once.
 @main
 struct EmailService: ServiceProgram {
-    static let configuration = CommandConfiguration(
-        commandName: "shippy-email-service", abstract: "The mails: email.EmailService over gRPC, SMTP out.",
-        discussion: """
-            SMTP_URL      smtp://user:password@host:port, with ?starttls=required, offered or never; or smtps://…
-                          User and password are percent-encoded. Unset: mails are stored and logged, not sent.
-            SMTP_CA       A file with the CA certificates (PEM) that verify the mail server (default: the system's).
-            SMTP_TIMEOUT  How long one mail may take, 1 to 600 seconds (default: 60).
-            MAIL_FROM     From address of outgoing mail, as "Name <address>" (default: \(SMTPSettings.senderDefault)).
-            """)
+    static let commandName = "shippy-email-service"
+    static let abstract = "The mails: email.EmailService over gRPC, SMTP out."
     static let serviceName = "email"
+    static let ownSettings: [Setting<EmailService>] = [
+        Setting(
+            variable: "SMTP_URL", .text, otherwise: "mails are stored and logged, not sent",
+            """
+            `smtp://USER:PASSWORD@HOST:PORT` with STARTTLS, or `smtps://…`; user and password percent-encoded; with \
+            `?starttls=required`, `offered` or `never` at its end
+            """
+        ) { $0.smtpURL = $1 },
+        Setting(
+            variable: "SMTP_CA", .text, otherwise: "the system's",
+            "file with the CA certificates (PEM) that verify the mail server"
+        ) { $0.smtpAuthorities = $1 },
+        Setting(
+            variable: "SMTP_TIMEOUT", .duration, default: "60", "time limit for sending one mail, 1 to 600 seconds"
+        ) { $0.smtpTimeout = $1 },
+        Setting(
+            variable: "MAIL_FROM", .text, default: SMTPSettings.senderDefault,
+            "From address of outgoing mail, as `Name <address>`"
+        ) { $0.sender = $1 },
+    ]
 
-    @OptionGroup var options: ServiceOptions
+    var configuration = ServiceConfiguration()
+    var smtpURL: String?
+    var smtpAuthorities: String?
+    var smtpTimeout = SMTPSettings.timeoutDefault
+    var sender = SMTPSettings.senderDefault
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
         let logger = runtime.logger
         let emails: EmailStore
         do {
-            emails = try EmailStore(address: runtime.settings.variable("DB_HOST"), logger: logger)
+            emails = try EmailStore(address: configuration.storeAddress, logger: logger)
         } catch {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
-        let sender = try SMTPSettings.sender(runtime.settings)
+        let sender = try SMTPSettings.mailbox(sender)
         let pending = PendingWatch(emails.repository, logger: logger)
         DeliveryMetrics.register(pending, in: runtime.metrics)
         runtime.watchPools(of: emails.store)
         var background: [any Service] = [pending]
         let stored: @Sendable (StoredMail) -> Void
-        if let settings = try SMTPSettings(runtime.settings) {
+        if let settings = try SMTPSettings(url: smtpURL, timeout: smtpTimeout, authorities: smtpAuthorities) {
             let delivery = Self.delivery(settings, emails, sender, runtime)
             background.append(delivery)
             stored = { [wakeup = delivery.worker.wakeup] _ in wakeup.notify() }

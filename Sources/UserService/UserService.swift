@@ -1,4 +1,3 @@
-import ArgumentParser
 import LeasedQueue
 import Logging
 import RPC
@@ -7,18 +6,40 @@ import Runtime
 /// Keeps people and their passwords, gives them tokens, and tells the mail service of who is new.
 @main
 struct UserService: ServiceProgram {
-    static let configuration = CommandConfiguration(
-        commandName: "shippy-user-service", abstract: "The users: user.UserService over gRPC.")
+    static let commandName = "shippy-user-service"
+    static let abstract = "The users: user.UserService over gRPC."
     static let serviceName = "user"
+    static let ownSettings: [Setting<UserService>] = [
+        .described(["DB_NAME"], otherwise: "`shippy`", "database, if the URI in `DB_HOST` does not set it"),
+        .described(["DB_USER"], otherwise: "`shippy`", "user of the database, if the URI does not set it"),
+        .described(
+            ["DB_PASSWORD", "DB_PASS"], otherwise: "none",
+            "password of that user, if the URI does not set it; the first one that is set counts"),
+        Setting(
+            variable: "OPERATORS", .text, otherwise: "none",
+            "ids of the users who are operators, comma-separated; applies to tokens made from then on"
+        ) { $0.operators = $1 },
+        Setting(
+            variable: "JWT_SECRET", .text,
+            "signs tokens; at least 32 bytes. On SQLite one is made and kept beside the data"
+        ) { $0.secret = $1 },
+        Setting(
+            variable: "JWT_SECRET_PREVIOUS", .text,
+            "tokens signed with it stay valid, for a change of `JWT_SECRET`"
+        ) { $0.previousSecret = $1 },
+        .toggle(
+            flag: "requeue_dead_events", variable: "REQUEUE_DEAD_EVENTS", "deliver dead-lettered events again"
+        ) { $0.requeuesDeadEvents = true },
+        .disableAuth,
+    ]
 
     /// How long to ask the store for at the start.
     private static let prepareTimeout: Duration = .seconds(10)
 
-    @OptionGroup var options: ServiceOptions
-
-    @Flag(
-        name: .customLong("requeue_dead_events"),
-        help: "Deliver dead-lettered events again, from the first try. [REQUEUE_DEAD_EVENTS=true]")
+    var configuration = ServiceConfiguration()
+    var operators: String?
+    var secret: String?
+    var previousSecret: String?
     var requeuesDeadEvents = false
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
@@ -29,9 +50,8 @@ struct UserService: ServiceProgram {
         } catch {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
-        let secrets = try TokenSecrets(runtime.settings, embeddedStore: users.embeddedPath)
-        let operators = try Operators(variable: runtime.settings.variable("OPERATORS"))
-        let requeues = try runtime.settings.boolean(requeuesDeadEvents, "REQUEUE_DEAD_EVENTS")
+        let secrets = try TokenSecrets(secret, previous: previousSecret, embeddedStore: users.embeddedPath)
+        let operators = try Operators(variable: operators)
 
         let clock = UserClock.system
         let passwords = PasswordCheck(
@@ -40,7 +60,7 @@ struct UserService: ServiceProgram {
             repository: users.repository,
             tokens: Tokens(secrets, operators: operators, nowSeconds: clock.seconds),
             passwords: passwords, clock: clock)
-        if try runtime.isAuthenticationDisabled() { handlers.needsToken = false }
+        if runtime.isAuthenticationDisabled() { handlers.needsToken = false }
 
         let delivery = EventDelivery(to: try runtime.client(of: "email"), tracer: runtime.tracer)
         let relay = QueueWorker(
@@ -56,7 +76,7 @@ struct UserService: ServiceProgram {
             front: runtime.rpcServer(handlers.routes()),
             store: PooledStore(store, address: users.description),
             background: [relay, pending],
-            prepare: { if requeues { try await Self.requeue(users.outbox, logger: logger) } })
+            prepare: { if requeuesDeadEvents { try await Self.requeue(users.outbox, logger: logger) } })
     }
 
     private static func requeue(_ outbox: any Outbox, logger: Logger) async throws {

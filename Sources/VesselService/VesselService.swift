@@ -1,33 +1,37 @@
-import ArgumentParser
 import Runtime
 import Storage
 
 /// Stores vessels and finds the one that carries what is asked for.
 @main
 struct VesselService: ServiceProgram {
-    static let configuration = CommandConfiguration(
-        commandName: "shippy-vessel-service", abstract: "The vessels: vessel.VesselService over gRPC.")
+    static let commandName = "shippy-vessel-service"
+    static let abstract = "The vessels: vessel.VesselService over gRPC."
     static let serviceName = "vessel"
+    static let ownSettings: [Setting<VesselService>] = [
+        .toggle(
+            flag: "seed", variable: "SEED_DATA",
+            "store `vessel001` and the larger `vessel002` and `vessel003`, if they are missing"
+        ) { $0.seeds = true },
+        .toggle(flag: "require_token", variable: "REQUIRE_TOKEN", "storing a vessel needs a token") {
+            $0.requiresToken = true
+        },
+        .disableAuth,
+    ]
 
-    @OptionGroup var options: ServiceOptions
-
-    @Flag(name: .customLong("seed"), help: "Make sure that vessel001, vessel002 and vessel003 exist. [SEED_DATA=true]")
-    var seed = false
-
-    @Flag(name: .customLong("require_token"), help: "Store vessels only for users. [REQUIRE_TOKEN=true]")
+    var configuration = ServiceConfiguration()
+    var seeds = false
     var requiresToken = false
 
     func build(_ runtime: ServiceRuntime) async throws -> ServiceParts {
         let vessels: VesselStore
         do {
-            vessels = try VesselStore(address: runtime.settings.variable("DB_HOST"), logger: runtime.logger)
+            vessels = try VesselStore(address: configuration.storeAddress, logger: runtime.logger)
         } catch {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
         let handlers = VesselHandlers(
             repository: vessels.repository, authenticator: try runtime.authenticator(),
-            requiresToken: try runtime.settings.boolean(requiresToken, "REQUIRE_TOKEN"))
-        let seeds = try runtime.settings.boolean(seed, "SEED_DATA")
+            requiresToken: requiresToken)
         let maintenance = RoomMaintenance(repository: vessels.repository, logger: runtime.logger)
         maintenance.register(in: runtime.metrics)
         runtime.watchPools(of: vessels.store)

@@ -66,15 +66,15 @@ struct ContractTests {
     }
 
     @Test("the gateway's limits are the promised ones")
-    func limits() {
+    func limits() throws {
         let gateway = GatewayConfiguration(address: HostPort(host: "", port: 0))
         #expect(gateway.http.bodyBytesMax == 1_048_576)
         #expect(gateway.http.headerBytesMax == 16_384)
         #expect(gateway.http.requestTimeout == .seconds(10))
         #expect(gateway.timeout == .seconds(5))
         #expect(gateway.namespace == "shippy")
-        #expect(GatewaySettings().namespace == "shippy")
-        #expect(GatewaySettings().upstreamTimeout == .seconds(5))
+        #expect(try APIGateway([]).gateway.namespace == "shippy")
+        #expect(try APIGateway([]).gateway.timeout == .seconds(5))
         #expect(
             GatewayConfiguration.Upstream.all().map { "\($0.name)=\($0.address)" }
                 == ["vessel=vessel:8080", "user=user:8080", "consignment=consignment:8080"])

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Contracts
 import RPC
 import Runtime
@@ -6,24 +5,29 @@ import Runtime
 /// A service with a store that behaves as the test asks, for tests of starting and stopping as a process.
 @main
 struct RuntimeFixture: ServiceProgram {
-    static let configuration = CommandConfiguration(commandName: "runtime-fixture", abstract: "A service for tests.")
+    static let commandName = "runtime-fixture"
+    static let abstract = "A service for tests."
     static let serviceName = "fixture"
+    static let ownSettings: [Setting<RuntimeFixture>] = [
+        Setting(flag: "store", takes: "kind", storeKind, default: "well", "how the store behaves") { $0.store = $1 },
+        .toggle(flag: "stuck", "takes for ever to close the store") { $0.isStuck = true },
+        .toggle(flag: "seed", variable: "SEED_DATA", "does nothing") { $0.seeds = true },
+    ]
 
-    enum StoreKind: String, ExpressibleByArgument, CaseIterable, Sendable {
+    enum StoreKind: String, Sendable {
         case well, absent, denying, unusable, hanging
     }
 
-    @OptionGroup var options: ServiceOptions
+    private static let storeKind = ValueParser<StoreKind>(complaint: "is no kind of store") { StoreKind(rawValue: $0) }
 
-    @Option(help: "How the store behaves.")
+    var configuration = ServiceConfiguration()
     var store = StoreKind.well
-
-    @Flag(help: "Takes for ever to close the store.")
-    var stuck = false
+    var isStuck = false
+    var seeds = false
 
     func build(_ runtime: ServiceRuntime) throws -> ServiceParts {
         let route = RPCRoute(VesselMethods.findAvailable) { _, _ in Vessel_Response() }
-        return ServiceParts(front: runtime.rpcServer([route]), store: FixtureStore(kind: store, isStuck: stuck))
+        return ServiceParts(front: runtime.rpcServer([route]), store: FixtureStore(kind: store, isStuck: isStuck))
     }
 }
 

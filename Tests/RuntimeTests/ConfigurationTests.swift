@@ -2,13 +2,14 @@ import RPC
 import Testing
 
 @testable import Runtime
+@testable import RuntimeFixture
 
 @Suite("Flags and environment")
 struct ConfigurationTests {
     private func service(
         _ flags: [String] = [], _ environment: [String: String] = [:]
     ) throws -> ServiceConfiguration {
-        try ServiceConfiguration(ServiceOptions.parse(flags), environment: environment)
+        try RuntimeFixture(flags, environment: environment).configuration
     }
 
     private func complaint(_ flags: [String] = [], _ environment: [String: String] = [:]) -> String {
@@ -33,6 +34,7 @@ struct ConfigurationTests {
         #expect(configuration.connectionAgeMax == .seconds(300))
         #expect(configuration.threads >= 1)
         #expect(configuration.tls == TLSFiles())
+        #expect(configuration == ServiceConfiguration())
     }
 
     @Test("a memory limit is in bytes, with an optional unit, and has a minimum")
@@ -116,7 +118,51 @@ struct ConfigurationTests {
 
     @Test("an unknown flag is refused")
     func unknownFlag() {
-        #expect(throws: (any Error).self) { try ServiceOptions.parse(["--sever_address=:1"]) }
+        #expect(
+            complaint(["--sever_address=:1"])
+                == "Unknown option '--sever_address'. Did you mean '--server_address'?; see --help")
+        #expect(complaint(["--nothing_like_it", "more"]) == "Unknown option '--nothing_like_it'; see --help")
+        #expect(complaint(["-x"]) == "Unknown option '-x'; see --help")
+    }
+
+    @Test("a value stands behind its flag, with or without =; the last one counts")
+    func values() throws {
+        #expect(try service(["--threads", "2", "--threads=3"]).threads == 3)
+        for flags in [["--threads"], ["--threads="], ["--threads", "--seed"], ["--threads", "--help"]] {
+            #expect(complaint(flags) == "Missing value for '--threads <count>'; see --help", "\(flags)")
+        }
+        #expect(
+            complaint(["--seed=true"])
+                == "The option '--seed' does not take any value, but 'true' was specified.; see --help")
+    }
+
+    @Test("words that are no flags are refused")
+    func surplus() {
+        #expect(complaint(["extra"]) == "Unexpected argument 'extra'; see --help")
+        #expect(complaint(["extra", "", "-"]) == "3 unexpected arguments: 'extra', '', '-'; see --help")
+        #expect(complaint(["--seed", "--", "--help"]) == "Unexpected argument '--help'; see --help")
+    }
+
+    @Test(
+        "--help is answered whatever else is wrong", arguments: [["--help"], ["-h", "--bad"], ["--bad", "x", "--help"]])
+    func help(flags: [String]) throws {
+        #expect(try Arguments(flags, RuntimeFixture.settings).asksHelp)
+    }
+
+    @Test("help has a row for each flag and variable, wrapped at 80 columns")
+    func helpRows() {
+        let help = Setting.help(of: "program", abstract: "What it is.", RuntimeFixture.settings)
+        #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(help.hasPrefix("OVERVIEW: What it is.\n\nUSAGE: program <options>\n\nOPTIONS:\n  --server_address"))
+        let row = """
+              --drain_timeout <seconds>
+                                      time for calls in flight to finish after SIGTERM
+                                      [DRAIN_TIMEOUT] (default: 20)
+
+            """
+        #expect(help.contains(row))
+        #expect(help.contains("  --seed                  does nothing [SEED_DATA=true] (default: off)\n"))
+        #expect(help.contains("\nVARIABLES:\n  DB_HOST                 mongo:27017 or a mongodb:// URI;"))
     }
 
     @Test("a service is found by its variable, else by the static rule")
@@ -137,14 +183,14 @@ struct ConfigurationTests {
             ("true", true), ("1", true), ("YES", true), ("on", true), ("false", false), ("0", false), ("", false),
         ])
     func boolean(text: String, expected: Bool) throws {
-        #expect(try Settings(environment: ["SEED_DATA": text]).boolean(false, "SEED_DATA") == expected)
-        #expect(try Settings(environment: ["SEED_DATA": text]).boolean(true, "SEED_DATA"))
+        #expect(try RuntimeFixture([], environment: ["SEED_DATA": text]).seeds == expected)
+        #expect(try RuntimeFixture(["--seed"], environment: ["SEED_DATA": text]).seeds)
     }
 
     @Test("a switch that is neither true nor false is refused")
     func notBoolean() {
-        #expect(throws: ConfigurationError.self) {
-            try Settings(environment: ["SEED_DATA": "maybe"]).boolean(false, "SEED_DATA")
+        #expect(throws: ConfigurationError("SEED_DATA: 'maybe' is neither true nor false")) {
+            try RuntimeFixture([], environment: ["SEED_DATA": "maybe"])
         }
     }
 }

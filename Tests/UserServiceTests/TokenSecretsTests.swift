@@ -10,7 +10,8 @@ struct TokenSecretsTests {
     private func secrets(
         _ environment: [String: String], embeddedStore: String? = nil
     ) throws(ConfigurationError) -> TokenSecrets {
-        try TokenSecrets(Settings(environment: environment), embeddedStore: embeddedStore)
+        let program = try UserService([], environment: environment)
+        return try TokenSecrets(program.secret, previous: program.previousSecret, embeddedStore: embeddedStore)
     }
 
     @Test("JWT_SECRET and JWT_SECRET_PREVIOUS are taken as they are")

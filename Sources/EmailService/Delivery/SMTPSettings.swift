@@ -1,7 +1,7 @@
 import Glibc
 import Runtime
 
-/// How mails leave, from the environment.
+/// How mails leave.
 struct SMTPSettings: Sendable {
     /// How long one mail may take from connecting to the server's last word. A server that checks a mail before it says
     /// yes may take its time, and to hang up on it makes a twin likelier.
@@ -19,28 +19,25 @@ struct SMTPSettings: Sendable {
 }
 
 extension SMTPSettings {
-    /// Reads `SMTP_URL`, `SMTP_TIMEOUT` and `SMTP_CA`.
+    /// Checks `SMTP_URL`, `SMTP_TIMEOUT` and `SMTP_CA`.
     ///
     /// - Returns: `nil` without `SMTP_URL`.
     /// - Throws: what can't be used, in one line without secrets.
-    init?(_ settings: Settings) throws(ConfigurationError) {
-        let timeout = try settings.duration(nil, "", "SMTP_TIMEOUT") ?? Self.timeoutDefault
+    init?(url: String?, timeout: Duration, authorities: String?) throws(ConfigurationError) {
         guard Self.timeoutRange.contains(timeout) else {
             throw ConfigurationError("SMTP_TIMEOUT: must be 1 to 600 seconds")
         }
-        let authorities = settings.variable("SMTP_CA")
         if let authorities, access(authorities, R_OK) != 0 {
             throw ConfigurationError("SMTP_CA: '\(authorities)' can't be read: \(String(cString: strerror(errno)))")
         }
-        guard let text = settings.variable("SMTP_URL") else { return nil }
-        self.init(address: try SMTPAddress(text), timeout: timeout, authorities: authorities)
+        guard let url else { return nil }
+        self.init(address: try SMTPAddress(url), timeout: timeout, authorities: authorities)
     }
 
     /// The From address of outgoing mail: `MAIL_FROM`, as `Name <address>` or `address`.
     ///
     /// - Throws: in one line, what can't be used.
-    static func sender(_ settings: Settings) throws(ConfigurationError) -> Mailbox {
-        let text = settings.variable("MAIL_FROM") ?? senderDefault
+    static func mailbox(_ text: String) throws(ConfigurationError) -> Mailbox {
         // The domain also stands in Message-IDs, where nothing but ASCII may.
         guard let sender = Mailbox(text), sender.address.text.utf8.allSatisfy({ $0 < 0x80 }) else {
             throw ConfigurationError("MAIL_FROM: '\(text)' is not a sender, such as \(senderDefault)")

@@ -15,13 +15,14 @@ struct TokenSecrets: Sendable {
         self.previous = previous
     }
 
-    /// Reads `JWT_SECRET` and `JWT_SECRET_PREVIOUS`.
-    ///
-    /// - Parameter embeddedStore: the file of the embedded store, beside which a secret is made and kept where none is set;
-    ///   `nil` with a database server, where all replicas must be told the same one. Blocks on that file.
+    /// - Parameters:
+    ///   - secret: `JWT_SECRET`.
+    ///   - previous: `JWT_SECRET_PREVIOUS`.
+    ///   - embeddedStore: the file of the embedded store, beside which a secret is made and kept where none is set; `nil`
+    ///     with a database server, where all replicas must be told the same one. Blocks on that file.
     /// - Throws: `ConfigurationError`, which shows no secret.
-    init(_ settings: Settings, embeddedStore: String?) throws(ConfigurationError) {
-        if let secret = settings.variable("JWT_SECRET") {
+    init(_ secret: String?, previous: String?, embeddedStore: String?) throws(ConfigurationError) {
+        if let secret {
             current = try Self.checked(secret, "JWT_SECRET")
         } else if let embeddedStore {
             current = try SecretFile(path: embeddedStore + ".jwt-secret").secret()
@@ -30,7 +31,6 @@ struct TokenSecrets: Sendable {
                 "JWT_SECRET is not set: tokens need a secret of at least \(Self.byteCountMin) bytes, the same in all replicas"
             )
         }
-        let previous = settings.variable("JWT_SECRET_PREVIOUS")
         self.previous = if let previous { try Self.checked(previous, "JWT_SECRET_PREVIOUS") } else { nil }
     }
 

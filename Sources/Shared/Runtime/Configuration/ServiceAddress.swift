@@ -13,12 +13,11 @@ public enum ServiceAddress {
         _ name: String, environment: [String: String]
     ) throws(ConfigurationError) -> HostPort {
         let variable = name.uppercased() + "_ADDRESS"
-        guard let text = Settings(environment: environment).variable(variable) else {
-            return HostPort(host: name, port: staticPort)
+        let reachable = ValueParser(complaint: "is not host:port, such as \(name):\(staticPort)") { text -> HostPort? in
+            guard let address = HostPort(text), !address.host.isEmpty, address.port != 0 else { return nil }
+            return address
         }
-        guard let address = HostPort(text), !address.host.isEmpty, address.port != 0 else {
-            throw ConfigurationError("\(variable): '\(text)' is not host:port, such as \(name):\(staticPort)")
-        }
-        return address
+        return try Settings(environment: environment).value(variable, reachable)
+            ?? HostPort(host: name, port: staticPort)
     }
 }

@@ -13,13 +13,10 @@ public struct TLSFiles: Sendable, Equatable {
     public init() {}
 
     /// - Throws: ``ConfigurationError`` when one of certificate and key is missing.
-    public init(certificate: String?, key: String?, authorities: String?) throws(ConfigurationError) {
+    func checkPair() throws(ConfigurationError) {
         guard (certificate == nil) == (key == nil) else {
             throw ConfigurationError("TLS needs both --tls_cert and --tls_key (TLS_CERT and TLS_KEY)")
         }
-        self.certificate = certificate
-        self.key = key
-        self.authorities = authorities
     }
 
     /// The TLS of a server, or `nil` for plaintext. Reads the files.

@@ -96,9 +96,7 @@ struct ExportSettings: Sendable {
         _ settings: Settings, _ variables: [String]
     ) throws(ConfigurationError) -> Duration? {
         for variable in variables {
-            if let number = try settings.integer(nil, "", variable, in: 1...86_400_000) {
-                return .milliseconds(number)
-            }
+            if let time = try settings.value(variable, .milliseconds) { return time }
         }
         return nil
     }
@@ -247,9 +245,9 @@ struct LogExportSettings: Sendable {
         self.export = export
         delay = try ExportSettings.milliseconds(settings, ["OTEL_BLRP_SCHEDULE_DELAY"]) ?? delay
         queueRecordsMax =
-            try settings.integer(nil, "", "OTEL_BLRP_MAX_QUEUE_SIZE", in: TraceSettings.queueRange) ?? queueRecordsMax
+            try settings.value("OTEL_BLRP_MAX_QUEUE_SIZE", .integer(TraceSettings.queueRange)) ?? queueRecordsMax
         batchRecordsMax = min(
-            try settings.integer(nil, "", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", in: TraceSettings.batchRange)
+            try settings.value("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", .integer(TraceSettings.batchRange))
                 ?? batchRecordsMax, queueRecordsMax)
         try resource.addAttributes(settings)
     }

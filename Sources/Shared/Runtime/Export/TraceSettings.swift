@@ -30,9 +30,9 @@ public struct TraceSettings: Sendable {
         export = try ExportSettings(.traces, settings)
         delay = try ExportSettings.milliseconds(settings, ["OTEL_BSP_SCHEDULE_DELAY"]) ?? delay
         queueSpansMax =
-            try settings.integer(nil, "", "OTEL_BSP_MAX_QUEUE_SIZE", in: Self.queueRange) ?? queueSpansMax
+            try settings.value("OTEL_BSP_MAX_QUEUE_SIZE", .integer(Self.queueRange)) ?? queueSpansMax
         batchSpansMax = min(
-            try settings.integer(nil, "", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", in: Self.batchRange) ?? batchSpansMax,
+            try settings.value("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", .integer(Self.batchRange)) ?? batchSpansMax,
             queueSpansMax)
         try resource.addAttributes(settings)
     }

@@ -1,4 +1,3 @@
-import ArgumentParser
 import CoreMetrics
 import Glibc
 import Logging
@@ -6,20 +5,29 @@ import ServiceLifecycle
 import Tracing
 import UnixSignals
 
-/// A program of the system: flags, and a function that builds its parts. Mark the conforming type `@main`.
+/// A program of the system: its settings, and a function that builds its parts. Mark the conforming type `@main`.
 ///
 /// ```swift
 /// @main
-/// struct VesselProgram: ServiceProgram {
-///     static let configuration = CommandConfiguration(commandName: "shippy-vessel-service", abstract: "…")
+/// struct VesselService: ServiceProgram {
+///     static let commandName = "shippy-vessel-service"
+///     static let abstract = "…"
 ///     static let serviceName = "vessel"
-///     @OptionGroup var options: ServiceOptions
+///     static let ownSettings: [Setting<VesselService>] = [
+///         .toggle(flag: "seed", variable: "SEED_DATA", "…") { $0.seeds = true }
+///     ]
+///     var configuration = ServiceConfiguration()
+///     var seeds = false
 ///
 ///     func build(_ runtime: ServiceRuntime) throws -> ServiceParts { … }
 /// }
 /// ```
-public protocol ServiceProgram: ParsableCommand {
-    associatedtype Options: ProgramOptions
+public protocol ServiceProgram: Sendable {
+    /// The name of the executable, in help and complaints.
+    static var commandName: String { get }
+
+    /// What it is, in one line of `--help`.
+    static var abstract: String { get }
 
     /// The short name in logs, such as `vessel`.
     static var serviceName: String { get }
@@ -27,8 +35,20 @@ public protocol ServiceProgram: ParsableCommand {
     /// What ALPN offers on the program's own address.
     static var serverProtocols: [String] { get }
 
-    /// The flags that all programs of this kind have; declare it as an `@OptionGroup`.
-    var options: Options { get }
+    /// The settings that it has in common with other programs: those of a gRPC service, unless it says otherwise.
+    static var sharedSettings: [Setting<Self>] { get }
+
+    /// The settings that are its own.
+    static var ownSettings: [Setting<Self>] { get }
+
+    /// What the shared settings say.
+    var configuration: ServiceConfiguration { get set }
+
+    /// The program with its defaults.
+    init()
+
+    /// Checks what no single setting can tell. Runs once, after all settings were read.
+    mutating func checkSettings() throws(ConfigurationError)
 
     /// Wires the parts. Runs once, before anything listens; opens nothing.
     ///
@@ -39,6 +59,29 @@ public protocol ServiceProgram: ParsableCommand {
 extension ServiceProgram {
     public static var serverProtocols: [String] { ["h2"] }
 
+    public static var sharedSettings: [Setting<Self>] { serviceSettings + commonSettings }
+
+    public mutating func checkSettings() throws(ConfigurationError) {}
+
+    /// All settings, in the order in which they are read and listed.
+    static var settings: [Setting<Self>] { sharedSettings + ownSettings }
+
+    /// The program as flags and variables set it up. Touches nothing outside its arguments.
+    ///
+    /// - Parameter flags: the words of the command line, without the program's name.
+    /// - Throws: what can't be used, in one line that names the flag or variable.
+    package init(_ flags: [String], environment: [String: String] = [:]) throws(ConfigurationError) {
+        try self.init(Arguments(flags, Self.settings), environment)
+    }
+
+    private init(_ arguments: Arguments, _ environment: [String: String]) throws(ConfigurationError) {
+        self.init()
+        let variables = Settings(environment: environment)
+        for setting in Self.settings { try setting.read(into: &self, arguments, variables) }
+        try configuration.tls.checkPair()
+        try checkSettings()
+    }
+
     /// Runs the program to its end and exits: 0 after a drain, 64 for flags or variables that can't be used, 1 when a
     /// part failed. With `--healthcheck` it asks the one that runs: 0 when that is ready, else 1. What went wrong is one
     /// line on standard error.
@@ -46,16 +89,13 @@ extension ServiceProgram {
         ProcessLimits.ignoreBrokenPipes()
         ProcessLimits.raiseOpenFiles()
         ProcessLimits.returnLargeBlocks()
-        let program: Self
         do {
-            program = try parse()
-        } catch {
-            endParsing(error)
-        }
-        do {
+            let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()), settings)
+            if arguments.asksHelp { endWithHelp() }
             let environment = Settings.ofProcess().environment
-            if program.options.common.asksHealth {
-                try HealthProbe.check(program.options.configuration(environment: environment).adminAddress)
+            let program = try Self(arguments, environment)
+            if program.configuration.asksHealth {
+                try HealthProbe.check(program.configuration.adminAddress)
             } else {
                 try await program.runToEnd(environment: environment)
             }
@@ -68,7 +108,6 @@ extension ServiceProgram {
     }
 
     private func runToEnd(environment: [String: String]) async throws {
-        let configuration = try options.configuration(environment: environment)
         let levels = LogLevelSwitch(configuration.logLevel)
         let output = LogOutput.standard()
         LoggingSystem.bootstrap { label in
@@ -100,18 +139,15 @@ extension ServiceProgram {
         }
     }
 
-    /// `--help` and the like go to standard output; anything else is a complaint in one line.
-    private static func endParsing(_ error: any Error) -> Never {
-        if exitCode(for: error).isSuccess {
-            LogOutput(descriptor: STDOUT_FILENO, style: .terminal).write(Array((fullMessage(for: error) + "\n").utf8))
-            endProcess(0)
-        }
-        end(64, "\(message(for: error)); see --help")
+    private static func endWithHelp() -> Never {
+        let help = Setting.help(of: commandName, abstract: abstract, settings)
+        LogOutput(descriptor: STDOUT_FILENO, style: .terminal).write(Array(help.utf8))
+        endProcess(0)
     }
 
     private static func end(_ status: Int32, _ complaint: String) -> Never {
         let line = complaint.split(whereSeparator: \.isNewline).joined(separator: " ")
-        LogOutput(descriptor: STDERR_FILENO, style: .terminal).write(Array("\(_commandName): \(line)\n".utf8))
+        LogOutput(descriptor: STDERR_FILENO, style: .terminal).write(Array("\(commandName): \(line)\n".utf8))
         endProcess(status)
     }
 }

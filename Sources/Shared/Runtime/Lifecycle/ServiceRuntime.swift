@@ -56,7 +56,7 @@ public final class ServiceRuntime: Sendable {
         self.name = name
         self.configuration = configuration
         self.settings = Settings(environment: environment)
-        isTelemetryEnabled = try settings.boolean(false, "OTEL_SDK_DISABLED") == false
+        isTelemetryEnabled = try settings.value("OTEL_SDK_DISABLED", .boolean) != true
         self.logger = logger
         self.callLog = callLog
         self.logLevels = logLevels
