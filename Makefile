@@ -1,7 +1,7 @@
 # What people and CI run. Each target is a small script in Scripts/; it gets NAME=value from make's command line as
 # environment variables, and is make's own child, so that it notices when make is gone.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitize fuzz check-bookings lint format bench proto clean images push sbom symbols deploy undo undeploy backup restore rehearse manifests try-containers try-rollout try-cluster
+.PHONY: help run test test-sanitize fuzz check-bookings lint format readme bench proto clean images push sbom symbols deploy undo undeploy backup restore rehearse manifests try-containers try-rollout try-cluster
 
 help: ## Shows this list
 	@echo "Shippy: make TARGET"
@@ -28,6 +28,9 @@ lint: ## Checks format, warnings, generated code and scripts
 
 format: ## Formats the Swift sources in place
 	@swift format --in-place --recursive Sources Tests Benchmarks Package.swift
+
+readme: ## Writes README's tables of settings from the programs' own
+	@WRITE_README=1 FILTER=SettingsTableTests Scripts/test.sh
 
 bench: ## Measures: calls per second, processor time and allocations per call, latency, memory, sizes (PARTS=counts for a part)
 	@Scripts/install.sh bench
