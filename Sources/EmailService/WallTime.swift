@@ -2,19 +2,11 @@ import Glibc
 import Idempotency
 
 /// A moment of the wall clock, as it is stored and as it stands in mails.
-struct WallTime: Sendable, Equatable, Comparable {
+struct WallTime: Sendable, Equatable {
     /// Since 1970 in UTC.
     var milliseconds: Int64
 
     static var now: WallTime { WallTime(milliseconds: WallClock.microseconds / 1_000) }
-
-    static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
-
-    static func + (moment: WallTime, duration: Duration) -> WallTime {
-        let parts = duration.components
-        let milliseconds = parts.seconds * 1_000 + parts.attoseconds / 1_000_000_000_000_000
-        return WallTime(milliseconds: moment.milliseconds + milliseconds)
-    }
 
     static func - (later: WallTime, earlier: WallTime) -> Duration {
         .milliseconds(later.milliseconds - earlier.milliseconds)

@@ -265,7 +265,7 @@ struct RequestTests {
             try? await Task.sleep(for: .milliseconds(1))
             let after = MultiThreadedEventLoopGroup.currentEventLoop
             let isSame = before != nil && before === after
-            return HTTPResponse(status: isSame ? .ok : .internalServerError)
+            return HTTPResponse(status: isSame ? .ok : HTTPResponse.Status(500))
         }
         try await withServer(responder) { _, address in
             let client = try await RawClient.connect(address)

@@ -88,16 +88,16 @@ struct HTTPMetricsTests {
         let lag = LoopLag(group: group, interval: .milliseconds(10)) { worst.record($0) }
         lag.start()
         let loop = group.next()
+        let index = try #require(group.makeIterator().map { $0 === loop }.firstIndex(of: true))
         // Until it was seen, however long the machine keeps this test waiting.
         let wasSeen = DispatchSemaphore(value: 0)
         loop.execute { _ = wasSeen.wait(timeout: .now() + 60) }
         // Seen from outside while the loop can't speak for itself.
-        try await eventually("the lag of a stuck loop") { lag.nanoseconds(of: loop) > 100_000_000 }
-        #expect(lag.nanosecondsMax > 100_000_000)
+        try await eventually("the lag of a stuck loop") { lag.nanoseconds[index] > 100_000_000 }
         #expect(lag.nanoseconds.count == 2)
         wasSeen.signal()
         try await eventually("the tick that came late") { worst.value > 100_000_000 }
-        try await eventually("the end of the lag") { lag.nanosecondsMax < 100_000_000 }
+        try await eventually("the end of the lag") { lag.nanoseconds.allSatisfy { $0 < 100_000_000 } }
         lag.stop()
         try await group.shutdownGracefully()
     }

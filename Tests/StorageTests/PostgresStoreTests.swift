@@ -176,8 +176,8 @@ import Testing
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 for _ in 0..<calls {
                     tasks.addTask {
-                        try await store.transaction(deadline: .after(.seconds(30)), isolation: .serializable) {
-                            connection in
+                        try await store.transaction(deadline: .after(.seconds(30))) { connection in
+                            try connection.script("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                             attempts.add()
                             let text = try connection.first(Items.find, .integer(1)) { $0.string(0) }
                             let number = text.flatMap { Int($0) } ?? -1

@@ -18,7 +18,6 @@ extension HTTPResponse {
         public static let payloadTooLarge = Status(413)
         public static let tooManyRequests = Status(429)
         public static let requestHeaderFieldsTooLarge = Status(431)
-        public static let internalServerError = Status(500)
         public static let notImplemented = Status(501)
         public static let serviceUnavailable = Status(503)
         public static let httpVersionNotSupported = Status(505)

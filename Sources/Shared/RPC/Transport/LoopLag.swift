@@ -61,18 +61,6 @@ public final class LoopLag: Sendable {
         return loops.map { $0.nanoseconds(now) }
     }
 
-    /// How late the latest of the loops runs now, in nanoseconds.
-    public var nanosecondsMax: Int64 {
-        let now = NIODeadline.now()
-        return loops.reduce(0) { max($0, $1.nanoseconds(now)) }
-    }
-
-    /// How late this loop runs now, in nanoseconds; 0 for a loop of another group.
-    public func nanoseconds(of eventLoop: any EventLoop) -> Int64 {
-        for loop in loops where loop.eventLoop === eventLoop { return loop.nanoseconds(.now()) }
-        return 0
-    }
-
     private func schedule(_ loop: Watched, at due: NIODeadline) {
         guard !isStopped.load(ordering: .relaxed) else { return }
         loop.due.store(due.uptimeNanoseconds, ordering: .relaxed)

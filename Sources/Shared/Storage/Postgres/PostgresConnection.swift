@@ -169,13 +169,11 @@ public final class PostgresConnection: PooledConnection {
     /// - Parameter body: run again, from the beginning, when the server took the transaction back because of others
     ///   (serialization failure, deadlock); so it must do nothing but run statements.
     /// - Throws: what `body` throws; ``StorageError`` of kind `.busy` when others stood in the way too often.
-    func transaction<Value>(
-        _ isolation: PostgresIsolation, _ body: (PostgresConnection) throws -> Value
-    ) throws -> Value {
+    func transaction<Value>(_ body: (PostgresConnection) throws -> Value) throws -> Value {
         var attempt = 1
         while true {
             do {
-                return try tryTransaction(isolation, body)
+                return try tryTransaction(body)
             } catch {
                 guard isUsable, let conflict else { throw error }
                 guard attempt < Self.attemptsMax, pause(attempt) else { throw conflict }
@@ -184,12 +182,11 @@ public final class PostgresConnection: PooledConnection {
         }
     }
 
-    private func tryTransaction<Value>(
-        _ isolation: PostgresIsolation, _ body: (PostgresConnection) throws -> Value
-    ) throws -> Value {
+    private func tryTransaction<Value>(_ body: (PostgresConnection) throws -> Value) throws -> Value {
         conflict = nil
         try StoreOperation.run(.begin.on(database)) { () throws(StorageError) in
-            _ = try handle.run(isolation.begin, until: deadline)
+            // Each statement sees what was committed before it began.
+            _ = try handle.run("BEGIN ISOLATION LEVEL READ COMMITTED", until: deadline)
         }
         isInTransaction = true
         defer { isInTransaction = false }
@@ -254,20 +251,5 @@ public final class PostgresConnection: PooledConnection {
 
     func waitForNotification(until deadline: Deadline) throws(StorageError) -> Bool {
         try handle.waitForNotification(until: deadline)
-    }
-}
-
-/// How far a transaction is kept from seeing what others do at the same time.
-public enum PostgresIsolation: Sendable {
-    /// Each statement sees what was committed before it began.
-    case readCommitted
-    /// As if transactions ran one after the other; the server refuses those for which that does not hold.
-    case serializable
-
-    var begin: String {
-        switch self {
-        case .readCommitted: "BEGIN ISOLATION LEVEL READ COMMITTED"
-        case .serializable: "BEGIN ISOLATION LEVEL SERIALIZABLE"
-        }
     }
 }

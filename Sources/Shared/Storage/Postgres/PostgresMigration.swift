@@ -55,7 +55,7 @@ struct PostgresMigrator: Sendable {
         do {
             try connection.call(until: .after(Self.timeMax)) { connection in
                 while try version(connection) < migrations.count {
-                    try connection.transaction(.readCommitted) { try step($0) }
+                    try connection.transaction { try step($0) }
                 }
             }
         } catch let error as StorageError {

@@ -64,10 +64,9 @@ public final class PostgresStore: Store {
     ///   lost connection or a timeout, whether the transaction was committed is unknown.
     @discardableResult
     public func transaction<Value: Sendable>(
-        deadline: Deadline, isolation: PostgresIsolation = .readCommitted,
-        _ body: @escaping @Sendable (PostgresConnection) throws -> Value
+        deadline: Deadline, _ body: @escaping @Sendable (PostgresConnection) throws -> Value
     ) async throws -> Value {
-        try await run(deadline: deadline) { try $0.transaction(isolation, body) }
+        try await run(deadline: deadline) { try $0.transaction(body) }
     }
 
     /// Waits for a NOTIFY on the store's channel, by whatever process.
