@@ -15,24 +15,12 @@ struct Vessel: Codable, Equatable {
     var bookedContainers: Int32?
     /// In kg.
     var bookedWeight: Int32?
-
-    enum CodingKeys: String, CodingKey {
-        case id, name, capacity, available
-        case maxWeight = "max_weight"
-        case bookedContainers = "booked_containers"
-        case bookedWeight = "booked_weight"
-    }
 }
 
 struct VesselResponse: Decodable {
     var vessel: Vessel?
     var vessels: [Vessel]?
     var nextPageToken: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case vessel, vessels
-        case nextPageToken = "next_page_token"
-    }
 }
 
 struct Specification: Encodable {
@@ -40,22 +28,12 @@ struct Specification: Encodable {
     var capacity: Int32
     /// In kg.
     var maxWeight: Int32
-
-    private enum CodingKeys: String, CodingKey {
-        case capacity
-        case maxWeight = "max_weight"
-    }
 }
 
 struct VesselUpdate: Encodable {
     var vessel: Vessel
     /// Field names, separated by commas.
     var updateMask: String
-
-    private enum CodingKeys: String, CodingKey {
-        case vessel
-        case updateMask = "update_mask"
-    }
 }
 
 struct Consignment: Decodable, Equatable {
@@ -65,8 +43,8 @@ struct Consignment: Decodable, Equatable {
         var origin: String?
 
         private enum CodingKeys: String, CodingKey {
-            case customerID = "customer_id"
-            case userID = "user_id"
+            case customerID = "customerId"
+            case userID = "userId"
             case origin
         }
     }
@@ -83,9 +61,8 @@ struct Consignment: Decodable, Equatable {
     var createdAt: String?
 
     private enum CodingKeys: String, CodingKey {
-        case id, description, weight, containers, status
-        case vesselID = "vessel_id"
-        case createdAt = "created_at"
+        case id, description, weight, containers, status, createdAt
+        case vesselID = "vesselId"
     }
 }
 
@@ -93,11 +70,6 @@ struct ConsignmentResponse: Decodable {
     var consignment: Consignment?
     var consignments: [Consignment]?
     var nextPageToken: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case consignment, consignments
-        case nextPageToken = "next_page_token"
-    }
 }
 
 struct SignUp: Encodable {
@@ -129,11 +101,6 @@ struct PageRequest: Encodable {
     var pageSize: Int
     /// `nil` for the first page.
     var pageToken: String?
-
-    private enum CodingKeys: String, CodingKey {
-        case pageSize = "page_size"
-        case pageToken = "page_token"
-    }
 }
 
 /// The gateway's error JSON.
@@ -149,22 +116,19 @@ struct ErrorResponse: Decodable {
         var reason: String?
         /// Seconds, such as `1.500s`.
         var retryDelay: String?
-
-        private enum CodingKeys: String, CodingKey {
-            case fieldViolations = "field_violations"
-            case reason
-            case retryDelay = "retry_delay"
-        }
     }
 
     var detail: String?
     var details: [Detail]?
 }
 
+/// The JSON of the messages above. It has the contract's names, in snake_case; ours follow, but for those that end in ID.
 enum JSONText {
     static func encode(_ message: some Encodable) throws(Failure) -> [UInt8] {
         do {
-            return Array(try JSONEncoder().encode(message))
+            let encoder = JSONEncoder()
+            encoder.keyEncodingStrategy = .convertToSnakeCase
+            return Array(try encoder.encode(message))
         } catch {
             // Never happens: texts and integers can always be encoded.
             throw Failure(.internalError, "can't write the request as JSON")
@@ -173,6 +137,8 @@ enum JSONText {
 
     /// - Returns: `nil` when the bytes are not JSON or not this message.
     static func decode<Message: Decodable>(_ type: Message.Type, _ bytes: [UInt8]) -> Message? {
-        try? JSONDecoder().decode(type, from: Data(bytes))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try? decoder.decode(type, from: Data(bytes))
     }
 }
