@@ -25,8 +25,8 @@ extension Envelope {
                 try fields.read(&cursor, from: body)
                 try cursor.expectEnd()
             }
-        } catch let error as JSONSyntaxError {
-            throw GatewayError(400, "the body is not valid JSON at byte \(error.offset): \(error.reason)")
+        } catch let problem as JSONProblem {
+            throw GatewayError(400, "the body is \(problem.text(root: ""))")
         }
         self = try fields.envelope()
     }

@@ -2,7 +2,7 @@ import RPC
 
 extension JSONCursor {
     /// Whether a string equals `expected`, escapes resolved.
-    package func equals(_ text: Text, _ expected: StaticString) throws(JSONSyntaxError) -> Bool {
+    package func equals(_ text: Text, _ expected: StaticString) throws(JSONProblem) -> Bool {
         if text.hasEscapes {
             guard text.mayFit(in: expected.utf8CodeUnitCount) else { return false }
             return try unescaped(text).elementsEqual(
@@ -35,7 +35,7 @@ extension JSONCursor {
     ///
     /// Resolving costs several times what reading plain text does: where only short content is valid, ask
     /// ``Text/mayFit(in:)`` first.
-    package func unescaped(_ text: Text) throws(JSONSyntaxError) -> [UInt8] {
+    package func unescaped(_ text: Text) throws(JSONProblem) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.range.count)
         var at = text.range.lowerBound
@@ -52,7 +52,7 @@ extension JSONCursor {
     }
 
     /// The character of the escape at `at`; moves `at` behind it.
-    func escape(at: inout Int, end: Int) throws(JSONSyntaxError) -> Unicode.Scalar {
+    func escape(at: inout Int, end: Int) throws(JSONProblem) -> Unicode.Scalar {
         let start = at
         // The scanner checked that a byte follows every backslash.
         let escape = bytes[at + 1]
@@ -66,11 +66,11 @@ extension JSONCursor {
         case UInt8(ascii: "t"): return "\t"
         case UInt8(ascii: "u"):
             guard let scalar = unicodeEscape(at: &at, end: end) else {
-                throw JSONSyntaxError(reason: "an escape that is no character", offset: start)
+                throw JSONProblem(.syntax("an escape that is no character", offset: start))
             }
             return scalar
         default:
-            throw JSONSyntaxError(reason: "an unknown escape in a string", offset: start)
+            throw JSONProblem(.syntax("an unknown escape in a string", offset: start))
         }
     }
 

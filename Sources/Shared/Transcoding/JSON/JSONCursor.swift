@@ -1,12 +1,4 @@
-/// Why a text is not JSON (RFC 8259).
-package struct JSONSyntaxError: Error, Equatable {
-    /// For people, such as `expected a comma`.
-    package let reason: String
-    /// Where, in bytes from the start.
-    package let offset: Int
-}
-
-/// Walks JSON text in place, one value after the other, without building anything.
+/// Walks JSON text (RFC 8259) in place, one value after the other, without building anything.
 ///
 /// The pointer is only lent: a cursor lives inside the closure that lends it.
 package struct JSONCursor {
@@ -35,8 +27,8 @@ package struct JSONCursor {
         self.bytes = bytes
     }
 
-    func failure(_ reason: String) -> JSONSyntaxError {
-        JSONSyntaxError(reason: reason, offset: offset)
+    func failure(_ reason: String) -> JSONProblem {
+        JSONProblem(.syntax(reason, offset: offset))
     }
 
     // MARK: Tokens
@@ -59,11 +51,11 @@ package struct JSONCursor {
         return true
     }
 
-    package mutating func expect(_ byte: Unicode.Scalar) throws(JSONSyntaxError) {
+    package mutating func expect(_ byte: Unicode.Scalar) throws(JSONProblem) {
         guard take(byte) else { throw failure("expected \(byte)") }
     }
 
-    package mutating func expectEnd() throws(JSONSyntaxError) {
+    package mutating func expectEnd() throws(JSONProblem) {
         guard peek() == nil else { throw failure("text after the value") }
     }
 
@@ -88,7 +80,7 @@ package struct JSONCursor {
     }
 
     /// A string, opening quote included.
-    package mutating func string() throws(JSONSyntaxError) -> Text {
+    package mutating func string() throws(JSONProblem) -> Text {
         guard take("\"") else { throw failure("expected a string") }
         let start = offset
         var hasEscapes = false
@@ -110,11 +102,11 @@ package struct JSONCursor {
                 offset += 1
             }
         }
-        throw JSONSyntaxError(reason: "a string without an end", offset: start)
+        throw JSONProblem(.syntax("a string without an end", offset: start))
     }
 
     /// A number's text, checked against the grammar.
-    mutating func number() throws(JSONSyntaxError) -> Range<Int> {
+    mutating func number() throws(JSONProblem) -> Range<Int> {
         _ = peek()
         let start = offset
         func isDigit(_ at: Int) -> Bool {
@@ -147,7 +139,7 @@ package struct JSONCursor {
     /// Steps over any value; answers where it stood.
     ///
     /// Finds its extent only. What is wrong inside is reported when the value is decoded, with its path.
-    package mutating func skipValue() throws(JSONSyntaxError) -> Range<Int> {
+    package mutating func skipValue() throws(JSONProblem) -> Range<Int> {
         guard peek() != nil else { throw failure("expected a value") }
         let start = offset
         // One bit per open bracket, the innermost lowest: 1 for an object, 0 for an array.
@@ -180,7 +172,7 @@ package struct JSONCursor {
         return start..<offset
     }
 
-    private mutating func skipString() throws(JSONSyntaxError) {
+    private mutating func skipString() throws(JSONProblem) {
         offset += 1
         let start = offset
         while offset < bytes.count {
@@ -192,6 +184,6 @@ package struct JSONCursor {
             default: offset += 1
             }
         }
-        throw JSONSyntaxError(reason: "a string without an end", offset: start)
+        throw JSONProblem(.syntax("a string without an end", offset: start))
     }
 }

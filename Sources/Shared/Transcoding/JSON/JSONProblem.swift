@@ -4,7 +4,8 @@ import RPC
 package struct JSONProblem: Error {
     enum Reason {
         case wrong(String)
-        case syntax(JSONSyntaxError)
+        /// Not JSON, for a reason such as `expected a comma`; the offset is in bytes from the start of the text.
+        case syntax(String, offset: Int)
         /// The last step names a field that the message does not have.
         case unknownField(message: String)
         case givenTwice
@@ -58,7 +59,7 @@ package struct JSONProblem: Error {
         let path = path(root: root)
         switch reason {
         case .wrong(let text): return Self.text(text, at: path)
-        case .syntax(let error): return Self.text("not valid JSON at byte \(error.offset): \(error.reason)", at: path)
+        case .syntax(let reason, let offset): return Self.text("not valid JSON at byte \(offset): \(reason)", at: path)
         case .unknownField(let message): return "unknown field \"\(path.shortened())\" (\(message) has none)"
         case .givenTwice: return "\(path) is given twice"
         case .tooManyElements: return Self.text("more than \(MessageLimits.elementsMax) elements", at: path)

@@ -34,50 +34,8 @@ package struct JSONToWire {
     ) throws(JSONProblem) -> [UInt8] {
         var encoder = JSONToWire(json, schema: schema, prefixLength: prefixLength)
         try encoder.message(message, depth: 0)
-        try encoder.expectEnd()
+        try encoder.cursor.expectEnd()
         return encoder.wire
-    }
-
-    // MARK: Syntax
-
-    private mutating func expect(_ byte: Unicode.Scalar) throws(JSONProblem) {
-        do throws(JSONSyntaxError) {
-            try cursor.expect(byte)
-        } catch {
-            throw JSONProblem(.syntax(error))
-        }
-    }
-
-    private mutating func expectEnd() throws(JSONProblem) {
-        do throws(JSONSyntaxError) {
-            try cursor.expectEnd()
-        } catch {
-            throw JSONProblem(.syntax(error))
-        }
-    }
-
-    private mutating func string() throws(JSONProblem) -> JSONCursor.Text {
-        do throws(JSONSyntaxError) {
-            return try cursor.string()
-        } catch {
-            throw JSONProblem(.syntax(error))
-        }
-    }
-
-    private mutating func number() throws(JSONProblem) -> UnsafeRawBufferPointer {
-        do throws(JSONSyntaxError) {
-            return slice(try cursor.number())
-        } catch {
-            throw JSONProblem(.syntax(error))
-        }
-    }
-
-    private func unescaped(_ text: JSONCursor.Text) throws(JSONProblem) -> [UInt8] {
-        do throws(JSONSyntaxError) {
-            return try cursor.unescaped(text)
-        } catch {
-            throw JSONProblem(.syntax(error))
-        }
     }
 
     private func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
@@ -93,12 +51,12 @@ package struct JSONToWire {
         // One bit for each field, by its index.
         var seen: UInt64 = 0
         repeat {
-            let name = try string()
+            let name = try cursor.string()
             let index = try index(of: name, in: message)
             let field = message.fields[index]
             guard seen & 1 << UInt64(index) == 0 else { throw JSONProblem(.givenTwice).within(field: field.name) }
             seen |= 1 << UInt64(index)
-            try expect(":")
+            try cursor.expect(":")
             // In the JSON mapping null is a missing field.
             if cursor.take(word: "null") { continue }
             do throws(JSONProblem) {
@@ -111,7 +69,7 @@ package struct JSONToWire {
                 throw error.within(field: cursor.shown(name))
             }
         } while cursor.take(",")
-        try expect("}")
+        try cursor.expect("}")
     }
 
     /// Index of the field with this name, escapes resolved.
@@ -120,7 +78,7 @@ package struct JSONToWire {
         if !name.hasEscapes {
             index = message.index(ofName: slice(name.range))
         } else if name.mayFit(in: NameTable.nameBytesMax) {
-            let bytes = try unescaped(name)
+            let bytes = try cursor.unescaped(name)
             index = bytes.withUnsafeBytes { message.index(ofName: $0) }
         } else {
             index = nil
@@ -143,7 +101,7 @@ package struct JSONToWire {
             }
             index += 1
         } while cursor.take(",")
-        try expect("]")
+        try cursor.expect("]")
     }
 
     // MARK: Values
@@ -205,7 +163,7 @@ package struct JSONToWire {
 
     private mutating func string(of field: FieldSchema, isWritten: Bool) throws(JSONProblem) {
         guard cursor.peek() == UInt8(ascii: "\"") else { throw JSONProblem(.wrong("expected a string")) }
-        let text = try string()
+        let text = try cursor.string()
         guard isWritten || !text.range.isEmpty else { return }
         wire.appendTag(field.number, .lengthDelimited)
         if !text.hasEscapes {
@@ -225,17 +183,9 @@ package struct JSONToWire {
             guard bytes.isUTF8 else { throw JSONProblem(.wrong("not UTF-8")) }
             wire.append(contentsOf: bytes)
             at = next
-            if at < end { try appendEscape(at: &at, end: end) }
+            if at < end { wire.append(utf8Of: try cursor.escape(at: &at, end: end)) }
         }
         wire.endContent(at: start)
-    }
-
-    private mutating func appendEscape(at: inout Int, end: Int) throws(JSONProblem) {
-        do throws(JSONSyntaxError) {
-            wire.append(utf8Of: try cursor.escape(at: &at, end: end))
-        } catch {
-            throw JSONProblem(.syntax(error))
-        }
     }
 
     /// A name of the enum, or any number: enums are open.
@@ -252,12 +202,12 @@ package struct JSONToWire {
         _ parse: (UnsafeRawBufferPointer) -> Value?
     ) throws(JSONProblem) -> Value? {
         guard cursor.peek() == UInt8(ascii: "\"") else { throw JSONProblem(.wrong("expected a string")) }
-        let text = try string()
+        let text = try cursor.string()
         guard text.hasEscapes else {
             return text.range.count <= Self.shortTextBytesMax ? parse(slice(text.range)) : nil
         }
         guard text.mayFit(in: Self.shortTextBytesMax) else { return nil }
-        let bytes = try unescaped(text)
+        let bytes = try cursor.unescaped(text)
         return bytes.count <= Self.shortTextBytesMax ? bytes.withUnsafeBytes { parse($0) } : nil
     }
 }
@@ -297,10 +247,10 @@ extension JSONToWire {
     private mutating func integer(_ type: Integer) throws(JSONProblem) -> Int64 {
         switch cursor.peek() ?? 0 {
         case UInt8(ascii: "\""):
-            let text = try string()
+            let text = try cursor.string()
             guard text.hasEscapes else { return try Self.integer(quoted: slice(text.range), type) }
             guard text.mayFit(in: Self.numberBytesMax) else { throw type.expected }
-            let bytes = try unescaped(text)
+            let bytes = try cursor.unescaped(text)
             let result = bytes.withUnsafeBytes { bytes -> Result<Int64, JSONProblem> in
                 do throws(JSONProblem) {
                     return .success(try Self.integer(quoted: bytes, type))
@@ -310,7 +260,7 @@ extension JSONToWire {
             }
             return try result.get()
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            return try Self.integer(try number(), type)
+            return try Self.integer(slice(try cursor.number()), type)
         default:
             throw type.expected
         }
