@@ -98,27 +98,12 @@ public final class HTTPServer: Sendable {
     // MARK: Channels
 
     private func bind() async throws -> any Channel {
-        let bootstrap = ServerBootstrap(group: group)
-            // As many as the kernel lets wait by default: a connection that finds no room tries again a second later. On a
-            // busy loop accepting keeps up only if one turn takes many.
-            .serverChannelOption(.backlog, value: 4_096)
-            .serverChannelOption(.maxMessagesPerRead, value: 64)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        AcceptPause(logger: self.logger) { self.freeDescriptors() })
-                }
-            }
-            // Small answers leave at once; they are written in one piece anyway.
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        let bootstrap = ServerBootstrap.listening(on: group, logger: logger) { self.freeDescriptors() }
             // A peer that has sent its last request may still read the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
             // Bytes that the kernel has not sent yet. Left to itself it takes megabytes for a slow reader, which are
             // memory, and hide for minutes whether the peer takes anything.
             .childChannelOption(.tcpOption(.unsentLowWater), value: Self.unsentBytesMax)
-            .childChannelOption(.recvAllocator, value: ReadBufferAllocator())
             .childChannelOption(
                 .writeBufferWaterMark,
                 value: .init(

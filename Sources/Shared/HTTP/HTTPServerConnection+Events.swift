@@ -36,7 +36,7 @@ extension HTTPServerConnection {
     }
 
     var evictionOrder: UInt64? {
-        guard state.isIdle || isLingering || state.hasOnlyPartialRequest, let context, unsentBytes(context) == 0
+        guard state.isIdle || isLingering || state.hasOnlyPartialRequest, let context, context.unsentBytes == 0
         else { return nil }
         // A peer that is only heard out has its answer, and goes first.
         if isLingering { return 0 }

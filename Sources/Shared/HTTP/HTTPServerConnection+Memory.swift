@@ -46,12 +46,6 @@ extension HTTPServerConnection {
         return response
     }
 
-    /// Bytes that the channel holds and the socket has not taken yet.
-    func unsentBytes(_ context: ChannelHandlerContext) -> Int {
-        // A channel without this option throws; the connection then counts as not writing.
-        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    }
-
     /// Counts the small answers among the unsent bytes; large ones have reservations of their own.
     func countUnsent(_ bytes: Int) {
         countedBytes = writtenBytes
@@ -64,7 +58,7 @@ extension HTTPServerConnection {
         guard isOutputHeld || isResponseMemoryFull else { return false }
         flush(context)
         guard self.context != nil else { return true }
-        let unsent = unsentBytes(context)
+        let unsent = context.unsentBytes
         countUnsent(unsent)
         if isOutputHeld { return true }
         guard unsent > 0 else { return false }

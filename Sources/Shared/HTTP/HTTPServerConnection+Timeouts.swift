@@ -5,7 +5,7 @@ extension HTTPServerConnection {
     func checkTimeouts(now: NIODeadline) {
         guard let context else { return }
         let limits = loop.configuration
-        let bytesLeft = unsentBytes(context)
+        let bytesLeft = context.unsentBytes
         countUnsent(bytesLeft)
         let taken = writtenBytes - bytesLeft
         if answerProgress.isLate(bytesLeft: bytesLeft, taken: taken, now: now, rate: limits.answerRate) {

@@ -1,6 +1,5 @@
 import Logging
 import NIOCore
-import NIOSSL
 import RPC
 
 /// One connection: reads requests from its bytes, runs the responder on the event loop, writes the answers.
@@ -18,8 +17,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     let loop: LoopContext
     var state: ConnectionState
     var context: ChannelHandlerContext?
-    /// Closing here passes by TLS, which would wait for the peer's farewell.
-    private var socketContext: ChannelHandlerContext?
     private(set) var peer = ""
     private var parser: HTTP1Parser
     /// What was received and not parsed yet: at most an incomplete head, or a line of a chunked body.
@@ -73,10 +70,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if loop.configuration.tls != nil {
-            // Without the handler that the server has put there, there is nothing to pass by.
-            socketContext = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
-        }
         use = loop.nextUse()
         if context.channel.isActive { connected(context) }
         // `drain()` and `endIdle()` may have been called before there was a channel.
@@ -104,7 +97,6 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
     private func ended() {
         guard context != nil else { return }
         context = nil
-        socketContext = nil
         output = nil
         received = ByteBuffer()
         task?.cancel()
@@ -125,7 +117,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
 
     /// Closes now, whatever is in progress.
     func abort() {
-        (socketContext ?? context)?.close(promise: nil)
+        context?.abort()
     }
 
     // MARK: Input
@@ -331,7 +323,7 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
         context.flush()
         // Asking the channel costs more than a small answer, so it is not asked each time.
         if responseMemory.used > 0 || writtenBytes - countedBytes >= MemoryAccount.freeBytes {
-            countUnsent(unsentBytes(context))
+            countUnsent(context.unsentBytes)
         }
     }
 

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOSSL
 import NIOTLS
 import RPC
 
@@ -124,10 +123,7 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
     }
 
     func abort() {
-        guard let context else { return }
-        // TLS would wait for a farewell, which a peer that is silent does not send.
-        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
-        (tls ?? context).close(promise: nil)
+        context?.abort()
     }
 
     func evict() {
@@ -154,12 +150,4 @@ final class VersionDetector: ChannelInboundHandler, RemovableChannelHandler, Ser
 extension NIODeadline {
     /// Whether this moment is at least `time` ago.
     func hasPassed(_ time: Duration) -> Bool { .now() - self >= TimeAmount(time) }
-}
-
-extension ChannelHandlerContext {
-    /// The peer's address and port, for logs.
-    var peerText: String {
-        guard let address = remoteAddress, let host = address.ipAddress else { return "" }
-        return HostPort(host: host, port: address.port ?? 0).description
-    }
 }

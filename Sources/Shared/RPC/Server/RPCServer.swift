@@ -49,21 +49,7 @@ public final class RPCServer: Sendable {
     /// Binds and listens; answers the bound address. Throws what the system says (address in use, no permission, ...).
     public func start() async throws -> SocketAddress {
         let shared = shared
-        let bootstrap = ServerBootstrap(group: group)
-            // As many as the kernel lets wait by default: a connection that finds no room tries again a second later. On a
-            // busy loop accepting keeps up only if one turn takes many.
-            .serverChannelOption(.backlog, value: 4_096)
-            .serverChannelOption(.maxMessagesPerRead, value: 64)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        AcceptPause(logger: shared.logger) { shared.freeDescriptors() })
-                }
-            }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.recvAllocator, value: ReadBufferAllocator())
+        let bootstrap = ServerBootstrap.listening(on: group, logger: shared.logger) { shared.freeDescriptors() }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let isAdmitted = shared.admit(channel)

@@ -98,7 +98,7 @@ final class ServerConnection: @unchecked Sendable {
 
 extension ServerConnection: HTTP2TransportOwner {
     func transportBegan(_ session: HTTP2Session, _ context: ChannelHandlerContext) {
-        peer = Self.text(context.remoteAddress)
+        peer = context.peerText
         executor = EventLoopExecutor(context.eventLoop)
         timers = ConnectionTimers(self, context.eventLoop, shared.configuration)
         becameIdle()
@@ -107,12 +107,6 @@ extension ServerConnection: HTTP2TransportOwner {
         case .draining: transport?.beginDrain()
         case .closed: close()
         }
-    }
-
-    /// `address:port`, as the HTTP server has it.
-    private static func text(_ address: SocketAddress?) -> String {
-        guard let address, let host = address.ipAddress else { return "" }
-        return HostPort(host: host, port: address.port ?? 0).description
     }
 
     /// Lets the peer read our last bytes and close first, for a moment.

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOSSL
 import NIOTLS
 
 /// What a connection is told by the transport under it, beside what the session says. On its event loop.
@@ -239,10 +238,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     /// Bytes that the channel holds and the socket has not taken yet.
-    package var bufferedBytes: Int {
-        // A channel without this option throws; the connection then counts as not writing.
-        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    }
+    package var bufferedBytes: Int { context?.unsentBytes ?? 0 }
 
     /// Releases the buffer of the last writes, which an idle connection would keep.
     package func releaseSpareMemory() {
@@ -256,10 +252,8 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
         context?.close(promise: nil)
     }
 
-    /// Ends a server's connection now. Passes by TLS, which would wait for a farewell of the peer's.
+    /// Ends a server's connection now, without a farewell even of TLS.
     package func abort() {
-        guard let context else { return }
-        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
-        (tls ?? context).close(promise: nil)
+        context?.abort()
     }
 }

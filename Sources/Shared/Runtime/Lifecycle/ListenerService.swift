@@ -32,7 +32,8 @@ struct ListenerService: Service {
         } catch {
             throw ProgramFailure("can't listen on \(address) for \(purpose): \(Self.reason(error))")
         }
-        logger.info("listening", metadata: ["for": "\(purpose)", "address": "\(bound.plain)"])
+        let text = bound.hostPort?.description ?? bound.description
+        logger.info("listening", metadata: ["for": "\(purpose)", "address": "\(text)"])
         started(bound)
         try? await gracefulShutdown()
         // Cancelled means that another part failed: there is nothing to wait for.
@@ -42,13 +43,5 @@ struct ListenerService: Service {
     private static func reason(_ error: any Error) -> String {
         if let error = error as? IOError { return SystemError.text(error.errnoCode) }
         return "\(error)"
-    }
-}
-
-extension SocketAddress {
-    /// `address:port` without the name that it was resolved from.
-    var plain: String {
-        guard let ipAddress, let port else { return description }
-        return HostPort(host: ipAddress, port: port).description
     }
 }
