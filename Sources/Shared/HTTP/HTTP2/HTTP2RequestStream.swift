@@ -1,8 +1,11 @@
 import NIOCore
 import RPC
 
-/// One request over HTTP/2, from its first header field to its answer. Touched only on its connection's event loop.
-final class HTTP2RequestStream: HTTP2Stream {
+/// One request over HTTP/2, from its first header field to its answer.
+///
+/// `@unchecked Sendable`: its responder's task captures it. It is touched on its connection's event loop only: the task does
+/// so behind the assertion in ``HTTP2ServerConnection`` that it is back there; the responder, in between, does not see it.
+final class HTTP2RequestStream: HTTP2Stream, @unchecked Sendable {
     private var method: HTTPRequest.Method?
     private var target: String?
     private var authority: String?

@@ -147,15 +147,14 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         running += 1
         stream.isRunning = true
         let responder = loop.responder
-        let handle = UncheckedStream(stream: stream)
         stream.task = Task.immediate(executorPreference: loop.executor) {
             let response = await responder.respond(to: request)
             self.loop.eventLoop.assertInEventLoop()
             self.running -= 1
-            handle.stream.task = nil
-            handle.stream.isRunning = false
-            self.releaseRequest(handle.stream)
-            self.answer(handle.stream, response)
+            stream.task = nil
+            stream.isRunning = false
+            self.releaseRequest(stream)
+            self.answer(stream, response)
         }
     }
 
@@ -316,12 +315,4 @@ extension HTTP2ServerConnection: HTTP2TransportOwner {
         transport = nil
         loop.remove(self)
     }
-}
-
-/// Carries a stream into its responder's task.
-///
-/// `@unchecked Sendable`: it is made on the connection's event loop and never changes. The stream in it is touched only
-/// behind the assertion in `run(_:)` that the task is back on that loop; the responder, in between, does not see it.
-private struct UncheckedStream: @unchecked Sendable {
-    let stream: HTTP2RequestStream
 }

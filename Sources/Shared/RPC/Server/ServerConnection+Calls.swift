@@ -149,7 +149,6 @@ extension ServerConnection {
             return
         }
         // Runs at once, inside the read, until the handler first waits; after that on this loop again.
-        let handle = UncheckedStream(stream)
         let span = stream.span
         let memory = shared.configuration.memory
         stream.task = Task.immediate(executorPreference: executor) {
@@ -166,7 +165,7 @@ extension ServerConnection {
             } catch {
                 outcome = .failure(error)
             }
-            self.finish(handle.stream, outcome)
+            self.finish(stream, outcome)
         }
     }
 
@@ -269,12 +268,4 @@ extension ServerConnection {
         transport?.resetOnceAnswered(stream)
         transport?.scheduleFlush()
     }
-}
-
-/// Carries a stream into its handler's task.
-///
-/// `@unchecked Sendable`: the task takes it out again on the connection's event loop only (see ``ServerConnection``).
-private struct UncheckedStream: @unchecked Sendable {
-    let stream: ServerStream
-    init(_ stream: ServerStream) { self.stream = stream }
 }

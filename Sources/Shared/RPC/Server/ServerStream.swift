@@ -3,8 +3,9 @@ import Traces
 
 /// One call as the server sees it, from the first header field to the answer.
 ///
-/// Touched only on the event loop of its connection.
-final class ServerStream: HTTP2Stream {
+/// `@unchecked Sendable`: its handler's task captures it. It is touched on the event loop of its connection only, also by
+/// the task (see ``ServerConnection``).
+final class ServerStream: HTTP2Stream, @unchecked Sendable {
     /// An answer that is decided before the handler runs.
     enum Rejection {
         /// An HTTP status instead of gRPC's, for peers that do not speak gRPC (405, 415).
