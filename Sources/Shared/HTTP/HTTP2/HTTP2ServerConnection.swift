@@ -102,11 +102,7 @@ final class HTTP2ServerConnection: ServedConnection, @unchecked Sendable {
         let buffered = transport.bufferedBytes
         let taken = transport.writtenBytes - buffered
         if socketProgress.isLate(bytesLeft: buffered, taken: taken, now: now, rate: rate) { return abort() }
-        let moved = throughput.moved(written: taken, now: now, window: rate.window)
-        let waiting = session.streams.count { $0.unsentBytes > 0 }
-        // While the connection as a whole makes progress, a stream with an open window waits for its turn, not for the
-        // peer.
-        let isMoving = moved >= waiting * rate.bytesMin
+        let isMoving = throughput.isMoving(session.streams, written: taken, now: now, rate: rate)
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: HTTP2RequestStream.self)
             let isSlow = stream.progress.isLate(

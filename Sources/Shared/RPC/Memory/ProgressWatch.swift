@@ -69,4 +69,13 @@ package struct Throughput {
         }
         return max(moved, movedBefore)
     }
+
+    /// Whether the connection as a whole makes progress. A stream with an open window then waits for its turn, not for the
+    /// peer.
+    package mutating func isMoving(
+        _ streams: [HTTP2Stream], written: Int, now: NIODeadline, rate: ProgressRate
+    ) -> Bool {
+        let waiting = streams.count { $0.unsentBytes > 0 }
+        return moved(written: written, now: now, window: rate.window) >= waiting * rate.bytesMin
+    }
 }

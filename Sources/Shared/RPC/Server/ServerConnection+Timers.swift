@@ -68,11 +68,7 @@ extension ServerConnection {
         }
         let now = NIODeadline.now()
         let rate = answerRate()
-        let moved = throughput.moved(written: transport.writtenBytes, now: now, window: rate.window)
-        let waiting = session.streams.count { $0.unsentBytes > 0 }
-        // While the connection as a whole makes progress, a stream with an open window waits for its turn, not for the
-        // peer.
-        let isMoving = moved >= waiting * rate.bytesMin
+        let isMoving = throughput.isMoving(session.streams, written: transport.writtenBytes, now: now, rate: rate)
         let oldest = keepalive.ticks - Int(shared.configuration.requestTimeout / elapsed)
         for stream in session.streams {
             let stream = unsafeDowncast(stream, to: ServerStream.self)
