@@ -34,6 +34,9 @@ protocol ExportQueue: Sendable {
 }
 
 extension ExportQueue {
+    /// What finds its way into the queue by itself is here already.
+    func collect() {}
+
     func size(of batch: [Item]) -> Int { batch.count }
 }
 
@@ -43,9 +46,6 @@ struct SpanQueue: ExportQueue {
     /// Spans that are sent at once at most.
     let batchMax: Int
     let resource: Otlp_Resource
-
-    /// The spans are here already.
-    func collect() {}
 
     func takeBatch() -> [FinishedSpan] { buffer.take(batchMax) }
 
@@ -69,9 +69,6 @@ struct LogQueue: ExportQueue {
     /// Lines that are sent at once at most.
     let batchMax: Int
     let resource: Otlp_Resource
-
-    /// The lines are here already.
-    func collect() {}
 
     func takeBatch() -> [LogRecord] { buffer.take(batchMax, bytesMax: LogExportSettings.batchBytesMax) }
 

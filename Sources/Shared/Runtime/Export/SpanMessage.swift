@@ -91,16 +91,9 @@ enum SpanMessage {
         var pairs: [Otlp_KeyValue] = []
         pairs.reserveCapacity(attributes.count)
         attributes.forEach { name, value in
-            pairs.append(pair(name, value))
+            pairs.append(Otlp_KeyValue(name, Self.value(value)))
         }
         return pairs
-    }
-
-    private static func pair(_ name: String, _ value: SpanAttribute) -> Otlp_KeyValue {
-        var pair = Otlp_KeyValue()
-        pair.key = name
-        pair.value = Self.value(value)
-        return pair
     }
 
     private static func value(_ attribute: SpanAttribute) -> Otlp_AnyValue {
@@ -109,23 +102,19 @@ enum SpanMessage {
         case .int64(let number): integer(number)
         case .double(let number): .with { $0.doubleValue = number }
         case .bool(let truth): .with { $0.boolValue = truth }
-        case .string(let string): text(string)
-        case .stringConvertible(let value): text(value.description)
+        case .string(let string): .text(string)
+        case .stringConvertible(let value): .text(value.description)
         case .int32Array(let numbers): list(numbers) { integer(Int64($0)) }
         case .int64Array(let numbers): list(numbers, integer)
         case .doubleArray(let numbers): list(numbers) { number in .with { $0.doubleValue = number } }
         case .boolArray(let truths): list(truths) { truth in .with { $0.boolValue = truth } }
-        case .stringArray(let strings): list(strings, text)
-        case .stringConvertibleArray(let values): list(values) { text($0.description) }
-        default: text("")
+        case .stringArray(let strings): list(strings) { .text($0) }
+        case .stringConvertibleArray(let values): list(values) { .text($0.description) }
+        default: .text("")
         }
     }
 
     private static func integer(_ number: Int64) -> Otlp_AnyValue { .with { $0.intValue = number } }
-
-    private static func text(_ string: String) -> Otlp_AnyValue {
-        .with { $0.stringValue = string }
-    }
 
     private static func list<Element>(_ elements: [Element], _ value: (Element) -> Otlp_AnyValue) -> Otlp_AnyValue {
         .with { $0.arrayValue.values = elements.map(value) }
