@@ -112,14 +112,11 @@ struct GatewayError: Error, Equatable {
             }
         var body = ByteBuffer()
         body.reserveCapacity(160)
-        body.writeStaticString("{\"id\": ")
-        body.writeJSONString(namespace.isEmpty ? name : "\(namespace).\(name)")
+        body.writeJSONString(namespace.isEmpty ? name : "\(namespace).\(name)", after: "{\"id\": ")
         body.writeStaticString(", \"code\": ")
         body.writeString(String(code))
-        body.writeStaticString(", \"detail\": ")
-        body.writeJSONString(detail.isEmpty ? status.reasonPhrase : detail)
-        body.writeStaticString(", \"status\": ")
-        body.writeJSONString(status.reasonPhrase)
+        body.writeJSONString(detail.isEmpty ? status.reasonPhrase : detail, after: ", \"detail\": ")
+        body.writeJSONString(status.reasonPhrase, after: ", \"status\": ")
         if !allDetails.isEmpty { body.writeJSON(allDetails) }
         body.writeStaticString("}\n")
         var headers: HTTPFields = ["content-type": "application/json"]
@@ -138,27 +135,21 @@ extension ByteBuffer {
     fileprivate mutating func writeJSON(_ details: [ErrorDetail]) {
         writeStaticString(", \"details\": [")
         for (index, detail) in details.enumerated() {
-            writeStaticString(index == 0 ? "{\"@type\": " : ", {\"@type\": ")
-            writeJSONString(detail.typeURL)
+            writeJSONString(detail.typeURL, after: index == 0 ? "{\"@type\": " : ", {\"@type\": ")
             switch detail {
             case .badRequest(let violations):
                 writeStaticString(", \"field_violations\": [")
                 for (index, violation) in violations.enumerated() {
-                    writeStaticString(index == 0 ? "{\"field\": " : ", {\"field\": ")
-                    writeJSONString(violation.field)
-                    writeStaticString(", \"description\": ")
-                    writeJSONString(violation.description)
+                    writeJSONString(violation.field, after: index == 0 ? "{\"field\": " : ", {\"field\": ")
+                    writeJSONString(violation.description, after: ", \"description\": ")
                     writeStaticString("}")
                 }
                 writeStaticString("]")
             case .errorInfo(let reason):
-                writeStaticString(", \"reason\": ")
-                writeJSONString(reason)
-                writeStaticString(", \"domain\": ")
-                writeJSONString(ErrorDetail.domain)
+                writeJSONString(reason, after: ", \"reason\": ")
+                writeJSONString(ErrorDetail.domain, after: ", \"domain\": ")
             case .retryInfo(let milliseconds):
-                writeStaticString(", \"retry_delay\": ")
-                writeJSONString(Self.duration(milliseconds))
+                writeJSONString(Self.duration(milliseconds), after: ", \"retry_delay\": ")
             }
             writeStaticString("}")
         }

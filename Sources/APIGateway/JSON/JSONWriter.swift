@@ -3,7 +3,10 @@ import RPC
 
 extension ByteBuffer {
     /// Appends `text` as a JSON string with its quotes (RFC 8259 section 7).
-    mutating func writeJSONString(_ text: String) {
+    ///
+    /// - Parameter before: JSON that it follows.
+    mutating func writeJSONString(_ text: String, after before: StaticString = "") {
+        writeStaticString(before)
         writeInteger(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {

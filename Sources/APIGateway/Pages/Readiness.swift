@@ -102,12 +102,10 @@ extension Readiness.Outcome {
         out.writeStaticString(", \"services\": [")
         for (index, (service, problem)) in problems.enumerated() {
             if index > 0 { out.writeStaticString(", ") }
-            out.writeStaticString("{\"name\": ")
-            out.writeJSONString(service)
+            out.writeJSONString(service, after: "{\"name\": ")
             out.writeString(", \"ready\": \(problem == nil)")
             if let problem {
-                out.writeStaticString(", \"detail\": ")
-                out.writeJSONString(problem)
+                out.writeJSONString(problem, after: ", \"detail\": ")
             }
             out.writeStaticString("}")
         }

@@ -13,8 +13,7 @@ enum ServicesPage {
         for entry in table.entries {
             if entry.service != service {
                 out.writeStaticString(service.isEmpty ? "\n  " : "\n  ]},\n  ")
-                out.writeStaticString("{\"name\": ")
-                out.writeJSONString(entry.service)
+                out.writeJSONString(entry.service, after: "{\"name\": ")
                 out.writeStaticString(", \"methods\": [\n    ")
                 service = entry.service
             } else {
@@ -28,10 +27,8 @@ enum ServicesPage {
 
     private static func write(_ entry: RouteTable.Entry, to out: inout ByteBuffer) {
         let route = entry.route
-        out.writeStaticString("{\"name\": ")
-        out.writeJSONString("\(route.interface).\(route.method)")
-        out.writeStaticString(", \"path\": ")
-        out.writeJSONString("/\(entry.service)/\(route.interface)/\(route.method)")
+        out.writeJSONString("\(route.interface).\(route.method)", after: "{\"name\": ")
+        out.writeJSONString("/\(entry.service)/\(route.interface)/\(route.method)", after: ", \"path\": ")
         out.writeStaticString(",\n      \"request\": ")
         write(route.request, depth: 0, to: &out)
         out.writeStaticString(",\n      \"response\": ")
@@ -40,14 +37,12 @@ enum ServicesPage {
     }
 
     private static func write(_ message: MessageSchema, depth: Int, to out: inout ByteBuffer) {
-        out.writeStaticString("{\"type\": ")
-        out.writeJSONString(message.name)
+        out.writeJSONString(message.name, after: "{\"type\": ")
         out.writeStaticString(", \"fields\": [")
         // Messages may be made of themselves.
         for (index, field) in (depth < depthMax ? message.fields : []).enumerated() {
             if index > 0 { out.writeStaticString(", ") }
-            out.writeStaticString("{\"name\": ")
-            out.writeJSONString(field.name)
+            out.writeJSONString(field.name, after: "{\"name\": ")
             out.writeStaticString(", \"type\": ")
             if field.isRepeated {
                 out.writeStaticString("\"array\", \"items\": {\"type\": ")

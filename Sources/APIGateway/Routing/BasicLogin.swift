@@ -47,10 +47,8 @@ private struct Credentials {
             let password = String(validating: bytes[(colon + 1)...], as: UTF8.self)
         else { return nil }
         var body = ByteBuffer()
-        body.writeStaticString("{\"email\": ")
-        body.writeJSONString(email)
-        body.writeStaticString(", \"password\": ")
-        body.writeJSONString(password)
+        body.writeJSONString(email, after: "{\"email\": ")
+        body.writeJSONString(password, after: ", \"password\": ")
         body.writeStaticString("}")
         json = body
     }

@@ -109,8 +109,7 @@ struct GatewayRoute: Sendable {
             throw malformed
         }
         var body = ByteBuffer()
-        body.writeStaticString("{\"token\": ")
-        body.writeJSONString(token)
+        body.writeJSONString(token, after: "{\"token\": ")
         body.writeStaticString("}\n")
         return GatewayAnswer(body: body, memory: nil)
     }
