@@ -70,7 +70,7 @@ struct UserService: ServiceProgram {
         OutboxMetrics.register(relay.counts, pending, in: runtime.metrics)
         passwords.register(in: runtime.metrics)
 
-        let store = CombinedStore(stores: [users.store, passwords.hasher.pool])
+        let store = UserStores(parts: [users.store, passwords.hasher.pool])
         runtime.watchPools(of: store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),

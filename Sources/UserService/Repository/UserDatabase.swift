@@ -53,20 +53,7 @@ struct UserDatabase: Sendable {
     }
 }
 
-/// Several stores that start, serve and stop as one; ready when all are.
-struct CombinedStore: Store {
-    let stores: [any Store]
-
-    func start() throws {
-        for store in stores { try store.start() }
-    }
-
-    func shutdown() async {
-        for store in stores { await store.shutdown() }
-    }
-
-    var isReady: Bool { stores.allSatisfy(\.isReady) }
-    var lastError: String? { stores.lazy.compactMap(\.lastError).first }
-    var permanentFailure: StorageError? { stores.lazy.compactMap(\.permanentFailure).first }
-    var statistics: [PoolStatistics] { stores.flatMap(\.statistics) }
+/// The database, and the threads that hash passwords.
+struct UserStores: CombinedStore {
+    let parts: [any Store]
 }

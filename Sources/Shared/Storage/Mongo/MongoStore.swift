@@ -3,7 +3,7 @@ import RPC
 import Storage
 
 /// A MongoDB database behind threads that own a client each.
-public final class MongoStore: Store {
+public final class MongoStore: CombinedStore {
     /// Calls that a server of ours has in flight there at the same time.
     public static let threadCountDefault = 8
     /// How soon an idle service notices that its database has gone.
@@ -47,15 +47,5 @@ public final class MongoStore: Store {
         try await pool.run(deadline: deadline, body)
     }
 
-    public func start() throws { try pool.start() }
-
-    public func shutdown() async { await pool.shutdown() }
-
-    public var isReady: Bool { pool.isReady }
-
-    public var lastError: String? { pool.lastError }
-
-    public var permanentFailure: StorageError? { pool.permanentFailure }
-
-    public var statistics: [PoolStatistics] { pool.statistics }
+    public var parts: [any Store] { [pool] }
 }

@@ -25,3 +25,27 @@ public protocol Store: Sendable {
 extension ConnectionPool: Store {
     public var statistics: [PoolStatistics] { [gauges] }
 }
+
+/// Several stores that start, serve and stop as one; ready when all are.
+public protocol CombinedStore: Store {
+    /// In the order of their start; the last stops first.
+    var parts: [any Store] { get }
+}
+
+extension CombinedStore {
+    public func start() throws {
+        for part in parts { try part.start() }
+    }
+
+    public func shutdown() async {
+        for part in parts.reversed() { await part.shutdown() }
+    }
+
+    public var isReady: Bool { parts.allSatisfy(\.isReady) }
+
+    public var lastError: String? { parts.lazy.compactMap(\.lastError).first }
+
+    public var permanentFailure: StorageError? { parts.lazy.compactMap(\.permanentFailure).first }
+
+    public var statistics: [PoolStatistics] { parts.flatMap(\.statistics) }
+}

@@ -5,7 +5,7 @@ import Storage
 /// An embedded SQLite database: one thread that writes, and threads that read beside it.
 ///
 /// What ``write(deadline:_:)`` answered is on the disk. Calls that wait at the same time share one write to it.
-public final class SQLiteStore: Store {
+public final class SQLiteStore: CombinedStore {
     /// Calls that one thread takes at once: enough to share a write to the disk, few enough not to hold up the first.
     private static let batchSizeMax = 64
     /// A read is shorter than waking a second thread, until this many wait.
@@ -69,22 +69,6 @@ public final class SQLiteStore: Store {
         try await writer.run(deadline: deadline) { try $0.isolate(body) }
     }
 
-    public func start() throws {
-        try writer.start()
-        try readers.start()
-    }
-
-    public func shutdown() async {
-        // The writer last: whoever closes last moves the log into the file, and readers can't.
-        await readers.shutdown()
-        await writer.shutdown()
-    }
-
-    public var isReady: Bool { writer.isReady && readers.isReady }
-
-    public var lastError: String? { writer.lastError ?? readers.lastError }
-
-    public var permanentFailure: StorageError? { writer.permanentFailure ?? readers.permanentFailure }
-
-    public var statistics: [PoolStatistics] { writer.statistics + readers.statistics }
+    /// The writer first, as it stops last: whoever closes last moves the log into the file, and readers can't.
+    public var parts: [any Store] { [writer, readers] }
 }
