@@ -14,10 +14,6 @@ struct MongoEmailRepository: EmailRepository {
     /// Rate limit of the search for mails that were scheduled in the future.
     let steps = Pace(every: ClockStep.interval)
 
-    init(store: MongoStore) {
-        self.store = store
-    }
-
     /// Makes the indexes; run on each new connection until it succeeded.
     static func prepare(_ connection: MongoConnection) throws {
         // Pending mails stand together at one end of each, so that a claim costs the same beside a million sent ones.

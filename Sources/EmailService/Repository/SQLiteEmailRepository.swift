@@ -49,10 +49,6 @@ struct SQLiteEmailRepository: EmailRepository {
     /// Rate limit of the search for mails that were scheduled in the future.
     let steps = Pace(every: ClockStep.interval)
 
-    init(store: SQLiteStore) {
-        self.store = store
-    }
-
     func store(_ mail: NewMail, deadline: Deadline) async throws -> (mail: StoredMail, isNew: Bool) {
         try await store.write(deadline: deadline) { connection in
             let isNew =
