@@ -4,9 +4,8 @@ import Synchronization
 final class Gate: Sendable {
     private struct State {
         var isOpen = false
-        var waiting: [Int: CheckedContinuation<Void, any Error>] = [:]
-        var cancelled: Set<Int> = []
-        var next = 0
+        /// One for each waiter, which goes on when it is finished.
+        var waiting: [AsyncStream<Void>.Continuation] = []
     }
 
     private let state = Mutex(State())
@@ -16,38 +15,22 @@ final class Gate: Sendable {
     func open() {
         let waiting = state.withLock { state in
             state.isOpen = true
-            defer { state.waiting = [:] }
-            return state.waiting.values
+            defer { state.waiting = [] }
+            return state.waiting
         }
-        for continuation in waiting { continuation.resume() }
+        for continuation in waiting { continuation.finish() }
     }
 
     /// Returns when the gate is open.
     ///
     /// - Throws: `CancellationError` when the task is cancelled first.
     func waitUntilOpen() async throws {
-        let id = state.withLock { state in
-            state.next += 1
-            return state.next
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        state.withLock { state in
+            if state.isOpen { continuation.finish() } else { state.waiting.append(continuation) }
         }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                let outcome: Result<Void, any Error>? = state.withLock { state in
-                    if state.isOpen { return .success(()) }
-                    // Cancelled before there was a continuation to tell.
-                    if state.cancelled.remove(id) != nil { return .failure(CancellationError()) }
-                    state.waiting[id] = continuation
-                    return nil
-                }
-                if let outcome { continuation.resume(with: outcome) }
-            }
-        } onCancel: {
-            let continuation = state.withLock { state in
-                if let waiting = state.waiting.removeValue(forKey: id) { return Optional(waiting) }
-                if !state.isOpen { state.cancelled.insert(id) }
-                return nil
-            }
-            continuation?.resume(throwing: CancellationError())
-        }
+        // Ends when the task is cancelled, too.
+        for await _ in stream {}
+        guard isOpen else { throw CancellationError() }
     }
 }
