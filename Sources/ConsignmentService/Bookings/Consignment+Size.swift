@@ -13,7 +13,11 @@ extension Consignment_Consignment {
         // No byte is more than six as JSON.
         if bytes <= ConsignmentRules.recordJSONBytesMax / 6 { return true }
         guard bytes <= ConsignmentRules.recordBytesMax else { return false }
-        return sumOfTexts(Self.jsonBytes) <= ConsignmentRules.recordJSONBytesMax
+        let jsonBytes = sumOfTexts { text in
+            var text = text
+            return text.withUTF8 { UnsafeRawBufferPointer($0).escapedJSONBytes }
+        }
+        return jsonBytes <= ConsignmentRules.recordJSONBytesMax
     }
 
     /// Without what may be large.
@@ -37,21 +41,5 @@ extension Consignment_Consignment {
             sum += size(container.id) + size(container.customerID) + size(container.origin) + size(container.userID)
         }
         return sum
-    }
-
-    /// Bytes of a text in the gateway's JSON, which escapes U+0000 to U+001F, U+007F to U+009F, quotes and backslashes.
-    private static func jsonBytes(_ text: String) -> Int {
-        var size = 0
-        var before: UInt8 = 0
-        for byte in text.utf8 {
-            switch byte {
-            case 0..<0x20, 0x7f: size += 6
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): size += 2
-            case 0x80..<0xa0 where before == 0xc2: size += 5
-            default: size += 1
-            }
-            before = byte
-        }
-        return size
     }
 }

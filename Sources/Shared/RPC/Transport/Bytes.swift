@@ -48,6 +48,24 @@ extension UnsafeRawBufferPointer {
         return type.equals(anyCaseOf: "application/grpc") || type.equals(anyCaseOf: "application/grpc+proto")
     }
 
+    /// Bytes of this text, without quotes, in the gateway's JSON, which escapes U+0000 to U+001F, U+007F to U+009F, quotes
+    /// and backslashes.
+    package var escapedJSONBytes: Int {
+        var size = 0
+        var before: UInt8 = 0
+        for byte in self {
+            switch byte {
+            case 0..<0x20, 0x7f: size += 6
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): size += 2
+            // The two bytes of U+0080 to U+009F become six.
+            case 0x80..<0xa0 where before == 0xc2: size += 5
+            default: size += 1
+            }
+            before = byte
+        }
+        return size
+    }
+
     /// The bytes as text; invalid UTF-8 is replaced.
     var text: String { String(decoding: self, as: UTF8.self) }
 }

@@ -1,3 +1,5 @@
+import RPC
+
 /// Size of a protobuf message as JSON, and the number of its elements, computed from its wire bytes before it is
 /// written: a control character is one byte there and six here.
 package struct JSONSize {
@@ -47,7 +49,7 @@ package struct JSONSize {
                 switch field.kind {
                 case .message(let index): size += self.message(content, schema.messages[index], depth: depth + 1)
                 case .timestamp: size += JSONSize.timeBytes
-                case .string, .fieldMask: size += JSONSize.escapedBytes(content)
+                case .string, .fieldMask: size += content.escapedJSONBytes
                 // Each byte may be a value, with a comma.
                 case .bool, .int32, .int64, .enumeration: size += content.count * (valueBytes(field.kind) + 1)
                 }
@@ -60,21 +62,5 @@ package struct JSONSize {
             guard case .enumeration(let index) = kind else { return JSONSize.numberBytes }
             return schema.enums[index].values.reduce(JSONSize.numberBytes) { max($0, $1.nameBytes.count + 2) }
         }
-    }
-
-    /// Size of a text between its quotes. The two bytes of U+0080 to U+009F become six, too.
-    private static func escapedBytes(_ text: UnsafeRawBufferPointer) -> Int {
-        var size = 0
-        var before: UInt8 = 0
-        for byte in text {
-            switch byte {
-            case 0..<0x20, 0x7f: size += 6
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): size += 2
-            case 0x80..<0xa0 where before == 0xc2: size += 5
-            default: size += 1
-            }
-            before = byte
-        }
-        return size
     }
 }
