@@ -63,6 +63,15 @@ public struct Status: Error, Sendable, Equatable {
             case .unauthenticated: "UNAUTHENTICATED"
             }
         }
+
+        /// Whether a server is to blame, rather than its caller.
+        /// Source: OpenTelemetry, "Semantic conventions for gRPC", `rpc.response.status_code` of servers.
+        package var isServerError: Bool {
+            switch self {
+            case .unknown, .deadlineExceeded, .unimplemented, .internal, .unavailable, .dataLoss: true
+            default: false
+            }
+        }
     }
 }
 

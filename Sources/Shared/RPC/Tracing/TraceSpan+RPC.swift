@@ -5,11 +5,7 @@ extension TraceSpan {
     /// Ends a server's span. Only what the server itself is to blame for is an error of its own.
     /// Source: OpenTelemetry semantic conventions for gRPC, "gRPC Status".
     func endServer(_ code: Status.Code) {
-        switch code {
-        case .unknown, .deadlineExceeded, .unimplemented, .internal, .unavailable, .dataLoss:
-            end(code, isError: true)
-        default: end(code, isError: false)
-        }
+        end(code, isError: code.isServerError)
     }
 
     /// Ends a client's span: whatever is not an answer is an error to whoever asked.

@@ -72,17 +72,6 @@ public final class RPCMetrics: Sendable {
     }
 }
 
-extension Status.Code {
-    /// Whether a server is to blame, rather than its caller.
-    /// Source: OpenTelemetry, "Semantic conventions for gRPC", `rpc.response.status_code` of servers.
-    var isServerError: Bool {
-        switch self {
-        case .unknown, .deadlineExceeded, .unimplemented, .internal, .unavailable, .dataLoss: true
-        default: false
-        }
-    }
-}
-
 extension HostPort {
     /// The labels of a series about a server that is called.
     public var labels: [(String, String)] { [("server_address", host), ("server_port", "\(port)")] }
