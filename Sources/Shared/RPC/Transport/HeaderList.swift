@@ -21,38 +21,35 @@ package struct HeaderList: Sendable {
     }
 
     package mutating func add(_ name: StaticString, _ value: StaticString) {
-        let nameStart = bytes.count
-        bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-        let valueStart = bytes.count
-        bytes.append(contentsOf: UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
-        append(nameStart: nameStart, valueStart: valueStart, neverIndexed: false)
+        append(Self.bytes(of: name), Self.bytes(of: value), neverIndexed: false)
     }
 
     package mutating func add(_ name: StaticString, _ value: String, neverIndexed: Bool = false) {
-        let nameStart = bytes.count
-        bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-        let valueStart = bytes.count
-        bytes.append(contentsOf: value.utf8)
-        append(nameStart: nameStart, valueStart: valueStart, neverIndexed: neverIndexed)
+        append(Self.bytes(of: name), value.utf8, neverIndexed: neverIndexed)
     }
 
     package mutating func add(_ name: String, _ value: String, neverIndexed: Bool = false) {
-        let nameStart = bytes.count
-        bytes.append(contentsOf: name.utf8)
-        let valueStart = bytes.count
-        bytes.append(contentsOf: value.utf8)
-        append(nameStart: nameStart, valueStart: valueStart, neverIndexed: neverIndexed)
+        append(name.utf8, value.utf8, neverIndexed: neverIndexed)
     }
 
     package mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        append(name, value, neverIndexed: false)
+    }
+
+    @inline(__always)
+    private static func bytes(of text: StaticString) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+
+    /// Inlined, so that each kind of text is copied as what it is.
+    @inline(__always)
+    private mutating func append(
+        _ name: some Collection<UInt8>, _ value: some Collection<UInt8>, neverIndexed: Bool
+    ) {
         let nameStart = bytes.count
         bytes.append(contentsOf: name)
         let valueStart = bytes.count
         bytes.append(contentsOf: value)
-        append(nameStart: nameStart, valueStart: valueStart, neverIndexed: false)
-    }
-
-    private mutating func append(nameStart: Int, valueStart: Int, neverIndexed: Bool) {
         fields.append(
             Field(
                 nameStart: nameStart, nameLength: valueStart - nameStart,
