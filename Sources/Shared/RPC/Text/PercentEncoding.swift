@@ -2,26 +2,29 @@
 package enum PercentEncoding {
     /// The bytes with each `%XX` resolved, digits of either case.
     ///
-    /// - Parameter plusIsSpace: whether `+` stands for a space, as in forms (WHATWG URL standard,
-    ///   "application/x-www-form-urlencoded parsing").
+    /// - Parameters:
+    ///   - plusIsSpace: whether `+` stands for a space, as in forms (WHATWG URL standard,
+    ///     "application/x-www-form-urlencoded parsing").
+    ///   - keepsStrays: whether a `%` without two digits behind it stays as it is.
     /// - Returns: `nil` for a `%` without two digits behind it.
-    package static func decode(_ text: UnsafeRawBufferPointer, plusIsSpace: Bool = false) -> [UInt8]? {
+    package static func decode(
+        _ text: UnsafeRawBufferPointer, plusIsSpace: Bool = false, keepsStrays: Bool = false
+    ) -> [UInt8]? {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(text.count)
         var index = 0
         while index < text.count {
-            switch text[index] {
-            case UInt8(ascii: "%"):
-                guard let byte = byte(in: text, at: index) else { return nil }
-                decoded.append(byte)
-                index += 3
-            case UInt8(ascii: "+") where plusIsSpace:
-                decoded.append(UInt8(ascii: " "))
-                index += 1
-            case let byte:
-                decoded.append(byte)
-                index += 1
+            let byte = text[index]
+            if byte == UInt8(ascii: "%") {
+                if let resolved = self.byte(in: text, at: index) {
+                    decoded.append(resolved)
+                    index += 3
+                    continue
+                }
+                guard keepsStrays else { return nil }
             }
+            decoded.append(plusIsSpace && byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+            index += 1
         }
         return decoded
     }
@@ -74,18 +77,6 @@ package enum PercentEncoding {
 
     /// A `grpc-message`, decoded. Leaves a `%` that is not followed by two digits as it is, as the specification asks.
     static func decode(message text: UnsafeRawBufferPointer) -> String {
-        var decoded: [UInt8] = []
-        decoded.reserveCapacity(text.count)
-        var index = 0
-        while index < text.count {
-            if text[index] == UInt8(ascii: "%"), let byte = byte(in: text, at: index) {
-                decoded.append(byte)
-                index += 3
-            } else {
-                decoded.append(text[index])
-                index += 1
-            }
-        }
-        return String(decoding: decoded, as: UTF8.self)
+        String(decoding: decode(text, keepsStrays: true) ?? [], as: UTF8.self)
     }
 }
