@@ -100,3 +100,14 @@ public final class EncodedRequest<Request: Message>: Sendable {
         return try RPCRoute.decode(bytes)
     }
 }
+
+extension Message {
+    /// Decodes the message in `bytes` without its unknown fields, at any depth.
+    ///
+    /// Unknown fields would be stored and returned without any rule having checked them.
+    package init(knownFieldsOf bytes: [UInt8]) throws {
+        var options = BinaryDecodingOptions()
+        options.discardUnknownFields = true
+        try self.init(serializedBytes: bytes, options: options)
+    }
+}
