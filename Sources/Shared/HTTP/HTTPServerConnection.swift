@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import NIOSSL
 import RPC
 
 /// One connection: reads requests from its bytes, runs the responder on the event loop, writes the answers.
@@ -345,5 +346,93 @@ final class HTTPServerConnection: ChannelDuplexHandler, ServedConnection, @unche
             isReadHeld = false
             context.read()
         }
+    }
+}
+
+extension HTTPServerConnection {
+    /// Called by the loop's timer.
+    func checkTimeouts(now: NIODeadline) {
+        guard let context else { return }
+        let limits = loop.configuration
+        let bytesLeft = context.unsentBytes
+        countUnsent(bytesLeft)
+        let taken = writtenBytes - bytesLeft
+        if answerProgress.isLate(bytesLeft: bytesLeft, taken: taken, now: now, rate: limits.answerRate) {
+            return abort()
+        }
+        let wait: StallWatch.Wait
+        let limit: Duration?
+        if bytesLeft > 0 {
+            return
+        } else if isLingering {
+            (wait, limit) = (.linger, limits.lingerTimeout)
+            let longest = now + TimeAmount(state.isDraining ? limits.lingerTimeout : limits.lingerTimeMax)
+            let end = min(lingerEnd ?? longest, longest)
+            lingerEnd = end
+            if now >= end { return abort() }
+        } else if state.isAnswering {
+            (wait, limit) =
+                state.hasPeerEnded ? (.responderHalfClosed, limits.halfClosedTimeout) : (.responder, nil)
+        } else if state.isReceiving {
+            (wait, limit) = (.request, limits.requestTimeout)
+        } else {
+            (wait, limit) = (.idle, limits.idleTimeout)
+        }
+        let elapsed = watch.elapsed(wait, progress: isLingering ? discardedReads : state.progress, now: now)
+        guard let limit, elapsed >= TimeAmount(limit) else { return }
+        switch wait {
+        case .request:
+            state.reject(.timeout, toHead: isReadingHEAD)
+            pump()
+        case .idle:
+            // The peer is well, so TLS may say farewell.
+            context.close(promise: nil)
+        case .responder, .responderHalfClosed, .linger:
+            abort()
+        }
+    }
+}
+
+/// Events that end a connection or its input.
+extension HTTPServerConnection {
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case NIOSSLError.uncleanShutdown:
+            // The peer closed without close_notify; the end of input follows as an event. A request that was cut off by
+            // it is incomplete by its own length.
+            break
+        default:
+            loop.logger.debug("connection failed", metadata: ["peer": "\(peer)", "error": "\(error)"])
+            abort()
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed:
+            // What was sent in part is no request.
+            if isWithinRequest { state.reject(.malformed, toHead: isReadingHEAD) }
+            state.inputEnded()
+            if isLingering {
+                context.close(promise: nil)
+            } else {
+                pump()
+            }
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func evict() {
+        abort()
+    }
+
+    var evictionOrder: UInt64? {
+        guard state.isIdle || isLingering || state.hasOnlyPartialRequest, let context, context.unsentBytes == 0
+        else { return nil }
+        // A peer that is only heard out has its answer, and goes first.
+        if isLingering { return 0 }
+        if state.isIdle { return use }
+        return openedAt.hasPassed(loop.configuration.newcomerGrace) ? use + Self.partialRequest : nil
     }
 }
