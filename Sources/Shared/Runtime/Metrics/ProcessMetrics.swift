@@ -1,4 +1,5 @@
 import Glibc
+import RPC
 
 /// The figures of this process that every Prometheus client library gives, read at each scrape.
 enum ProcessMetrics {
@@ -64,5 +65,24 @@ enum BuildInfo {
             "shippy_build_info", "1; its labels are the program and its version.",
             labels: [("service", service), ("version", settings.variable("SHIPPY_VERSION") ?? "unknown")]
         ) { 1 }
+    }
+}
+
+/// Metrics of the memory budget, by kind: `requests`, `responses`, `elements` and `connections`.
+enum MemoryMetrics {
+    static func register(_ memory: MemoryBudget, in registry: MetricsRegistry) {
+        for kind in MemoryBudget.Kind.allCases {
+            let labels = [("kind", kind.rawValue)]
+            registry.gauge(
+                "memory_budget_used_bytes", "Bytes held for peers; small amounts are not counted.", labels: labels
+            ) { Double(memory.usedBytes(kind)) }
+            registry.gauge("memory_budget_limit_bytes", "Bytes that may be held for peers.", labels: labels) {
+                Double(memory.bytesMax(kind))
+            }
+            registry.counter(
+                "memory_budget_rejections_total", "Requests and answers rejected as there was no memory for them.",
+                labels: labels
+            ) { Double(memory.rejections(kind)) }
+        }
     }
 }
