@@ -27,15 +27,9 @@ public final class MongoCollection {
 
     /// - Throws: ``StorageError`` of kind `.duplicateKey` when `_id` or a unique key is taken.
     public func insert(_ document: BSONFields, deadline: Deadline) throws(StorageError) {
-        let document = BSONDocument(document)
-        let options = try Self.options([:], deadline)
         try checked(
-            "insert",
-            { reply, error in
-                document.withPointer { document in
-                    options.withPointer { mongoc_collection_insert_one(collection, document, $0, reply, error) }
-                }
-            }, read: { _ in })
+            "insert", [document, Self.options([:], deadline)],
+            { mongoc_collection_insert_one(collection, $0[0], $0[1], $1, $2) }, read: { _ in })
     }
 
     /// Inserts each document on its own, whatever becomes of the others, in as few trips as the driver needs.
@@ -44,7 +38,7 @@ public final class MongoCollection {
     public func insertAll(_ documents: [BSONFields], deadline: Deadline) throws(StorageError) -> [Int] {
         guard !documents.isEmpty else { return [] }
         let documents = documents.map(BSONDocument.init)
-        let options = try Self.options(["ordered": false], deadline)
+        let options = BSONDocument(try Self.options(["ordered": false], deadline))
         return try StoreOperation.run(operation("insert")) { () throws(StorageError) in
             try MongoStorage.checked(
                 { reply, error in
@@ -88,8 +82,7 @@ public final class MongoCollection {
             }
             guard isAdded else { throw StorageError(mongo: error, reply: nil) }
         }
-        try checked(
-            "update", { reply, error in mongoc_bulk_operation_execute(bulk, reply, error) != 0 }, read: { _ in })
+        try checked("update", [], { mongoc_bulk_operation_execute(bulk, $1, $2) != 0 }, read: { _ in })
     }
 
     /// Updates one document.
@@ -97,20 +90,12 @@ public final class MongoCollection {
     /// - Returns: whether there was such a document.
     @discardableResult
     public func update(_ filter: BSONFields, _ update: BSONFields, deadline: Deadline) throws(StorageError) -> Bool {
-        let filter = BSONDocument(filter)
-        let update = BSONDocument(update)
-        let options = try Self.updateOptions([:], deadline)
+        // libmongoc would put `maxTimeMS` within the update, where servers refuse it; the socket's timeout must do.
+        _ = try Self.milliseconds(until: deadline)
         return try checked(
-            "update",
-            { reply, error in
-                filter.withPointer { filter in
-                    update.withPointer { update in
-                        options.withPointer {
-                            mongoc_collection_update_one(collection, filter, update, $0, reply, error)
-                        }
-                    }
-                }
-            }, read: { $0.int64("matchedCount") > 0 })
+            "update", [filter, update, [:]],
+            { mongoc_collection_update_one(collection, $0[0], $0[1], $0[2], $1, $2) },
+            read: { $0.int64("matchedCount") > 0 })
     }
 
     /// Updates the first document that matches, as one step that nobody else can come between.
@@ -131,29 +116,19 @@ public final class MongoCollection {
         if let milliseconds = try Self.milliseconds(until: deadline) {
             _ = mongoc_find_and_modify_opts_set_max_time_ms(options, UInt32(milliseconds))
         }
-        let filter = BSONDocument(filter)
         return try checked(
-            "findAndModify",
-            { reply, error in
-                filter.withPointer {
-                    mongoc_collection_find_and_modify_with_opts(collection, $0, options, reply, error)
-                }
-            }, read: { $0.document("value", decode) }) ?? nil
+            "findAndModify", [filter],
+            { mongoc_collection_find_and_modify_with_opts(collection, $0[0], options, $1, $2) },
+            read: { $0.document("value", decode) }) ?? nil
     }
 
     /// How many documents match, counting to `limit` at most.
     public func count(_ filter: BSONFields, limit: Int64, deadline: Deadline) throws(StorageError) -> Int {
-        let filter = BSONDocument(filter)
-        let options = try Self.options(["limit": .int64(limit)], deadline)
         var count: Int64 = 0
         try checked(
-            "count",
-            { reply, error in
-                filter.withPointer { filter in
-                    options.withPointer {
-                        count = mongoc_collection_count_documents(collection, filter, $0, nil, reply, error)
-                    }
-                }
+            "count", [filter, Self.options(["limit": .int64(limit)], deadline)],
+            { documents, reply, error in
+                count = mongoc_collection_count_documents(collection, documents[0], documents[1], nil, reply, error)
                 return count >= 0
             }, read: { _ in })
         return Int(count)
@@ -162,15 +137,10 @@ public final class MongoCollection {
     /// - Returns: whether there was such a document.
     @discardableResult
     public func delete(_ filter: BSONFields, deadline: Deadline) throws(StorageError) -> Bool {
-        let filter = BSONDocument(filter)
-        let options = try Self.options([:], deadline)
-        return try checked(
-            "delete",
-            { reply, error in
-                filter.withPointer { filter in
-                    options.withPointer { mongoc_collection_delete_one(collection, filter, $0, reply, error) }
-                }
-            }, read: { $0.int64("deletedCount") > 0 })
+        try checked(
+            "delete", [filter, Self.options([:], deadline)],
+            { mongoc_collection_delete_one(collection, $0[0], $0[1], $1, $2) },
+            read: { $0.int64("deletedCount") > 0 })
     }
 
     /// What `decode` makes of the first document that matches; `nil` when there is none.
@@ -196,7 +166,7 @@ public final class MongoCollection {
         // One batch, so that the server keeps no cursor for us.
         var fields: BSONFields = ["limit": .int64(Int64(limit)), "batchSize": .int32(limit), "singleBatch": true]
         if !sort.fields.isEmpty { fields.fields.append(("sort", .document(sort.fields))) }
-        let options = try Self.options(fields, deadline)
+        let options = BSONDocument(try Self.options(fields, deadline))
         try StoreOperation.run(operation("find")) { () throws(StorageError) in
             try find(filter, options, body)
         }
@@ -223,29 +193,26 @@ public final class MongoCollection {
         StoreOperation(system: "mongodb", database: database, operation: name, collection: self.name)
     }
 
+    /// - Parameter call: gets a document for each of `fields`, the reply and the error; true means success.
     private func checked<Value>(
-        _ name: String,
-        _ call: (OpaquePointer, UnsafeMutablePointer<bson_error_t>) -> Bool, read: (BSONView) -> Value
+        _ name: String, _ fields: [BSONFields],
+        _ call: ([OpaquePointer], OpaquePointer, UnsafeMutablePointer<bson_error_t>) -> Bool, read: (BSONView) -> Value
     ) throws(StorageError) -> Value {
-        try StoreOperation.run(operation(name)) { () throws(StorageError) in
-            try MongoStorage.checked(call, read: read)
+        let documents = fields.map { BSONDocument($0) }
+        // Good for as long as their documents live.
+        let pointers = documents.map { $0.withPointer { $0 } }
+        return try StoreOperation.run(operation(name)) { () throws(StorageError) in
+            try MongoStorage.checked(
+                { reply, error in withExtendedLifetime(documents) { call(pointers, reply, error) } }, read: read)
         }
     }
 
-    private static func options(_ fields: BSONFields, _ deadline: Deadline) throws(StorageError) -> BSONDocument {
+    private static func options(_ fields: BSONFields, _ deadline: Deadline) throws(StorageError) -> BSONFields {
         var fields = fields
         if let milliseconds = try milliseconds(until: deadline) {
             fields.fields.append(("maxTimeMS", .int64(milliseconds)))
         }
-        return BSONDocument(fields)
-    }
-
-    /// libmongoc would put `maxTimeMS` within the update, where servers refuse it; the socket's timeout must do.
-    private static func updateOptions(
-        _ fields: BSONFields, _ deadline: Deadline
-    ) throws(StorageError) -> BSONDocument {
-        _ = try milliseconds(until: deadline)
-        return BSONDocument(fields)
+        return fields
     }
 
     /// What is left of a call as a server takes it; `nil` for a call without a deadline.
