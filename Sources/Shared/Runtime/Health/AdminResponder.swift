@@ -4,27 +4,17 @@ import NIOCore
 import RPC
 
 /// Answers `/healthz`, `/readyz` and `/metrics` for probes and collectors, and `/log_level` for people.
-public struct AdminResponder: HTTPResponder {
-    private let readiness: Readiness
-    private let metrics: MetricsRegistry
-    private let logLevels: LogLevelSwitch
-    private let logger: Logger?
+struct AdminResponder: HTTPResponder {
+    let readiness: Readiness
+    let metrics: MetricsRegistry
+    var logLevels = LogLevelSwitch(.info)
+    /// Is told of changes of the level.
+    var logger: Logger?
 
     /// The largest body of a request, in bytes: a level's name has room.
     static let bodyBytesMax = 64
 
-    /// - Parameter logger: is told of changes of the level.
-    public init(
-        readiness: Readiness, metrics: MetricsRegistry, logLevels: LogLevelSwitch = LogLevelSwitch(.info),
-        logger: Logger? = nil
-    ) {
-        self.readiness = readiness
-        self.metrics = metrics
-        self.logLevels = logLevels
-        self.logger = logger
-    }
-
-    public func respond(to request: HTTPRequest) async -> HTTPResponse {
+    func respond(to request: HTTPRequest) async -> HTTPResponse {
         let isLogLevel = request.path.hasSameBytes(as: "/log_level")
         if isLogLevel, request.method == .PUT { return changeLevel(request) }
         guard let answer = route(request.path) else {
@@ -74,7 +64,7 @@ public struct AdminResponder: HTTPResponder {
         return nil
     }
 
-    public func respond(rejecting rejection: HTTPRejection) -> HTTPResponse {
+    func respond(rejecting rejection: HTTPRejection) -> HTTPResponse {
         switch rejection {
         case .malformed: Self.text(.badRequest, "not an HTTP request\n")
         case .timeout: Self.text(.requestTimeout, "the request took too long\n")

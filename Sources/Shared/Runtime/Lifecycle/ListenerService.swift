@@ -23,7 +23,6 @@ struct ListenerService: Service {
     let address: HostPort
     let drainTimeout: Duration
     let logger: Logger
-    var started: @Sendable (SocketAddress) -> Void = { _ in }
 
     func run() async throws {
         let bound: SocketAddress
@@ -34,7 +33,6 @@ struct ListenerService: Service {
         }
         let text = bound.hostPort?.description ?? bound.description
         logger.info("listening", metadata: ["for": "\(purpose)", "address": "\(text)"])
-        started(bound)
         try? await gracefulShutdown()
         // Cancelled means that another part failed: there is nothing to wait for.
         await listener.drain(timeout: Task.isCancelled ? .zero : drainTimeout)

@@ -7,27 +7,12 @@ import ServiceLifecycle
 
 /// Runs the parts of a program: store, clients, admin endpoints, front, background work; and stops them the other way
 /// round when a signal comes.
-public struct ServiceRunner: Sendable {
-    private let runtime: ServiceRuntime
-    private let parts: ServiceParts
+struct ServiceRunner: Sendable {
+    let runtime: ServiceRuntime
+    let parts: ServiceParts
 
     /// What stopping may take beyond the drain timeout before the process is ended by force.
     static let stopGrace: Duration = .seconds(10)
-
-    public init(runtime: ServiceRuntime, parts: ServiceParts) {
-        self.runtime = runtime
-        self.parts = parts
-    }
-
-    /// Addresses that the program listens on, told as soon as they are bound.
-    public struct Addresses: Sendable {
-        /// Called once, with the front's address.
-        public var front: @Sendable (SocketAddress) -> Void = { _ in }
-        /// Called once, with the admin endpoints' address.
-        public var admin: @Sendable (SocketAddress) -> Void = { _ in }
-
-        public init() {}
-    }
 
     /// Runs until a signal came and all has stopped, or a part failed.
     ///
@@ -35,9 +20,9 @@ public struct ServiceRunner: Sendable {
     /// process at once with status 128 + signal.
     /// - Parameter signals: signal numbers as they arrive.
     /// - Throws: ``ProgramFailure`` or what a background part threw.
-    public func run(signals: AsyncStream<Int32>, addresses: Addresses = Addresses()) async throws {
+    func run(signals: AsyncStream<Int32>) async throws {
         let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(services: services(addresses), logger: quietLogger))
+            configuration: ServiceGroupConfiguration(services: services(), logger: quietLogger))
         let listening = Task { await listen(to: signals, stop: group) }
         defer { listening.cancel() }
         try await group.run()
@@ -45,7 +30,7 @@ public struct ServiceRunner: Sendable {
     }
 
     /// In the order of starting; each is stopped only when all after it have ended.
-    private func services(_ addresses: Addresses) -> [any Service] {
+    private func services() -> [any Service] {
         let logger = runtime.logger
         let configuration = runtime.configuration
         // First, as the last calls of a drain are traced, counted and logged, too.
@@ -63,11 +48,11 @@ public struct ServiceRunner: Sendable {
         services.append(
             ListenerService(
                 listener: adminServer(), purpose: "admin", address: configuration.adminAddress,
-                drainTimeout: .seconds(1), logger: logger, started: addresses.admin))
+                drainTimeout: .seconds(1), logger: logger))
         services.append(
             ListenerService(
                 listener: parts.front, purpose: "calls", address: configuration.address,
-                drainTimeout: configuration.drainTimeout, logger: logger, started: addresses.front))
+                drainTimeout: configuration.drainTimeout, logger: logger))
         services += parts.background.map { BackgroundService(service: $0, opened: opened) }
         services.append(ReadinessService(readiness: runtime.readiness, logger: logger))
         return services
