@@ -63,8 +63,7 @@ public final class SpanTracer: Tracer {
     public func begin(_ decision: SamplingDecision, _ name: String, kind: SpanKind) -> TraceSpan {
         TraceSpan(
             self, name, kind: kind, identity: decision.identity, parentSpanID: decision.parentSpanID,
-            state: decision.state, base: .topLevel, isRecording: decision.isRecorded,
-            startNanoseconds: DefaultTracerClock.now.nanosecondsSinceEpoch)
+            state: decision.state, isRecording: decision.isRecorded)
     }
 
     // MARK: What began elsewhere, or at another time
@@ -77,9 +76,7 @@ public final class SpanTracer: Tracer {
         guard buffer != nil else { return nil }
         let root = TraceIDs.root { cause?.isSampled ?? sampler.decide(traceLow: $0) }
         guard root.isSampled else { return nil }
-        let span = TraceSpan(
-            self, name, kind: kind, identity: root, parentSpanID: 0, state: nil, base: .topLevel,
-            isRecording: true, startNanoseconds: DefaultTracerClock.now.nanosecondsSinceEpoch)
+        let span = TraceSpan(self, name, kind: kind, identity: root)
         if let cause { span.addLink(SpanLink(context: remote(cause, nil).context, attributes: [:])) }
         return span
     }
@@ -89,16 +86,14 @@ public final class SpanTracer: Tracer {
     /// - Returns: `nil` when that one was not recorded, or nothing is recorded here.
     public func begin(_ name: String, kind: SpanKind, within parent: TraceParent) -> TraceSpan? {
         guard buffer != nil, parent.isSampled else { return nil }
-        return TraceSpan(
-            self, name, kind: kind, identity: parent.next(), parentSpanID: parent.spanID, state: nil, base: .topLevel,
-            isRecording: true, startNanoseconds: DefaultTracerClock.now.nanosecondsSinceEpoch)
+        return TraceSpan(self, name, kind: kind, identity: parent.next(), parentSpanID: parent.spanID)
     }
 
     /// Somebody else's span: to be a parent or the end of a link.
     private func remote(_ parent: TraceParent, _ state: String?, base: ServiceContext = .topLevel) -> TraceSpan {
         TraceSpan(
-            self, "", kind: .internal, identity: parent, parentSpanID: 0, state: state, base: base,
-            isRecording: false, startNanoseconds: 0)
+            self, "", kind: .internal, identity: parent, state: state, base: base, isRecording: false,
+            startNanoseconds: 0)
     }
 
     // MARK: What libraries ask for
@@ -111,8 +106,8 @@ public final class SpanTracer: Tracer {
         guard let parent = context[SpanKey.self] else {
             let root = TraceIDs.root { sampler.decide(traceLow: $0) }
             return TraceSpan(
-                self, operationName, kind: kind, identity: root, parentSpanID: 0, state: nil, base: context,
-                isRecording: root.isSampled, startNanoseconds: instant().nanosecondsSinceEpoch)
+                self, operationName, kind: kind, identity: root, base: context, isRecording: root.isSampled,
+                startNanoseconds: instant().nanosecondsSinceEpoch)
         }
         return TraceSpan(
             self, operationName, kind: kind, identity: parent.identity.next(),

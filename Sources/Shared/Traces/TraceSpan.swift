@@ -25,8 +25,9 @@ public final class TraceSpan: Span {
     private let guarded: NIOLockedValueBox<State>
 
     init(
-        _ tracer: SpanTracer, _ name: String, kind: SpanKind, identity: TraceParent, parentSpanID: UInt64,
-        state: String?, base: ServiceContext, isRecording: Bool, startNanoseconds: UInt64
+        _ tracer: SpanTracer, _ name: String, kind: SpanKind, identity: TraceParent, parentSpanID: UInt64 = 0,
+        state: String? = nil, base: ServiceContext = .topLevel, isRecording: Bool = true,
+        startNanoseconds: UInt64 = DefaultTracerClock.now.nanosecondsSinceEpoch
     ) {
         self.tracer = tracer
         self.kind = kind
