@@ -61,10 +61,9 @@ extension NetworkAddress {
     var text: String? {
         var bytes = ByteBuffer()
         if isIPv4 {
-            bytes.writeInteger(UInt32(truncatingIfNeeded: low))
+            bytes.writeInteger(UInt32(truncatingIfNeeded: bits))
         } else {
-            bytes.writeInteger(high)
-            bytes.writeInteger(low)
+            bytes.writeInteger(bits)
         }
         let address = try? SocketAddress(packedIPAddress: bytes, port: 0)
         return address?.ipAddress

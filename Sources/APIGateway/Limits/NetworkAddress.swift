@@ -3,13 +3,13 @@ import RPC
 
 /// An IP address as 128 bits; IPv4 in its mapped form (RFC 4291 section 2.5.5.2).
 struct NetworkAddress: Hashable, Sendable {
-    var high: UInt64
-    var low: UInt64
+    /// The first byte is the highest.
+    let bits: UInt128
 
     /// Longest text of an address with zone, brackets and port, in bytes.
     private static let textBytesMax = 96
 
-    private static let mappedPrefix: UInt64 = 0xffff_0000_0000
+    private static let mappedPrefix: UInt128 = 0xffff_0000_0000
 
     /// `nil` for a text that is no IP address. Accepts brackets around IPv6, and a port, as peers and some proxies
     /// write them.
@@ -23,9 +23,8 @@ struct NetworkAddress: Hashable, Sendable {
         self = address
     }
 
-    private init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
+    private init(bits: UInt128) {
+        self.bits = bits
     }
 
     fileprivate static func parse(_ text: Substring) -> NetworkAddress? {
@@ -36,13 +35,10 @@ struct NetworkAddress: Hashable, Sendable {
     init?(_ address: SocketAddress) {
         switch address {
         case .v4(let address):
-            self.init(
-                high: 0, low: Self.mappedPrefix | UInt64(UInt32(bigEndian: address.address.sin_addr.s_addr)))
+            bits = Self.mappedPrefix | UInt128(UInt32(bigEndian: address.address.sin_addr.s_addr))
         case .v6(let address):
-            self = withUnsafeBytes(of: address.address.sin6_addr) { bytes in
-                NetworkAddress(
-                    high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
-                    low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+            bits = withUnsafeBytes(of: address.address.sin6_addr) {
+                UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self))
             }
         default: return nil
         }
@@ -57,16 +53,14 @@ struct NetworkAddress: Hashable, Sendable {
         return parse(Substring(bytes.dropFirst().dropLast()))
     }
 
-    var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
+    var isIPv4: Bool { bits >> 32 == 0xffff }
 
     /// What one caller can't change at will: of IPv6 the first 64 bits, as whoever has one such address has all of them.
-    var caller: NetworkAddress { isIPv4 ? self : NetworkAddress(high: high, low: 0) }
+    var caller: NetworkAddress { isIPv4 ? self : prefix(64) }
 
-    /// The first `bits` bits, 0 to 128.
-    func prefix(_ bits: Int) -> NetworkAddress {
-        let highMask = bits >= 64 ? UInt64.max : bits == 0 ? 0 : ~(UInt64.max >> UInt64(bits))
-        let lowMask = bits >= 128 ? UInt64.max : bits <= 64 ? 0 : ~(UInt64.max >> UInt64(bits - 64))
-        return NetworkAddress(high: high & highMask, low: low & lowMask)
+    /// The first `count` bits, 0 to 128.
+    func prefix(_ count: Int) -> NetworkAddress {
+        NetworkAddress(bits: bits & ~(UInt128.max >> count))
     }
 }
 
