@@ -1,8 +1,9 @@
 /// What a ``ConnectionPool`` asks of the connections that it owns.
 ///
 /// A connection lives on one thread: the factory makes it there, and it is called and closed nowhere else. So it need not
-/// be `Sendable`.
-public protocol PooledConnection: SendableMetatype {
+/// be `Sendable`. It is a class, so that every pool passes it to a call's body as the body takes it: otherwise each
+/// body would be wrapped in another closure.
+public protocol PooledConnection: AnyObject, SendableMetatype {
     /// Runs `jobs` once, inside whatever the driver shares between the calls of a batch (for SQLite, one transaction).
     ///
     /// No caller has an answer before this returns; when it throws, every call of the batch fails with that error.

@@ -6,7 +6,7 @@ import Tracing
 
 /// A call on its way through a pool, whatever it answers.
 protocol PoolJob<Connection>: AnyObject, PoolQueueable, Sendable {
-    associatedtype Connection
+    associatedtype Connection: AnyObject
 
     /// Runs the call on a worker, unless its caller has gone or its time is over, and keeps the outcome.
     ///
@@ -27,7 +27,7 @@ protocol PoolJob<Connection>: AnyObject, PoolQueueable, Sendable {
 ///   the party that moved `state` from `.waiting` to `.answered` (acquire order), and there is one such party.
 /// - `outcome` and `span` are touched by one worker only: the queue hands a job to one worker, which executes and then
 ///   completes it.
-final class QueuedCall<Connection, Value: Sendable>: PoolJob, @unchecked Sendable {
+final class QueuedCall<Connection: AnyObject, Value: Sendable>: PoolJob, @unchecked Sendable {
     private enum State {
         /// No continuation yet. → `waiting` by `arm`, → `answered` by `abandon`.
         static var new: UInt8 { 0 }
