@@ -13,13 +13,13 @@ extension ConnectionPool {
             logger.warning("lost a connection to the store", metadata: metadata(error))
         }
         monitor.withLock { $0.state.stopped(index) }
-        monitor.broadcast(Condition.supervisor)
+        monitor.broadcast(PoolCondition.supervisor)
     }
 
     /// - Returns: `nil` when the pool stops.
     private func connectPatiently(_ index: Int) -> Connection? {
         while true {
-            let step: PoolState<Entry>.WorkerStep = monitor.wait(on: Condition.retry) { guarded in
+            let step: PoolState<PoolEntry>.WorkerStep = monitor.wait(on: PoolCondition.retry) { guarded in
                 let step = guarded.state.retry(index, now: .now())
                 if case .waitUntil(let instant) = step { return .waitUntil(instant) }
                 return .done(step)
@@ -37,7 +37,7 @@ extension ConnectionPool {
                 let error = StorageError(wrapping: error)
                 let random = Double.random(in: 0...1)
                 monitor.withLock { $0.state.connectFailed(index, error, now: .now(), random: random) }
-                monitor.signal(Condition.supervisor)
+                monitor.signal(PoolCondition.supervisor)
                 logger.debug("could not connect to the store", metadata: metadata(error))
             }
         }
@@ -47,7 +47,7 @@ extension ConnectionPool {
     ///
     /// - Returns: why the connection was lost; `nil` when the pool stops.
     private func serve(_ connection: Connection, _ index: Int) -> StorageError? {
-        var batch: [Entry] = []
+        var batch: [PoolEntry] = []
         batch.reserveCapacity(configuration.batchSizeMax)
         var finished = 0
         var took: Int64 = 0
@@ -84,7 +84,7 @@ extension ConnectionPool {
     }
 
     /// Removes and fails calls that have waited for longer than ``PoolConfiguration/waitMax``.
-    private func shedLate(_ batch: inout [Entry], now: NIODeadline) {
+    private func shedLate(_ batch: inout [PoolEntry], now: NIODeadline) {
         guard let waitMax = configuration.waitMax.map({ TimeAmount($0) }) else { return }
         let late = batch.filter { now - $0.queuedAt > waitMax }
         guard !late.isEmpty else { return }
@@ -99,11 +99,11 @@ extension ConnectionPool {
     }
 
     private func nextStep(
-        _ index: Int, finished: Int, took nanoseconds: Int64, into batch: inout [Entry]
-    ) -> PoolState<Entry>.WorkerStep {
+        _ index: Int, finished: Int, took nanoseconds: Int64, into batch: inout [PoolEntry]
+    ) -> PoolState<PoolEntry>.WorkerStep {
         let pingAt = configuration.pingInterval.map { NIODeadline.now() + TimeAmount($0) }
         var finished = finished
-        return monitor.wait(on: Condition.work) { guarded in
+        return monitor.wait(on: PoolCondition.work) { guarded in
             guarded.state.ran(finished, nanoseconds: nanoseconds)
             let step = guarded.state.next(
                 index, finished: finished, pingAt: pingAt, now: NIODeadline.now, into: &batch)
@@ -124,7 +124,7 @@ extension ConnectionPool {
     ///
     /// - Returns: when the connection was lost: the error, and how many calls had begun and were answered.
     private func run(
-        _ batch: [Entry], on connection: Connection, now: NIODeadline
+        _ batch: [PoolEntry], on connection: Connection, now: NIODeadline
     ) -> (error: StorageError, begun: Int)? {
         var begun = 0
         var lost: StorageError?
@@ -158,21 +158,21 @@ extension ConnectionPool {
         return lost.map { ($0, begun) }
     }
 
-    private func recordLoss(_ index: Int, _ error: StorageError, unstarted: ArraySlice<Entry>, finished: Int) {
+    private func recordLoss(_ index: Int, _ error: StorageError, unstarted: ArraySlice<PoolEntry>, finished: Int) {
         let overflow = monitor.withLock { guarded in
             guarded.state.lost(index, error, finished: finished, now: .now())
             return guarded.state.requeue(unstarted)
         }
         for entry in overflow { entry.job.fail(error) }
         // Another worker may be idle, and the supervisor must fail the calls if none is.
-        monitor.broadcast(Condition.work)
-        monitor.signal(Condition.supervisor)
+        monitor.broadcast(PoolCondition.work)
+        monitor.signal(PoolCondition.supervisor)
     }
 
     /// The supervisor's loop: fails the calls that no worker will serve in time, and at the end joins the workers.
     func supervise(_ workers: [PoolThread]) {
         loop: while true {
-            let step: PoolState<Entry>.SupervisorStep = monitor.wait(on: Condition.supervisor) { guarded in
+            let step: PoolState<PoolEntry>.SupervisorStep = monitor.wait(on: PoolCondition.supervisor) { guarded in
                 let step = guarded.state.supervise(now: .now())
                 switch step {
                 case .wait: return .wait

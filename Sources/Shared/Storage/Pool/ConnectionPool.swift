@@ -9,43 +9,13 @@ import RPC
 ///
 /// It does not spread calls by connection, does not order calls that different threads take, and repeats none.
 public final class ConnectionPool<Connection: PooledConnection>: Sendable {
-    typealias Job = any PoolJob<Connection>
-
     /// Overload is logged again after so long without it.
     private static var calmInterval: TimeAmount { .seconds(10) }
-
-    /// One queued call, behind a concrete type so that the state machine needs no existential of its own.
-    struct Entry: PoolQueueable {
-        let job: Job
-        let queuedAt: NIODeadline
-        var isAbandoned: Bool { job.isAbandoned }
-    }
-
-    struct Guarded {
-        var state: PoolState<Entry>
-        /// Everyone who waits for the end of the shutdown.
-        var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
-        var isJoined = false
-        var waits = WaitCounts()
-        /// When a call was shed last because too many waited.
-        var shedAt: NIODeadline?
-    }
-
-    /// The monitor's conditions.
-    enum Condition {
-        /// Idle workers: there is a call.
-        static var work: Int { 0 }
-        /// Workers that wait to connect again; only the shutdown wakes them early.
-        static var retry: Int { 1 }
-        /// The supervisor: no worker is connected, and a call waits.
-        static var supervisor: Int { 2 }
-        static var count: Int { 3 }
-    }
 
     let configuration: PoolConfiguration
     let logger: Logger
     let connect: @Sendable () throws -> Connection
-    let monitor: Monitor<Guarded>
+    let monitor: Monitor<PoolGuarded>
 
     /// - Parameter connect: makes a connection; called on the pool's threads, and may block. It throws
     ///   ``StorageError`` of kind `.unusable` or `.accessDenied` where the store can't be used.
@@ -55,7 +25,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         self.configuration = configuration
         self.logger = logger
         self.connect = connect
-        monitor = Monitor(Guarded(state: PoolState(configuration)), conditions: Condition.count)
+        monitor = Monitor(PoolGuarded(configuration), conditions: PoolCondition.count)
     }
 
     /// Runs `body` on one of the pool's threads and answers what it answers.
@@ -80,13 +50,13 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         }
     }
 
-    private func submit(_ call: some PoolJob<Connection>) {
-        let entry = Entry(job: call, queuedAt: .now())
+    private func submit(_ call: any PoolJob) {
+        let entry = PoolEntry(job: call, queuedAt: .now())
         let submission = monitor.withLock { $0.state.submit(entry, now: NIODeadline.now) }
         switch submission {
         case .queued(let wakeWorker, let wakeSupervisor):
-            if wakeWorker { monitor.signal(Condition.work) }
-            if wakeSupervisor { monitor.signal(Condition.supervisor) }
+            if wakeWorker { monitor.signal(PoolCondition.work) }
+            if wakeSupervisor { monitor.signal(PoolCondition.supervisor) }
         case .rejected(let error):
             call.fail(error)
             if error.kind == .overloaded { logOverload(error) }
@@ -152,8 +122,41 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
                 guarded.shutdownWaiters.append(continuation)
                 return false
             }
-            for condition in 0..<Condition.count { monitor.broadcast(condition) }
+            for condition in 0..<PoolCondition.count { monitor.broadcast(condition) }
             if isJoined { continuation.resume() }
         }
     }
+}
+
+/// One queued call, behind a concrete type so that the state machine needs no existential of its own.
+struct PoolEntry: PoolQueueable {
+    let job: any PoolJob
+    let queuedAt: NIODeadline
+    var isAbandoned: Bool { job.isAbandoned }
+}
+
+/// What a pool's lock guards.
+struct PoolGuarded {
+    var state: PoolState<PoolEntry>
+    /// Everyone who waits for the end of the shutdown.
+    var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
+    var isJoined = false
+    var waits = WaitCounts()
+    /// When a call was shed last because too many waited.
+    var shedAt: NIODeadline?
+
+    init(_ configuration: PoolConfiguration) {
+        state = PoolState(configuration)
+    }
+}
+
+/// The conditions of a pool's monitor.
+enum PoolCondition {
+    /// Idle workers: there is a call.
+    static let work = 0
+    /// Workers that wait to connect again; only the shutdown wakes them early.
+    static let retry = 1
+    /// The supervisor: no worker is connected, and a call waits.
+    static let supervisor = 2
+    static let count = 3
 }

@@ -5,13 +5,15 @@ import Traces
 import Tracing
 
 /// A call on its way through a pool, whatever it answers.
-protocol PoolJob<Connection>: AnyObject, PoolQueueable, Sendable {
-    associatedtype Connection: AnyObject
-
+///
+/// It does not say what the pool's connections are, so that the queues of all pools are of one type, which the compiler
+/// knows: what is done to a queue under its lock then looks no type up.
+protocol PoolJob: AnyObject, PoolQueueable, Sendable {
     /// Runs the call on a worker, unless its caller has gone or its time is over, and keeps the outcome.
     ///
+    /// - Parameter connection: of the type that the pool's connections are of.
     /// - Returns: the error, when the call failed.
-    func execute(_ connection: Connection, now: NIODeadline) -> (any Error)?
+    func execute(_ connection: AnyObject, now: NIODeadline) -> (any Error)?
 
     /// Answers the caller with the outcome, unless it was answered before.
     func complete()
@@ -69,14 +71,15 @@ final class QueuedCall<Connection: AnyObject, Value: Sendable>: PoolJob, @unchec
 
     var isAbandoned: Bool { state.load(ordering: .relaxed) == State.answered }
 
-    func execute(_ connection: Connection, now: NIODeadline) -> (any Error)? {
+    func execute(_ connection: AnyObject, now: NIODeadline) -> (any Error)? {
         if isAbandoned { return nil }
         if deadline.instant <= now {
             outcome = .failure(Self.expired)
             return nil
         }
         do {
-            outcome = .success(try run(connection))
+            // A pool makes calls for its own connections only, and its threads execute them on those.
+            outcome = .success(try run(unsafeDowncast(connection, to: Connection.self)))
             return nil
         } catch {
             outcome = .failure(error)
