@@ -40,7 +40,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     public func run<Value: Sendable>(
         deadline: Deadline, _ body: @escaping @Sendable (Connection) throws -> Value
     ) async throws -> Value {
-        let call = QueuedCall(deadline: deadline, trace: PoolCallTrace.make(configuration), body: body)
+        let call = makeCall(deadline, body)
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 if call.arm(continuation) { submit(call) }
@@ -48,6 +48,15 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         } onCancel: {
             if call.abandon() { monitor.withLock { $0.state.recordAbandoned() } }
         }
+    }
+
+    /// Not a part of ``run(deadline:_:)``, whose frame lasts for as long as the call waits: what is only needed here, a
+    /// copy of the configuration, would take room in it, and a task's frames then one more block of memory.
+    @inline(never)
+    private func makeCall<Value: Sendable>(
+        _ deadline: Deadline, _ body: @escaping @Sendable (Connection) throws -> Value
+    ) -> QueuedCall<Connection, Value> {
+        QueuedCall(deadline: deadline, trace: PoolCallTrace.make(configuration), body: body)
     }
 
     private func submit(_ call: any PoolJob) {

@@ -28,9 +28,11 @@ package final class PoolCallTrace: Sendable {
     private let takenNanoseconds = Atomic<UInt64>(0)
 
     /// `nil` where the current task works for no recorded span. An initializer that fails would allocate even then.
-    static func make(_ configuration: PoolConfiguration) -> PoolCallTrace? {
+    ///
+    /// - Parameter configuration: read only where there is one, as it is large.
+    static func make(_ configuration: @autoclosure () -> PoolConfiguration) -> PoolCallTrace? {
         guard let parent = TraceSpan.current else { return nil }
-        return PoolCallTrace(parent, configuration)
+        return PoolCallTrace(parent, configuration())
     }
 
     private init(_ parent: TraceSpan, _ configuration: PoolConfiguration) {
