@@ -85,7 +85,7 @@ extension ConnectionPool {
 
     /// Removes and fails calls that have waited for longer than ``PoolConfiguration/waitMax``.
     private func shedLate(_ batch: inout [PoolEntry], now: NIODeadline) {
-        guard let waitMax = configuration.waitMax.map({ TimeAmount($0) }) else { return }
+        guard let waitMax else { return }
         let late = batch.filter { now - $0.queuedAt > waitMax }
         guard !late.isEmpty else { return }
         batch.removeAll { now - $0.queuedAt > waitMax }

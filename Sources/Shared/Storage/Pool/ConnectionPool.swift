@@ -13,6 +13,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
     private static var calmInterval: TimeAmount { .seconds(10) }
 
     let configuration: PoolConfiguration
+    /// The configuration's, as the clock counts: each batch asks for it, and a `Duration` takes divisions to convert.
+    let waitMax: TimeAmount?
     let logger: Logger
     let connect: @Sendable () throws -> Connection
     let monitor: Monitor<PoolGuarded>
@@ -23,6 +25,7 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         _ configuration: PoolConfiguration, logger: Logger, connect: @escaping @Sendable () throws -> Connection
     ) {
         self.configuration = configuration
+        waitMax = configuration.waitMax.map { TimeAmount($0) }
         self.logger = logger
         self.connect = connect
         monitor = Monitor(PoolGuarded(configuration), conditions: PoolCondition.count)
