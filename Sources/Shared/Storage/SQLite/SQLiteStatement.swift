@@ -43,9 +43,17 @@ public final class SQLiteStatement {
     }
 
     /// Binds a whole number to parameter `index`, counted from 1.
-    @discardableResult
+    ///
+    /// Inlined, so that the number is converted where its type is known: for any type that would take longer than to
+    /// bind it.
+    @inlinable @discardableResult
     public func bind(_ index: Int32, _ value: some BinaryInteger) -> Self {
-        check(sqlite3_bind_int64(handle, index, Int64(value)))
+        bind(index, number: Int64(value))
+    }
+
+    @usableFromInline @discardableResult
+    func bind(_ index: Int32, number: Int64) -> Self {
+        check(sqlite3_bind_int64(handle, index, number))
         return self
     }
 
