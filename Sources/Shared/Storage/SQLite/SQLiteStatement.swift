@@ -90,32 +90,37 @@ public final class SQLiteStatement {
     /// - Returns: how many rows it changed.
     @discardableResult
     public func run() throws(StorageError) -> Int {
-        defer { sqlite3_reset(handle) }
+        defer { reset() }
         while try step() {}
         return Int(sqlite3_changes(connection))
     }
 
     /// What `decode` makes of the first row; `nil` when there is none.
+    ///
+    /// Inlined, so that the columns are read straight into the value.
+    @inlinable
     public func first<Value>(_ decode: (SQLiteRow) -> Value) throws(StorageError) -> Value? {
-        defer { sqlite3_reset(handle) }
-        return try step() ? decode(SQLiteRow(handle)) : nil
+        defer { reset() }
+        return try step() ? decode(row) : nil
     }
 
     /// Gives each row to `body` until that answers false.
     public func forEach(_ body: (SQLiteRow) throws -> Bool) throws {
-        defer { sqlite3_reset(handle) }
-        while try step(), try body(SQLiteRow(handle)) {}
+        defer { reset() }
+        while try step(), try body(row) {}
     }
 
     /// What `decode` makes of each row. All are in memory at once: give the query a LIMIT.
     public func all<Value>(_ decode: (SQLiteRow) -> Value) throws(StorageError) -> [Value] {
-        defer { sqlite3_reset(handle) }
+        defer { reset() }
         var rows: [Value] = []
-        while try step() { rows.append(decode(SQLiteRow(handle))) }
+        while try step() { rows.append(decode(row)) }
         return rows
     }
 
-    private func step() throws(StorageError) -> Bool {
+    /// Goes to the next row; false when there is none.
+    @usableFromInline
+    func step() throws(StorageError) -> Bool {
         let code = sqlite3_step(handle)
         switch code {
         case SQLITE_ROW: return true
@@ -123,6 +128,14 @@ public final class SQLiteStatement {
         default: throw StorageError(sqlite: code, on: connection)
         }
     }
+
+    /// The row that ``step()`` went to.
+    @usableFromInline
+    var row: SQLiteRow { SQLiteRow(handle) }
+
+    /// Lets the rows go, so that the statement can be bound and run again.
+    @usableFromInline
+    func reset() { sqlite3_reset(handle) }
 
     /// Binding fails only for a parameter that the statement does not have, for a statement that was not reset (each
     /// use resets it), for more than 1 GB, and without memory.
