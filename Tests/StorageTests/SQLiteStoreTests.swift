@@ -128,6 +128,7 @@ import Testing
             try await store.read(deadline: .never) { connection in
                 let statement = try connection.statement(Self.echo)
                 try statement.bind(1, Int64.min).bind(2, "a\0ö").bind(3, blob).bind(4, "").first { row in
+                    #expect((0..<5).map { row.isNull($0) } == [false, false, false, false, true])
                     #expect(row.int64(0) == .min)
                     #expect(row.string(1) == "a\0ö")
                     #expect(row.bytes(2) == blob)

@@ -153,9 +153,10 @@ extension SQLiteVesselRepository {
 
 /// A vessel and its number in this file.
 private struct StoredVessel {
-    static let columns = """
-        number, id, name, owner_id, available, capacity, max_weight, booked_containers, booked_weight, available IS NULL
-        """
+    static let columns =
+        "number, id, name, owner_id, available, capacity, max_weight, booked_containers, booked_weight"
+    /// The first column behind them.
+    static let columnCount: Int32 = 9
 
     var number: Int64
     var vessel = Vessel_Vessel()
@@ -165,7 +166,7 @@ private struct StoredVessel {
         vessel.id = row.string(1)
         vessel.name = row.string(2)
         vessel.ownerID = row.string(3)
-        if row.int64(9) == 0 { vessel.available = row.int64(4) != 0 }
+        if !row.isNull(4) { vessel.available = row.int64(4) != 0 }
         vessel.capacity = row.int32(5)
         vessel.maxWeight = row.int32(6)
         vessel.bookedContainers = row.int32(7)
@@ -203,7 +204,7 @@ extension SQLiteVesselRepository {
 
     private static func tightestFit(_ room: Room, _ connection: SQLiteConnection) throws -> StoredVessel? {
         let first = try connection.statement(next).bind(1, room.containers).bind(2, room.weight)
-            .first { (weight: $0.int32(10), vessel: StoredVessel($0)) }
+            .first { (weight: $0.int32(StoredVessel.columnCount), vessel: StoredVessel($0)) }
         guard let first else { return nil }
         // With any usual fleet it is this one.
         if first.weight >= room.weight { return first.vessel }

@@ -164,6 +164,11 @@ public struct SQLiteRow {
         sqlite3_column_int(handle, index)
     }
 
+    /// Ask before the column is read as anything.
+    public func isNull(_ index: Int32) -> Bool {
+        sqlite3_column_type(handle, index) == SQLITE_NULL
+    }
+
     /// Empty where it is NULL.
     public func string(_ index: Int32) -> String {
         guard let text = sqlite3_column_text(handle, index) else { return "" }
