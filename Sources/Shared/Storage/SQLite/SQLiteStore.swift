@@ -12,7 +12,7 @@ public final class SQLiteStore: CombinedStore {
     private static let queuedReadsPerWake = 32
 
     private let writer: ConnectionPool<SQLiteConnection>
-    private let readers: ConnectionPool<SQLiteConnection>
+    @usableFromInline let readers: ConnectionPool<SQLiteConnection>
 
     /// Opens nothing yet.
     ///
@@ -53,7 +53,10 @@ public final class SQLiteStore: CombinedStore {
 
     /// Runs `body` on a reader thread, which sees everything that was answered before.
     ///
+    /// Inlined, as a function of its own would keep a frame for as long as the call waits.
+    ///
     /// - Throws: what `body` and ``ConnectionPool/run(deadline:_:)`` throw.
+    @inlinable
     public func read<Value: Sendable>(
         deadline: Deadline, _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
     ) async throws -> Value {
