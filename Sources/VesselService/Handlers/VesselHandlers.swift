@@ -103,15 +103,18 @@ struct VesselHandlers: Sendable {
 
 extension VesselHandlers {
     /// What the service's server offers.
+    ///
+    /// Closures, not the methods themselves: a method that is passed on waits in two frames more, of the function that
+    /// binds it to the handlers and of the one that takes its messages by address, as routes pass them.
     func routes() -> [RPCRoute] {
         [
-            RPCRoute(VesselMethods.create, handler: create),
-            RPCRoute(VesselMethods.findAvailable, handler: findAvailable),
-            RPCRoute(VesselMethods.get, handler: get),
-            RPCRoute(VesselMethods.list, handler: list),
-            RPCRoute(VesselMethods.update, authenticator: authenticator, handler: update),
-            RPCRoute(VesselMethods.reserve, handler: reserve),
-            RPCRoute(VesselMethods.release, handler: release),
+            RPCRoute(VesselMethods.create) { try await create($0, $1) },
+            RPCRoute(VesselMethods.findAvailable) { try await findAvailable($0, $1) },
+            RPCRoute(VesselMethods.get) { try await get($0, $1) },
+            RPCRoute(VesselMethods.list) { try await list($0, $1) },
+            RPCRoute(VesselMethods.update, authenticator: authenticator) { try await update($0, $1, $2) },
+            RPCRoute(VesselMethods.reserve) { try await reserve($0, $1) },
+            RPCRoute(VesselMethods.release) { try await release($0, $1) },
         ]
     }
 
