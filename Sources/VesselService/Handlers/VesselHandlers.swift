@@ -40,9 +40,8 @@ struct VesselHandlers: Sendable {
         _ specification: Vessel_Specification, _ context: RequestContext
     ) async throws -> Vessel_Response {
         let room = try VesselRules.room(specification)
-        guard let vessel = try await repository.tightestFit(room, deadline: context.deadline) else {
-            throw VesselError.noneFits(room)
-        }
+        let vessel = try await repository.tightestFit(room, deadline: context.deadline)
+        guard let vessel else { throw VesselError.noneFits(room) }
         return Self.response(vessel)
     }
 
@@ -83,6 +82,8 @@ struct VesselHandlers: Sendable {
         return nil
     }
 
+    /// Not a part of what waits and then calls it: its copies of the message would take room in a frame meanwhile.
+    @inline(never)
     static func response(_ vessel: Vessel_Vessel) -> Vessel_Response {
         var response = Vessel_Response()
         response.vessel = shown(vessel)
