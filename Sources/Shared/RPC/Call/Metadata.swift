@@ -23,6 +23,11 @@ public struct Metadata: Sendable, Equatable {
         pairs.append((name, value))
     }
 
+    /// Makes room for `count` pairs at once.
+    mutating func reserveCapacity(_ count: Int) {
+        pairs.reserveCapacity(count)
+    }
+
     /// Replaces every value of `name` by one.
     public mutating func set(_ name: String, _ value: String) {
         pairs.removeAll { $0.name.hasSameBytes(as: name) }

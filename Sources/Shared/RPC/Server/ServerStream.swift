@@ -96,6 +96,10 @@ final class ServerRoute: Sendable {
 
 /// Reads the request's header fields as gRPC over HTTP/2 defines them ("Requests").
 extension ServerStream {
+    /// Pairs of most calls: a request id, the trace and its state, and a token or a key. An array that grows to so many
+    /// is allocated three times.
+    private static let metadataCountUsual = 4
+
     func receive(
         _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, routes: [ServerRoute], bytesMax: Int
     ) {
@@ -121,6 +125,7 @@ extension ServerStream {
     private func receiveMetadata(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
         // Those of a trace may hold tabs, and are checked by who reads them.
         if value.isPrintableASCII || name.equals("tracestate") || name.equals("traceparent") {
+            if metadata.isEmpty { metadata.reserveCapacity(Self.metadataCountUsual) }
             metadata.add(name.text, value.text)
         } else if name.equals("idempotency-key") || name.equals("authorization") || name.equals("token") {
             // Without them it would be another call.
