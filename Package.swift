@@ -69,7 +69,9 @@ let targets: [Target] = [
     .target(name: "Traces", dependencies: [nioConcurrency, tracing], path: "Sources/Shared/Traces"),
     .target(
         name: "RPC",
-        dependencies: ["CNGHTTP2", "Traces", nioCore, nioPosix, nioTLS, nioSSL, logging, protobuf, tracing],
+        dependencies: [
+            "CNGHTTP2", "Traces", nioConcurrency, nioCore, nioPosix, nioTLS, nioSSL, logging, protobuf, tracing,
+        ],
         path: "Sources/Shared/RPC"),
     .target(name: "Contracts", dependencies: ["RPC", protobuf], path: "Sources/Shared/Contracts"),
     // JSON and protobuf, by the descriptors in Contracts.
