@@ -56,6 +56,75 @@ import Testing
         await pool.shutdown()
     }
 
+    @Test("in a batch, one call that fails, one whose caller has left and a slow one change nothing for the others")
+    func mixedBatch() async throws {
+        let pool = pool { $0.batchSizeMax = 8 }
+        try pool.start()
+        hold()
+        let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let good = (0..<3).map { number in
+            Task {
+                try await pool.run(deadline: .never) { connection -> Int in
+                    connection.jobCount += 1
+                    return number
+                }
+            }
+        }
+        let failing = Task {
+            try await pool.run(deadline: .never) { connection -> Int in
+                connection.jobCount += 1
+                throw Status(.aborted, "no")
+            }
+        }
+        let slow = Task {
+            try await pool.run(deadline: .never) { connection -> Int in
+                connection.jobCount += 1
+                usleep(20_000)
+                return 7
+            }
+        }
+        let leaving = Task { try await pool.run(deadline: .never) { $0.jobCount += 1 } }
+        #expect(await eventually { pool.gauges.queued == 6 })
+        leaving.cancel()
+        await #expect(throws: CancellationError.self) { try await leaving.value }
+        letGo()
+        try await first.value
+        for (number, task) in good.enumerated() { #expect(try await task.value == number) }
+        #expect(try await slow.value == 7)
+        await #expect(throws: Status(.aborted, "no")) { try await failing.value }
+        #expect(store.state.withLock { $0.batchSizes } == [0, 5])
+        await pool.shutdown()
+    }
+
+    @Test("a caller that leaves while its batch runs is answered at once; the others when the batch is done")
+    func leavesRunningBatch() async throws {
+        let pool = pool { $0.batchSizeMax = 8 }
+        try pool.start()
+        hold()
+        let first = Task { try await pool.run(deadline: .never) { $0.store.passGate() } }
+        #expect(await eventually { pool.gauges.running == 1 })
+        let leaving = Task { try await pool.run(deadline: .never) { $0.jobCount += 1 } }
+        #expect(await eventually { pool.gauges.queued == 1 })
+        let isHeld = Monitor(true)
+        let staying = Task {
+            try await pool.run(deadline: .never) { connection -> Int in
+                while isHeld.withLock({ $0 }) { sched_yield() }
+                return connection.jobCount
+            }
+        }
+        #expect(await eventually { pool.gauges.queued == 2 })
+        letGo()
+        try await first.value
+        #expect(await eventually { pool.gauges.running == 2 })
+        leaving.cancel()
+        await #expect(throws: CancellationError.self) { try await leaving.value }
+        isHeld.withLock { $0 = false }
+        // Before it the other one ran, all the same.
+        #expect(try await staying.value == 1)
+        await pool.shutdown()
+    }
+
     @Test("a batch that fails at its end fails every call in it")
     func batchFails() async throws {
         let pool = pool { $0.batchSizeMax = 8 }

@@ -106,6 +106,43 @@ import Testing
         }
     }
 
+    @Test("reads that wait together share a transaction, and one that fails or is cancelled undoes none of the others")
+    func readsTogether() async throws {
+        try await withStore { store in
+            try await put(store, 1, "one")
+            let read: @Sendable (Int) async throws -> String? = { id in
+                try await store.read(deadline: .never) {
+                    try $0.statement(Self.find).bind(1, id).first { $0.string(0) }
+                }
+            }
+            let isHeld = Monitor(true)
+            let first = Task {
+                try await store.read(deadline: .never) { _ -> Int in
+                    while isHeld.withLock({ $0 }) { sched_yield() }
+                    return 1
+                }
+            }
+            #expect(await eventually { store.statistics.contains { $0.running == 1 } })
+            let good = (0..<4).map { _ in Task { try await read(1) } }
+            let failing = Task { try await store.read(deadline: .never) { try $0.execute("SELECT * FROM nothing") } }
+            let leaving = Task { try await read(1) }
+            #expect(await eventually { store.statistics.contains { $0.queued == 6 } })
+            leaving.cancel()
+            await #expect(throws: CancellationError.self) { try await leaving.value }
+            // Answered before those that wait have begun, so that they see it.
+            try await put(store, 2, "two")
+            let last = Task { try await read(2) }
+            #expect(await eventually { store.statistics.contains { $0.queued == 7 } })
+            isHeld.withLock { $0 = false }
+            #expect(try await first.value == 1)
+            for task in good { #expect(try await task.value == "one") }
+            await #expect(throws: StorageError.self) { try await failing.value }
+            #expect(try await last.value == "two")
+            try await put(store, 3, "three")
+            #expect(try await read(3) == "three")
+        }
+    }
+
     @Test("a taken key is told from other errors")
     func duplicateKey() async throws {
         try await withStore { store in
