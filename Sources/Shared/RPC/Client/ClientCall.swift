@@ -87,7 +87,11 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
     }
 
     /// The header fields of the request.
-    func writeHeaders(_ fields: inout HeaderList, scheme: StaticString, authority: String) {
+    ///
+    /// - Parameter names: those that the connection has sent before.
+    func writeHeaders(
+        _ fields: inout HeaderList, scheme: StaticString, authority: String, _ names: inout IntroducedNames
+    ) {
         fields.add(":method", "POST")
         fields.add(":scheme", scheme)
         fields.add(":path", path)
@@ -95,8 +99,8 @@ final class ClientCall: HTTP2Stream, @unchecked Sendable {
         fields.add("te", "trailers")
         fields.add("content-type", "application/grpc")
         if !deadline.isNever {
-            fields.add("grpc-timeout", deadline.grpcTimeout(now: .now()), neverIndexed: true)
+            fields.add("grpc-timeout", deadline.grpcTimeout(now: .now()), neverIndexed: !names.introduceTimeout())
         }
-        for (name, value) in metadata { fields.add(name, value, neverIndexed: true) }
+        for (name, value) in metadata { fields.add(name, value, neverIndexed: !names.introduce(name)) }
     }
 }

@@ -33,6 +33,7 @@ final class ClientConnection: @unchecked Sendable {
     private var memory: MemoryAccount
     /// Whether the server has answered a call.
     private(set) var hasAnswered = false
+    private var names = IntroducedNames()
 
     init(_ configuration: RPCClient.Configuration, owner: any ClientConnectionOwner) {
         self.configuration = configuration
@@ -85,7 +86,7 @@ final class ClientConnection: @unchecked Sendable {
         call.connection = self
         let scheme: StaticString = configuration.tls == nil ? "http" : "https"
         let isSubmitted = session.submitRequest(call, body: call.body) {
-            call.writeHeaders(&$0, scheme: scheme, authority: authority)
+            call.writeHeaders(&$0, scheme: scheme, authority: authority, &names)
         }
         guard isSubmitted else {
             // Stream ids are used up: this connection is at its end.
