@@ -76,10 +76,10 @@ final class Gateway: Sendable {
     }
 
     /// Log-ins, and sign-ups, of one loop that are with the service, and how long further ones wait. Each takes some 50 ms
-    /// of a processor, and twenty times as much beside programs that never rest. Its caller would rather wait for two
-    /// seconds than be shed; after an overload those that waited are hashed within two seconds, too.
+    /// of a processor, and twenty times as much beside programs that never rest. Its caller would rather wait for 2.5
+    /// seconds than be shed; and after an overload those that waited are hashed within two seconds.
     private static let hashesInFlightMax = 3
-    private static let hashesWaitMax = TimeAmount.seconds(2)
+    private static let hashesWaitMax = TimeAmount.milliseconds(2_500)
     private static let hashingMethods = [UserMethods.create.path, UserMethods.auth.path]
 
     private static func queues(_ table: RouteTable) -> [LoadShedder.Method] {

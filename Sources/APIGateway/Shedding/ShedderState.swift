@@ -46,10 +46,10 @@ struct ShedderState<Call: WaitingCall> {
         var interval = TimeAmount.milliseconds(60)
         /// The overload is over when nothing had to be shed for so long.
         var calmInterval = TimeAmount.milliseconds(300)
-        /// Calls that may wait without being an overload, for each one that may be with the service. By three a call takes
-        /// four times as long as the service works on it: of a store that takes 300 ms, a second and a bit. `nil` where as many
-        /// may wait as are served within ``waitMax``: ``patient(inFlightMax:waitMax:)``.
-        var queuedPerInFlight: Int? = 3
+        /// Calls that may wait without being an overload, for each one that may be with the service. By so many a call of a
+        /// store that takes 300 ms waits for a second and a bit. `nil` where as many may wait as are served within
+        /// ``waitMax``: ``patient(inFlightMax:waitMax:)``.
+        var queuedPerInFlight: Double? = 3.5
         /// Time from the start of shedding to the first probe. It doubles with each probe that finds the overload still there.
         var probeAfter = TimeAmount.seconds(2)
         var probeAfterMax = TimeAmount.seconds(64)
@@ -318,7 +318,7 @@ struct ShedderState<Call: WaitingCall> {
     }
 
     private func isQueueLong(_ count: Int) -> Bool {
-        bounds.queuedPerInFlight.map { count > $0 * bounds.inFlightMax } ?? false
+        bounds.queuedPerInFlight.map { Double(count) > $0 * Double(bounds.inFlightMax) } ?? false
     }
 
     /// Whether so many calls are more than can be served within ``Bounds/waitMax``, by what ended in the interval.

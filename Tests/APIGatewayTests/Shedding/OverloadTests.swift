@@ -200,7 +200,7 @@ private struct Seen: Sendable {
             let methods = try #require(gateway.gateway.shedder?.methods)
             let few = methods.filter { $0.bounds.inFlightMax < 64 }
             #expect(Set(few.map(\.name)) == ["user.UserService/Create", "user.UserService/Auth"])
-            let arePatient = few.allSatisfy { $0.bounds == .patient(inFlightMax: 3, waitMax: .seconds(2)) }
+            let arePatient = few.allSatisfy { $0.bounds == .patient(inFlightMax: 3, waitMax: .milliseconds(2_500)) }
             #expect(arePatient)
             #expect(Set(methods.map(\.name)).count == methods.count, "a method under two names has one queue")
         }

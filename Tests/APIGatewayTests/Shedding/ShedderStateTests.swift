@@ -154,7 +154,7 @@ import Testing
         #expect(simulation.percentile(0.99) <= 250, "\(simulation.percentile(0.99)) ms")
         #expect(simulation.percentile(0.95) <= 140, "\(simulation.percentile(0.95)) ms")
         let begin = try #require(simulation.changes.first)
-        #expect((1_600..<2_000).contains(begin), "\(begin)")
+        #expect((1_250..<1_600).contains(begin), "\(begin)")
         #expect(simulation.refusals.allSatisfy { $0.at >= begin })
         // But for the probes.
         let waits = simulation.refusals.filter { $0.at > begin }.map(\.waited).sorted()
