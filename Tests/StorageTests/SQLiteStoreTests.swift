@@ -116,13 +116,16 @@ import Testing
                 }
             }
             let isHeld = Monitor(true)
+            let hasBegun = Monitor(false)
             let first = Task {
                 try await store.read(deadline: .never) { _ -> Int in
+                    hasBegun.withLock { $0 = true }
                     while isHeld.withLock({ $0 }) { sched_yield() }
                     return 1
                 }
             }
-            #expect(await eventually { store.statistics.contains { $0.running == 1 } })
+            // Alone in its batch, as the others come later.
+            #expect(await eventually { hasBegun.withLock { $0 } })
             let good = (0..<4).map { _ in Task { try await read(1) } }
             let failing = Task { try await store.read(deadline: .never) { try $0.execute("SELECT * FROM nothing") } }
             let leaving = Task { try await read(1) }
