@@ -78,12 +78,28 @@ struct CapacityTests {
     func queues() throws {
         let search = search(capacity: 0) { rate, _ in
             var step = step(rate, goodput: rate)
-            step.kinds = [.init(kind: .logIn, offered: 20, accepted: 20, p90Milliseconds: rate > 500 ? 1_001 : 999)]
+            step.kinds = [
+                .init(
+                    kind: .logIn, offered: 20, accepted: 20, p90Milliseconds: rate <= 50 ? 60 : rate > 500 ? 1_001 : 999
+                )
+            ]
             return step
         }
         let held = try #require(search.held)
         #expect(held > 475 && held <= 500)
         #expect(search.steps.contains { $0.failure == "login: p90 1001 ms" }, "\(search.steps.map(\.failure))")
+    }
+
+    @Test("log-ins that take long without load may take three times as long under it")
+    func slowWithoutLoad() throws {
+        let search = search(capacity: 0) { rate, _ in
+            var step = step(rate, goodput: rate)
+            step.kinds = [.init(kind: .logIn, offered: 20, accepted: 20, p90Milliseconds: 1_100 + rate)]
+            return step
+        }
+        let held = try #require(search.held)
+        // 3 × 1,150 ms
+        #expect(held > 2_230 && held <= 2_350)
     }
 
     @Test("a search that was interrupted says that there may be more")

@@ -144,7 +144,8 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "--help is answered whatever else is wrong", arguments: [["--help"], ["-h", "--bad"], ["--bad", "x", "--help"]])
+        "--help is answered whatever else is wrong",
+        arguments: [["--help"], ["-h", "--bad"], ["--bad", "x", "--help"]])
     func help(flags: [String]) throws {
         #expect(try Arguments(flags, RuntimeFixture.settings).asksHelp)
     }

@@ -145,7 +145,8 @@ extension ServiceProgram {
                 """
             ) { $0.configuration.connectionAgeMax = $1 },
             Setting(
-                variable: "DB_HOST", .text, otherwise: "`localhost:27017`, `localhost:5432`; in the image of email `mongo:27017`",
+                variable: "DB_HOST", .text,
+                otherwise: "`localhost:27017`, `localhost:5432`; in the image of email `mongo:27017`",
                 """
                 `mongo:27017` or a `mongodb://` URI; for user `postgres:5432` or a `postgresql://` URI; `sqlite:PATH`
                 """
