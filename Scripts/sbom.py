@@ -21,9 +21,13 @@ PROGRAMS = re.compile(r"app/shippy-[a-z-]+")
 def read(stream):
     """The parts of the image that tell what it is made of."""
     found = {"programs": {}, "status": "", "resolved": None, "swift": "", "release": {}}
+    # In the image of all programs: one file, with a link for each name.
+    links = {}
     with tarfile.open(fileobj=stream, mode="r|*") as files:
         for entry in files:
             path = entry.name.removeprefix("./").lstrip("/")
+            if entry.issym() and PROGRAMS.fullmatch(path):
+                links[path.rpartition("/")[2]] = entry.linkname.rpartition("/")[2]
             if not entry.isfile():
                 continue
             if PROGRAMS.fullmatch(path):
@@ -40,6 +44,9 @@ def read(stream):
                 found["swift"] = files.extractfile(entry).read().decode()
             elif path == "usr/lib/os-release":
                 found["release"] = dict(re.findall(r'^(\w+)="?([^"\n]*)', files.extractfile(entry).read().decode(), re.M))
+    for name, target in links.items():
+        if target in found["programs"]:
+            found["programs"][name] = found["programs"][target]
     return found
 
 

@@ -25,13 +25,17 @@ RESOLVED = {"version": 3, "pins": [
 ]}
 
 
-def image(files):
+def image(files, links=()):
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for path, text in files.items():
             entry = tarfile.TarInfo(path)
             entry.size = len(text.encode())
             tar.addfile(entry, io.BytesIO(text.encode()))
+        for path, target in links:
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            tar.addfile(entry)
     stream.seek(0)
     return stream
 
@@ -69,6 +73,13 @@ class SBOM(unittest.TestCase):
     def test_reads_what_dpkg_keeps_in_one_file(self):
         _, components = listed({"var/lib/dpkg/status": LIBC + "\n" + GONE, "usr/lib/os-release": RELEASE})
         self.assertEqual(set(components), {"libc6"})
+
+    def test_lists_each_name_of_the_file_that_is_all_programs(self):
+        found = sbom.read(image(
+            {"app/shippy-programs": "all"},
+            [("app/shippy-vessel-service", "shippy-programs"), ("app/api", "shippy-programs")]))
+        digest = hashlib.sha256(b"all").hexdigest()
+        self.assertEqual(found["programs"], {"shippy-programs": digest, "shippy-vessel-service": digest})
 
     def test_same_image_gives_same_document(self):
         first, _ = listed(self.programs_image)

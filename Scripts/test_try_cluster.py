@@ -415,7 +415,7 @@ class RunTests(unittest.TestCase):
         self.run_it("drain-node")
         row = self.rows()["drain-node"]
         self.assertEqual(row["state"], "ok")
-        self.assertIn("there is one node: all 12 pods of the programs evicted", row["notes"][0])
+        self.assertIn("pods can go to one node only: all 12 pods of the programs evicted", row["notes"][0])
         asked = [one for one in self.state["done"] if one.startswith("create --raw")]
         self.assertEqual((len(asked), len(set(asked))), (15, 12))
         self.assertFalse(any(one.startswith("create") and "mongo" in one for one in self.state["done"]))

@@ -68,6 +68,15 @@ for program in shippy-vessel-service shippy-user-service shippy-consignment-serv
     podman run --rm --network none "localhost/shippy/shippy:$TAG" "$program" --help >/dev/null ||
         fail "$program does not start in the image of all programs"
 done
+podman run --detach --name shippy-try-series-all --network none --env DB_HOST=sqlite:/tmp/vessel.db \
+    "localhost/shippy/shippy:$TAG" shippy-vessel-service --seed >/dev/null
+tries=0
+until podman exec shippy-try-series-all shippy-vessel-service --healthcheck >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 50 ] || fail "a program does not serve from the image of all programs"
+    sleep 0.2
+done
+podman rm --force shippy-try-series-all >/dev/null
 say "each program starts by its name in the image of all"
 
 say "bringing docker-compose.yml up"

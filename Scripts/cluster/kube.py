@@ -131,8 +131,11 @@ def evict(pod):
     """
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction"
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": NAMESPACE}}
-    status, said = run(["kubectl", "create", "--raw", path, "--filename=-"], json.dumps(body), errors=subprocess.STDOUT,
-                       limit_seconds=KUBECTL_SECONDS)
+    try:
+        status, said = run(["kubectl", "create", "--raw", path, "--filename=-"], json.dumps(body),
+                           errors=subprocess.STDOUT, limit_seconds=KUBECTL_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ClusterError(f"the eviction of {pod} does not end") from None
     if status == 0 or "NotFound" in said:
         return True
     if "TooManyRequests" in said or "disruption budget" in said:

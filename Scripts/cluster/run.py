@@ -48,7 +48,7 @@ class Run:
         self.keeps, self.takes_away = variable("KEEP") == "1", variable("UNDEPLOY") == "yes"
         self.dns_caches = variable("DNS_CACHE", "").split()
         for text in self.dns_caches:
-            if not text.isdigit():
+            if not (text.isascii() and text.isdigit()):
                 sys.exit(f"try-cluster: DNS_CACHE={text} is no number of seconds")
         # Seconds, of those the one that CoreDNS has at the moment; none where it has its own.
         self.dns_cache = None

@@ -101,6 +101,8 @@ if [ -n "${PREBUILT:-}" ]; then
     for program in vessel-service user-service consignment-service email-service api-gateway programs; do
         [ -x "$PREBUILT/shippy-$program" ] ||
             fail "$PREBUILT/shippy-$program is missing; see Scripts/release.sh and Scripts/link_programs.sh"
+        [ ! "$PREBUILT/shippy-$program" -nt "$PREBUILT/shippy-programs" ] ||
+            fail "$PREBUILT/shippy-programs is older than shippy-$program; run Scripts/link_programs.sh again"
         set -- "$@" "$PREBUILT/shippy-$program"
     done
     toolchain=$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")
