@@ -136,6 +136,20 @@ struct ConfigurationTests {
                 == "The option '--seed' does not take any value, but 'true' was specified.; see --help")
     }
 
+    @Test("an empty value behind = is no value: the next word is, and a switch needs none")
+    func emptyValues() throws {
+        #expect(try service(["--threads=", "2"]).threads == 2)
+        #expect(complaint(["--seed=", "--threads=x"]) == "--threads: 'x' is not a whole number from 1 to 256")
+    }
+
+    @Test("files for TLS come from flags or variables, each to its place")
+    func tlsFiles() throws {
+        let variables = try service([], ["TLS_CERT": "c", "TLS_KEY": "k", "TLS_CA": "a"]).tls
+        #expect(variables.certificate == "c" && variables.key == "k" && variables.authorities == "a")
+        let flags = try service(["--tls_cert=C", "--tls_key=K"], ["TLS_CERT": "c", "TLS_KEY": "k"]).tls
+        #expect(flags.certificate == "C" && flags.key == "K")
+    }
+
     @Test("words that are no flags are refused")
     func surplus() {
         #expect(complaint(["extra"]) == "Unexpected argument 'extra'; see --help")

@@ -48,11 +48,11 @@ struct Arguments {
         of setting: Setting<Target>, _ parts: [String], _ rest: inout ArraySlice<String>
     ) throws(ConfigurationError) -> String {
         guard let valueName = setting.valueName else {
-            if parts.count == 1 { return "true" }
+            if parts.count == 1 || parts[1].isEmpty { return "true" }
             throw complaint("The option '\(parts[0])' does not take any value, but '\(parts[1])' was specified.")
         }
         if parts.count == 2, !parts[1].isEmpty { return parts[1] }
-        if parts.count == 1, let next = rest.first, !isFlag(next) { return rest.removeFirst() }
+        if let next = rest.first, !isFlag(next) { return rest.removeFirst() }
         throw complaint("Missing value for '\(parts[0]) <\(valueName)>'")
     }
 
