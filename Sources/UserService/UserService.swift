@@ -70,7 +70,8 @@ struct UserService: ServiceProgram {
         OutboxMetrics.register(relay.counts, pending, in: runtime.metrics)
         passwords.register(in: runtime.metrics)
 
-        let store = UserStores(parts: [users.store, passwords.hasher.pool])
+        // The last one stops first. A hash that nobody waits for any more may take seconds, and closing has three.
+        let store = UserStores(parts: [passwords.hasher.pool, users.store])
         runtime.watchPools(of: store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),
