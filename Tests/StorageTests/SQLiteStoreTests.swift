@@ -116,6 +116,7 @@ import Testing
                 }
             }
             let isHeld = Monitor(true)
+            defer { isHeld.withLock { $0 = false } }
             let hasBegun = Monitor(false)
             let first = Task {
                 try await store.read(deadline: .never) { _ -> Int in

@@ -7,7 +7,7 @@ import NIOCore
 /// queue, and how fast or slow the service is does not matter. A call that has waited for a second is shed: then more
 /// waited than were served within a second.
 ///
-/// Overload is a long queue that stands: for 0.1 s each call waits for longer than a target (CoDel's rule: the
+/// Overload is a long queue that stands: for 0.12 s each call waits for longer than a target (CoDel's rule: the
 /// *smallest* wait counts), and the queue does not get shorter. Then the newest call is served first, and what has waited
 /// for longer than the target is shed: it would be served late or never, and those served are served soon. A burst, and a
 /// service that is slow or pauses for a moment, make calls wait and nothing more. What is long is counted in calls that are

@@ -155,7 +155,7 @@ extension SQLiteVesselRepository {
 private struct StoredVessel {
     static let columns =
         "number, id, name, owner_id, available, capacity, max_weight, booked_containers, booked_weight"
-    /// The first column behind them.
+    /// Their number: the index of the first column after them.
     static let columnCount: Int32 = 9
 
     var number: Int64

@@ -223,6 +223,8 @@ extension ClientConnection {
 
     func session(closed stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let call = unsafeDowncast(stream, to: ClientCall.self)
+        // It may have been the one to introduce names. To introduce one twice does no harm.
+        if call.wasNeverSent { names = IntroducedNames() }
         memory.release(call.heldBytes)
         call.heldBytes = 0
         var outcome = call.response.outcome(code, hasEnded: call.hasPeerEnded, wasNeverSent: call.wasNeverSent)

@@ -79,7 +79,10 @@ extension ServerConnection {
                 session.submitReset(stream, .cancel)
             }
         }
-        if session.streams.isEmpty { transport.releaseSpareMemory() }
+        if session.streams.isEmpty {
+            transport.releaseSpareMemory()
+            executor?.releaseSpareMemory()
+        }
         keepalive.observe(transport)
         let action = keepalive.tick(
             elapsed, isWaitingToWrite: !context.channel.isWritable,

@@ -22,6 +22,14 @@ public final class EventLoopExecutor: TaskExecutor {
         self.eventLoop = eventLoop
     }
 
+    /// Releases the room of jobs that have run, which an idle connection would keep.
+    func releaseSpareMemory() {
+        jobs.withLockedValue { jobs in
+            jobs.spare = []
+            if jobs.waiting.isEmpty { jobs.waiting = [] }
+        }
+    }
+
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let isFirst = jobs.withLockedValue { jobs in
@@ -32,7 +40,8 @@ public final class EventLoopExecutor: TaskExecutor {
         if isFirst { eventLoop.execute { self.runWaiting() } }
     }
 
-    /// Runs what waits by now; what comes meanwhile asks the loop again, so that it gets to its connections in between.
+    /// Runs what waits by now; what comes meanwhile is a task of its own, behind those that the loop has by then. Jobs keep
+    /// their order among each other, not with what else is given to the loop.
     private func runWaiting() {
         var taken = jobs.withLockedValue { jobs in
             let taken = jobs.waiting

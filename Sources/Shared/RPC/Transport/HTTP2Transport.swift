@@ -252,7 +252,7 @@ package final class HTTP2Transport: ChannelDuplexHandler, @unchecked Sendable {
         context?.close(promise: nil)
     }
 
-    /// Ends a server's connection now, without a farewell even of TLS.
+    /// Ends a server's connection now, without GOAWAY or close_notify.
     package func abort() {
         context?.abort()
     }

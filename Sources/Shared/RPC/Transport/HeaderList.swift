@@ -6,7 +6,8 @@ package struct HeaderList: Sendable {
         var nameLength: Int
         var valueStart: Int
         var valueLength: Int
-        /// Kept out of the HPACK tables: it differs with every call, or is a secret (RFC 7541 section 7.1.3).
+        /// Kept out of the HPACK tables: a secret, or a value that differs with every call and whose name is known or not
+        /// worth it (RFC 7541 section 7.1.3).
         var neverIndexed: Bool
     }
 

@@ -48,7 +48,8 @@ extension ChannelHandlerContext {
         (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    /// Ends a server's connection now. Passes by TLS, which would wait for a farewell that a silent peer does not send.
+    /// Ends a server's connection now. Bypasses TLS, which would wait for a close_notify that a silent peer
+    /// does not send.
     package func abort() {
         let tls = try? pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
         (tls ?? self).close(promise: nil)

@@ -34,7 +34,7 @@ protocol ExportQueue: Sendable {
 }
 
 extension ExportQueue {
-    /// What finds its way into the queue by itself is here already.
+    /// Does nothing: spans and lines are queued when they are made.
     func collect() {}
 
     func size(of batch: [Item]) -> Int { batch.count }

@@ -4,7 +4,7 @@ import Synchronization
 final class Gate: Sendable {
     private struct State {
         var isOpen = false
-        /// One for each waiter, which goes on when it is finished.
+        /// One for each waiter, which resumes when it is finished. Those of cancelled waiters stay until the gate opens.
         var waiting: [AsyncStream<Void>.Continuation] = []
     }
 
@@ -23,7 +23,7 @@ final class Gate: Sendable {
 
     /// Returns when the gate is open.
     ///
-    /// - Throws: `CancellationError` when the task is cancelled first.
+    /// - Throws: `CancellationError` when the task is cancelled and the gate is still closed.
     func waitUntilOpen() async throws {
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         state.withLock { state in

@@ -53,8 +53,8 @@ public final class ConnectionPool<Connection: PooledConnection>: Sendable {
         }
     }
 
-    /// Not a part of ``run(deadline:_:)``, whose frame lasts for as long as the call waits: what is only needed here, a
-    /// copy of the configuration, would take room in it, and a task's frames then one more block of memory.
+    /// Not inlined into ``run(deadline:_:)``: that frame lives as long as the call waits, and a copy of the configuration
+    /// in it would cost each call one more block of memory.
     @inline(never)
     private func makeCall<Value: Sendable>(
         _ deadline: Deadline, _ body: @escaping @Sendable (Connection) throws -> Value

@@ -7,7 +7,7 @@ import Tracing
 /// A call on its way through a pool, whatever it answers.
 ///
 /// It does not say what the pool's connections are, so that the queues of all pools are of one type, which the compiler
-/// knows: what is done to a queue under its lock then looks no type up.
+/// knows: work under a queue's lock then needs no generic type at run time.
 protocol PoolJob: AnyObject, PoolQueueable, Sendable {
     /// Runs the call on a worker, unless its caller has gone or its time is over, and keeps the outcome.
     ///

@@ -133,7 +133,7 @@ public final class SQLiteStatement {
     @usableFromInline
     var row: SQLiteRow { SQLiteRow(handle) }
 
-    /// Lets the rows go, so that the statement can be bound and run again.
+    /// Resets the statement, so that it can be bound and run again.
     @usableFromInline
     func reset() { sqlite3_reset(handle) }
 
