@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RPC
+import Runtime
 
 /// The API gateway: one HTTP server in front, a client for each service behind it.
 final class Gateway: Sendable {
@@ -24,7 +25,7 @@ final class Gateway: Sendable {
         configuration: GatewayConfiguration,
         group: MultiThreadedEventLoopGroup,
         logger: Logger,
-        recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil },
+        recorder: (_ service: String, _ method: String) -> MethodRecorder? = { _, _ in nil },
         observer: GatewayObserver = GatewayObserver()
     ) async throws {
         var files: StaticFiles?

@@ -32,7 +32,7 @@ struct TextRules {
         "Sources/EmailService/Mail/QuotedPrintable.swift": "our own text with names that are bounded",
         "Sources/EmailService/Mail/WelcomeMail.swift": "scalars, and bounded",
         "Sources/Shared/HTTP/VersionDetector.swift": "what ALPN agreed on is one of our own protocols",
-        "Sources/Shared/RPC/Client/ClientRecorders.swift": "our methods' paths",
+        "Sources/Shared/RPC/Client/ClientObservers.swift": "our methods' paths",
         "Sources/Shared/RPC/Client/ResponseReader.swift": "raw bytes, not strings",
         "Sources/Shared/RPC/Server/ServerStream.swift": "our methods' names; headers are raw bytes, not strings",
         "Sources/Shared/RPC/Transport/HTTP2Transport.swift": "what ALPN agreed on is one of our own protocols",

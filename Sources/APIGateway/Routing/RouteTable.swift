@@ -1,6 +1,7 @@
 import Contracts
 import NIOCore
 import RPC
+import Runtime
 import Transcoding
 
 /// What can be called from outside, and where it leads: the methods that the .proto files declare public. Everything that is
@@ -12,14 +13,14 @@ struct RouteTable: Sendable {
         let service: String
         let route: GatewayRoute
         let client: RPCClient
-        let recorder: (any CallRecorder)?
+        let recorder: MethodRecorder?
         /// The method's index in ``RouteTable/queues``.
         let queue: Int
         /// `VesselService.Create`, as bytes to compare.
         fileprivate let name: [UInt8]
 
         fileprivate init(
-            service: String, route: GatewayRoute, client: RPCClient, queue: Int, recorder: (any CallRecorder)?
+            service: String, route: GatewayRoute, client: RPCClient, queue: Int, recorder: MethodRecorder?
         ) {
             self.queue = queue
             self.service = service
@@ -53,7 +54,7 @@ struct RouteTable: Sendable {
     ///   - recorder: asked once for each route.
     init(
         namespace: String, clients: [String: RPCClient],
-        recorder: (_ service: String, _ method: String) -> (any CallRecorder)?
+        recorder: (_ service: String, _ method: String) -> MethodRecorder?
     ) {
         var services: [Service] = []
         var queues: [Entry] = []

@@ -17,28 +17,28 @@ public final class RPCClient: Sendable {
     let loops: [LoopClient]
     private let resolver: Resolver
     private let budget = RetryBudget()
-    private let recorders: ClientRecorders
+    private let observers: ClientObservers
 
     /// Starts to look the target up; connects when the first call comes.
     ///
-    /// - Parameter recorder: asked once for each method, when it is first called.
+    /// - Parameter observer: asked once for each method, when it is first called.
     public convenience init(
         configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger,
-        recorder: @escaping @Sendable (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil }
+        observer: @escaping @Sendable (_ service: String, _ method: String) -> (any CallObserver)? = { _, _ in nil }
     ) {
         self.init(
-            configuration: configuration, group: group, logger: logger, recorder: recorder,
+            configuration: configuration, group: group, logger: logger, observer: observer,
             lookUp: Resolver.addresses(of:))
     }
 
     /// - Parameter lookUp: answers the name's addresses in place of the system's resolver; it may block.
     init(
         configuration: Configuration, group: MultiThreadedEventLoopGroup, logger: Logger,
-        recorder: @escaping @Sendable (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil },
+        observer: @escaping @Sendable (_ service: String, _ method: String) -> (any CallObserver)? = { _, _ in nil },
         lookUp: @escaping Resolver.LookUp
     ) {
         self.configuration = configuration
-        recorders = ClientRecorders(recorder)
+        observers = ClientObservers(of: configuration.target, observer)
         let wake = WakeUp()
         let loops = group.makeIterator().map {
             LoopClient($0, configuration, logger: logger) { wake.resolver?.resolveSoon() }
@@ -138,17 +138,14 @@ public final class RPCClient: Sendable {
             throw Status(.resourceExhausted, "the request is larger than \(configuration.messageBytesMax) bytes")
         }
         var metadata = metadata
-        let span = beginTrace(method.path, &metadata)
-        let record = recorders.begin(method)
+        let begun = observers.begin(method, &metadata)
         do {
-            let bytes = try await call(method, request.framed, metadata: metadata, deadline: deadline, span, on: loop)
-            span?.endClient(.ok)
-            record?.end(.ok)
+            let bytes = try await call(
+                method, request.framed, metadata: metadata, deadline: deadline, begun.span, on: loop)
+            observers.end(begun, .ok, metadata)
             return bytes
         } catch {
-            let code = Status(error).code
-            span?.endClient(code)
-            record?.end(code)
+            observers.end(begun, Status(error).code, metadata)
             throw error
         }
     }

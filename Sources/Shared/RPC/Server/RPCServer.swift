@@ -22,25 +22,18 @@ public final class RPCServer: Sendable {
     /// - Parameters:
     ///   - routes: what it answers; the first of two with the same path wins.
     ///   - group: the loops that connections, and thereby handlers, run on.
-    ///   - recorder: asked once for each route, at creation, and for ``unknownMethod`` with an empty service.
-    ///   - observer: asked in the same way.
+    ///   - observer: asked once for each route, at creation, and for ``unknownMethod`` with an empty service.
     public init(
         routes: [RPCRoute],
         configuration: Configuration,
         group: MultiThreadedEventLoopGroup,
         logger: Logger,
-        recorder: (_ service: String, _ method: String) -> (any CallRecorder)? = { _, _ in nil },
         observer: (_ service: String, _ method: String) -> (any CallObserver)? = { _, _ in nil }
     ) {
         self.group = group
         self.shared = ServerShared(
-            routes: routes.map {
-                ServerRoute(
-                    $0, recorder: recorder($0.service, $0.name), observer: observer($0.service, $0.name))
-            },
-            unknownRoute: ServerRoute(
-                unknownNamed: Self.unknownMethod, recorder: recorder("", Self.unknownMethod),
-                observer: observer("", Self.unknownMethod)),
+            routes: routes.map { ServerRoute($0, observer: observer($0.service, $0.name)) },
+            unknownRoute: ServerRoute(unknownNamed: Self.unknownMethod, observer: observer("", Self.unknownMethod)),
             configuration: configuration,
             logger: logger
         )

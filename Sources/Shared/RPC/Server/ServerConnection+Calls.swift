@@ -138,8 +138,7 @@ extension ServerConnection {
         }
         running += 1
         stream.isHandled = true
-        recordStart(stream, route, now: now)
-        let trace = beginTrace(stream, route)
+        let trace = callBegan(stream, route, now: now)
         let context = RequestContext(
             path: route.path, metadata: stream.metadata, deadline: stream.deadline, peer: peer, trace: trace)
         pendingRequestBytes -= stream.reader.message.count
@@ -201,8 +200,7 @@ extension ServerConnection {
             }
             answer(stream, .status(status))
         }
-        stream.span?.endServer(stream.statusOnWire ?? code)
-        recordEnd(stream, code)
+        callEnded(stream, code)
     }
 
     /// The error of an answer that exceeds a limit; `nil` for one that may be sent, whose memory is then taken.
@@ -242,7 +240,7 @@ extension ServerConnection {
     func answer(_ stream: ServerStream, _ rejection: ServerStream.Rejection) {
         guard let session, stream.isOpen, !stream.isAnswered else { return }
         stream.isAnswered = true
-        recordRejection(stream, rejection)
+        callRejected(stream, rejection)
         releaseRequestBytes(stream)
         session.submitHeadersOnly(stream) { fields in
             switch rejection {
@@ -270,33 +268,48 @@ extension ServerConnection {
     }
 }
 
-/// Reports calls to their recorder and observer.
+/// Tells of each call, once that it began and once how it ended: its span and its method's observer.
 extension ServerConnection {
-    /// The handler is about to run.
-    func recordStart(_ stream: ServerStream, _ route: ServerRoute, now: NIODeadline) {
+    /// The handler is about to run. The call gets its place in its trace, and its span begins if it is recorded: handlers
+    /// and logs see in the metadata where it stands, and pass that on.
+    ///
+    /// - Returns: `nil` where calls are not traced.
+    private func callBegan(_ stream: ServerStream, _ route: ServerRoute, now: NIODeadline) -> TraceParent? {
         stream.startedAt = now
-        route.recorder?.callBegan()
+        route.observer?.callBegan()
+        guard let tracer = shared.configuration.tracer, route.isTraced else { return nil }
+        stream.metadata.mergeTrace()
+        let decision = tracer.decide(stream.metadata["traceparent"], stream.metadata["tracestate"])
+        if !decision.isUnchanged { stream.metadata.set(decision.identity, state: decision.state) }
+        if decision.isRecorded {
+            let span = tracer.begin(decision, route.name, kind: .server)
+            span.set("rpc.system.name", "grpc")
+            span.set("rpc.method", .string(route.name))
+            if let address = transport?.context?.remoteAddress, let host = address.ipAddress {
+                span.set("client.address", .string(host))
+                if let port = address.port { span.set("client.port", .int64(Int64(port))) }
+            }
+            stream.span = span
+        }
+        return decision.identity
     }
 
     /// The handler has ended. A call that was answered before (deadline, cancelled) counts as what its caller saw.
-    func recordEnd(_ stream: ServerStream, _ code: Status.Code) {
-        guard let route = stream.route, let began = stream.startedAt else { return }
+    private func callEnded(_ stream: ServerStream, _ code: Status.Code) {
         let code = stream.statusOnWire ?? code
-        let ended = NIODeadline.now()
-        let nanoseconds = (ended - began).nanoseconds
-        route.recorder?.callEnded(code, nanoseconds: nanoseconds)
-        route.observer?.callEnded(code, metadata: stream.metadata, peer: peer, began: began, ended: ended)
+        stream.span?.endServer(code)
+        guard let observer = stream.route?.observer, let began = stream.startedAt else { return }
+        observer.callEnded(code, metadata: stream.metadata, peer: peer, began: began, ended: .now())
     }
 
     /// The call is rejected before any handler ran. All unknown methods share one label, which bounds the number of
     /// series; requests that are not gRPC are not counted.
-    func recordRejection(_ stream: ServerStream, _ rejection: ServerStream.Rejection) {
-        guard stream.startedAt == nil, case .status(let status) = rejection else { return }
-        let route = stream.route ?? shared.unknownRoute
-        guard route.isObserved else { return }
+    private func callRejected(_ stream: ServerStream, _ rejection: ServerStream.Rejection) {
+        guard stream.startedAt == nil, case .status(let status) = rejection,
+            let observer = (stream.route ?? shared.unknownRoute).observer
+        else { return }
         let now = NIODeadline.now()
-        route.recorder?.callBegan()
-        route.recorder?.callEnded(status.code, nanoseconds: 0)
-        route.observer?.callEnded(status.code, metadata: stream.metadata, peer: peer, began: now, ended: now)
+        observer.callBegan()
+        observer.callEnded(status.code, metadata: stream.metadata, peer: peer, began: now, ended: now)
     }
 }

@@ -57,10 +57,8 @@ final class ServerRoute: Sendable {
     let pathBytes: [UInt8]
     let path: String
     let invoke: RPCRoute.Invoke
-    let recorder: (any CallRecorder)?
+    /// `nil` when nobody counts or logs its calls.
     let observer: (any CallObserver)?
-    /// Whether anybody counts or logs its calls.
-    let isObserved: Bool
     /// Whether it is answered regardless of the number of running calls.
     let isAlwaysAnswered: Bool
     /// `service/method`, as spans are named.
@@ -68,29 +66,25 @@ final class ServerRoute: Sendable {
     /// Health checks would fill the store of traces and tell nobody anything.
     let isTraced: Bool
 
-    init(_ route: RPCRoute, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
+    init(_ route: RPCRoute, observer: (any CallObserver)?) {
         isAlwaysAnswered = route.isAlwaysAnswered
         pathBytes = Array(route.path.utf8)
         path = route.path
         invoke = route.invoke
-        self.recorder = recorder
         self.observer = observer
-        isObserved = recorder != nil || observer != nil
         name = "\(route.service)/\(route.name)"
         isTraced = route.service != "grpc.health.v1.Health"
     }
 
     /// The route that unknown methods are counted and logged under. No request finds it.
-    init(unknownNamed name: String, recorder: (any CallRecorder)?, observer: (any CallObserver)?) {
+    init(unknownNamed name: String, observer: (any CallObserver)?) {
         pathBytes = []
         path = name
         self.name = name
         isTraced = false
         invoke = { _, _, _ in throw Status(.unimplemented, "there is no such method") }
         isAlwaysAnswered = true
-        self.recorder = recorder
         self.observer = observer
-        isObserved = recorder != nil || observer != nil
     }
 }
 

@@ -1,4 +1,3 @@
-import NIOCore
 import Traces
 import Tracing
 
@@ -52,21 +51,6 @@ extension Metadata {
     }
 }
 
-extension RPCClient {
-    /// The span of a call that belongs to a recorded one, with the metadata that tells the server of it.
-    func beginTrace(_ path: String, _ metadata: inout Metadata) -> TraceSpan? {
-        guard let parent = TraceSpan.current else { return nil }
-        let name = String(path.dropFirst())
-        let span = parent.child(name, kind: .client)
-        span.set("rpc.system.name", "grpc")
-        span.set("rpc.method", .string(name))
-        span.set("server.address", .string(configuration.target.host))
-        span.set("server.port", .int64(Int64(configuration.target.port)))
-        metadata.set(span.identity, state: span.state)
-        return span
-    }
-}
-
 extension TraceSpan {
     /// Adds an event: the call failed and is retried.
     func recordRetry(_ attempt: Int, after status: Status) {
@@ -76,29 +60,5 @@ extension TraceSpan {
                 attributes: [
                     "rpc.attempt": .int64(Int64(attempt)), "rpc.response.status_code": .string(status.code.name),
                 ]))
-    }
-}
-
-extension ServerConnection {
-    /// Finds the call's place in its trace, and begins its span if it is recorded. Handlers and logs see in the metadata
-    /// where the call stands, and pass that on.
-    ///
-    /// - Returns: `nil` where calls are not traced.
-    func beginTrace(_ stream: ServerStream, _ route: ServerRoute) -> TraceParent? {
-        guard let tracer = shared.configuration.tracer, route.isTraced else { return nil }
-        stream.metadata.mergeTrace()
-        let decision = tracer.decide(stream.metadata["traceparent"], stream.metadata["tracestate"])
-        if !decision.isUnchanged { stream.metadata.set(decision.identity, state: decision.state) }
-        if decision.isRecorded {
-            let span = tracer.begin(decision, route.name, kind: .server)
-            span.set("rpc.system.name", "grpc")
-            span.set("rpc.method", .string(route.name))
-            if let address = transport?.context?.remoteAddress, let host = address.ipAddress {
-                span.set("client.address", .string(host))
-                if let port = address.port { span.set("client.port", .int64(Int64(port))) }
-            }
-            stream.span = span
-        }
-        return decision.identity
     }
 }

@@ -91,10 +91,8 @@ public final class ServiceRuntime: Sendable {
         serverConfiguration.memory = memory
         serverConfiguration.connectionAgeMax = self.configuration.connectionAgeMax
         configure(&serverConfiguration)
-        let rpcMetrics = rpcMetrics
         let server = RPCServer(
             routes: routes + [health], configuration: serverConfiguration, group: group, logger: logger,
-            recorder: { service, method in rpcMetrics.recorder(service: service, method: method) },
             observer: { service, method in self.observer(service: service, method: method) })
         metrics.counter("rpc_server_refusals_total", "Calls shed before anything was done for them.") {
             [weak server] in Double(server?.shedCalls ?? 0)
@@ -117,7 +115,7 @@ public final class ServiceRuntime: Sendable {
         clientConfiguration.connectWait = configuration.connectWait
         let client = RPCClient(
             configuration: clientConfiguration, group: group, logger: logger,
-            recorder: { service, method in clientMetrics.recorder(service: service, method: method) })
+            observer: { service, method in clientMetrics.recorder(service: service, method: method) })
         metrics.gauge(
             "rpc_client_connections", "Connections open to another service.", labels: target.labels
         ) { [weak client] in
@@ -143,9 +141,13 @@ public final class ServiceRuntime: Sendable {
 
 /// What the runtime shows of a program that is no program's own.
 extension ServiceRuntime {
-    /// What writes the lines of an RPC method that the program serves.
+    /// What counts and logs the calls of an RPC method that the program serves.
     func observer(service: String, method: String) -> (any CallObserver)? {
-        callLog?.observer(service: service, method: method, isProbe: service == HealthMethods.service)
+        let recorder = rpcMetrics.recorder(service: service, method: method)
+        guard let callLog else { return recorder }
+        return MethodObserver(
+            recorder: recorder, log: callLog, method: service.isEmpty ? method : "\(service)/\(method)",
+            isProbe: service == HealthMethods.service)
     }
 
     /// Build, readiness, lines left out, and the lag of the event loops.

@@ -116,29 +116,28 @@ public final class CallLog: Sendable {
     }
 }
 
-extension CallLog {
-    /// What writes the lines of one RPC method.
-    ///
-    /// - Parameter isProbe: for calls that somebody's watch makes: they are lines of the level `debug`.
-    public func observer(service: String, method: String, isProbe: Bool = false) -> any CallObserver {
-        Observer(log: self, method: service.isEmpty ? method : "\(service)/\(method)", isProbe: isProbe)
+/// Counts and logs the calls of one RPC method that the program serves.
+struct MethodObserver: CallObserver {
+    /// `nil` counts nothing.
+    let recorder: MethodRecorder?
+    let log: CallLog
+    let method: String
+    /// For calls that somebody's watch makes: they are lines of the level `debug`.
+    let isProbe: Bool
+
+    func callBegan() {
+        recorder?.callBegan()
     }
 
-    private struct Observer: CallObserver {
-        let log: CallLog
-        let method: String
-        let isProbe: Bool
-
-        func callEnded(
-            _ code: Status.Code, metadata: Metadata, peer: String, began: NIODeadline, ended: NIODeadline
-        ) {
-            let level = isProbe ? .debug : code.logLevel
-            guard log.admits(level, ended) else { return }
-            log.write(
-                Line(
-                    level: level, method: method, status: code.name, nanoseconds: (ended - began).nanoseconds,
-                    requestID: metadata["x-request-id"], traceparent: metadata["traceparent"], peer: peer))
-        }
+    func callEnded(_ code: Status.Code, metadata: Metadata, peer: String, began: NIODeadline, ended: NIODeadline) {
+        let nanoseconds = (ended - began).nanoseconds
+        recorder?.callEnded(code, nanoseconds: nanoseconds)
+        let level = isProbe ? .debug : code.logLevel
+        guard log.admits(level, ended) else { return }
+        log.write(
+            .init(
+                level: level, method: method, status: code.name, nanoseconds: nanoseconds,
+                requestID: metadata["x-request-id"], traceparent: metadata["traceparent"], peer: peer))
     }
 }
 

@@ -1,9 +1,10 @@
+import NIOCore
 import RPC
 
 /// Counts the calls of one method: three atomic additions a call, no lock, no allocation.
 ///
 /// Each event-loop thread mostly adds in a shard of its own, so that threads don't pass cache lines around.
-final class MethodRecorder: CallRecorder {
+public final class MethodRecorder: CallObserver {
     private static let shardCount = ThreadShard.count
     private static let bucketCount = LatencyHistogram.bucketCount
     private static let codeCount = 17
@@ -14,11 +15,17 @@ final class MethodRecorder: CallRecorder {
 
     private let counters = AtomicCounters(count: shardCount * shardStride)
 
-    func callBegan() {
+    public func callBegan() {
         counters.add(1, at: Self.shardStart)
     }
 
-    func callEnded(_ code: Status.Code, nanoseconds: Int64) {
+    public func callEnded(
+        _ code: Status.Code, metadata: Metadata, peer: String, began: NIODeadline, ended: NIODeadline
+    ) {
+        callEnded(code, nanoseconds: (ended - began).nanoseconds)
+    }
+
+    public func callEnded(_ code: Status.Code, nanoseconds: Int64) {
         let base = Self.shardStart + 1 + code.rawValue * Self.codeStride
         counters.add(1, at: base + LatencyHistogram.bucket(nanoseconds))
         counters.add(UInt64(max(0, nanoseconds)), at: base + Self.bucketCount)

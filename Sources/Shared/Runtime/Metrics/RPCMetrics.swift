@@ -28,8 +28,8 @@ public final class RPCMetrics: Sendable {
         }
     }
 
-    /// The recorder of a method; the same one each time. Pass it as `RPCServer(recorder:)`.
-    public func recorder(service: String, method: String) -> (any CallRecorder)? {
+    /// The recorder of a method; the same one each time.
+    public func recorder(service: String, method: String) -> MethodRecorder? {
         guard isEnabled else { return nil }
         // Unknown methods share one label, which is no service's name.
         let name = service.isEmpty ? method : "\(service)/\(method)"
