@@ -29,14 +29,10 @@ struct APIGateway: ServiceProgram {
         settings.http.tls = runtime.serverTLS
         settings.http.memory = runtime.memory
         settings.http.connectionsMax = ProcessLimits.connections(settings.http.connectionsMax)
-        settings.tracer = runtime.tracer
         settings.connectWait = configuration.connectWait
         settings.shedsLoad = configuration.overloadControl
-        let calls = runtime.clientMetrics
         let gateway = try await Gateway(
-            configuration: settings, group: runtime.group, logger: runtime.logger,
-            recorder: { service, method in calls.recorder(service: service, method: method) },
-            observer: Self.observer(runtime))
+            configuration: settings, group: runtime.group, logger: runtime.logger, observer: Self.observer(runtime))
         Self.watch(gateway, settings.upstreams, runtime)
         return ServiceParts(front: gateway)
     }
@@ -84,13 +80,14 @@ struct APIGateway: ServiceProgram {
         }
     }
 
-    /// Counts requests, unless nobody wants that, and logs them.
+    /// Logs and traces requests, and counts them unless nobody wants that.
     private static func observer(_ runtime: ServiceRuntime) -> GatewayObserver {
-        var observer = GatewayObserver(log: runtime.callLog)
+        let scheme = runtime.serverTLS == nil ? "http" : "https"
+        var observer = GatewayObserver(
+            calls: runtime.clientMetrics, log: runtime.callLog, tracer: runtime.tracer, scheme: scheme)
         if runtime.isTelemetryEnabled {
             observer.metrics = HTTPMetrics(
-                registry: runtime.metrics, scheme: runtime.serverTLS == nil ? "http" : "https",
-                routes: GatewayPath.allCases.map(\.route))
+                registry: runtime.metrics, scheme: scheme, routes: GatewayPath.allCases.map(\.route))
         }
         return observer
     }

@@ -9,6 +9,9 @@ import Traces
 final class Exchange {
     let request: HTTPRequest
     let began: NIODeadline
+    /// Whether it may become a call. Others are not traced and carry no client address: probes and pages would hide the
+    /// rest.
+    let mayBecomeCall: Bool
     /// What is forwarded to a service.
     var forwarded: ForwardedHeaders
     /// `nil` when the request is not recorded.
@@ -18,9 +21,11 @@ final class Exchange {
     /// The method that is called, once that is known.
     var entry: RouteTable.Entry?
 
-    init(_ request: HTTPRequest, forwarded: ForwardedHeaders) {
+    init(_ request: HTTPRequest, ids: RequestIDs, clients: ClientAddresses) {
         self.request = request
-        self.forwarded = forwarded
+        forwarded = ForwardedHeaders(request.headers, ids: ids)
         began = .now()
+        mayBecomeCall = request.method == .POST || GatewayPath(exactly: request.path) == .login
+        if mayBecomeCall { forwarded.add(clientAddress: clients.text(of: request)) }
     }
 }

@@ -4,7 +4,6 @@ import Logging
 import NIOCore
 import NIOPosix
 import RPC
-import Runtime
 
 /// The API gateway: one HTTP server in front, a client for each service behind it.
 final class Gateway: Sendable {
@@ -19,13 +18,11 @@ final class Gateway: Sendable {
     ///
     /// - Parameters:
     ///   - group: the loops for callers and services; a request stays on one of them from end to end.
-    ///   - recorder: asked once for each method, with the service's full name.
-    ///   - observer: hears of each request.
+    ///   - observer: is told of each request.
     init(
         configuration: GatewayConfiguration,
         group: MultiThreadedEventLoopGroup,
         logger: Logger,
-        recorder: (_ service: String, _ method: String) -> MethodRecorder? = { _, _ in nil },
         observer: GatewayObserver = GatewayObserver()
     ) async throws {
         var files: StaticFiles?
@@ -42,7 +39,7 @@ final class Gateway: Sendable {
         let checks = configuration.upstreams.compactMap { upstream in
             clients[upstream.name].map { Readiness.Check(service: upstream.name, client: $0) }
         }
-        let table = RouteTable(namespace: configuration.namespace, clients: clients, recorder: recorder)
+        let table = RouteTable(namespace: configuration.namespace, clients: clients, calls: observer.calls)
         self.clients = clients
         shedder =
             configuration.shedsLoad
@@ -60,19 +57,9 @@ final class Gateway: Sendable {
             configuration: http,
             group: group,
             responder: GatewayResponder(
-                namespace: configuration.namespace,
-                timeout: configuration.timeout,
-                table: table,
-                shedder: shedder,
-                limiter: limiter,
-                rejectionDelays: RejectionDelays(group: group),
-                readiness: readiness,
-                files: files,
-                observer: observer,
-                trace: GatewayTrace(configuration),
-                memory: CallMemory(configuration.http.memory),
-                clients: ClientAddresses(proxies: configuration.trustedProxies),
-                logger: logger),
+                configuration, table: table, shedder: shedder, limiter: limiter,
+                rejectionDelays: RejectionDelays(group: group), readiness: readiness, files: files,
+                observer: observer, logger: logger),
             logger: logger)
     }
 

@@ -2,7 +2,6 @@ import HTTP
 import NIOCore
 import NIOSSL
 import RPC
-import Traces
 
 /// How a gateway is set up. Plain values; flags and variables are read elsewhere.
 struct GatewayConfiguration: Sendable {
@@ -35,8 +34,6 @@ struct GatewayConfiguration: Sendable {
     var trustedProxies: TrustedProxies?
     /// A folder whose files are served at `/`; read once, at the start.
     var staticDirectory: String?
-    /// Gives requests their place in a trace, and records those that are sampled.
-    var tracer = SpanTracer(buffer: nil)
     /// How long a readiness check waits for a service.
     var readinessTimeout: Duration = .seconds(1)
     /// How long the outcome of a readiness check stands, so that probes can't add up.

@@ -20,7 +20,6 @@ final class GatewayResponder: HTTPResponder {
     private let files: StaticFiles?
     private let servicesPage: ByteBuffer
     private let ids = RequestIDs()
-    private let trace: GatewayTrace
     private let memory: CallMemory
     private let clients: ClientAddresses
     private let rejectionDelays: RejectionDelays
@@ -28,30 +27,40 @@ final class GatewayResponder: HTTPResponder {
     private let logger: Logger
 
     init(
-        namespace: String, timeout: Duration, table: RouteTable, shedder: LoadShedder?, limiter: RateLimiter?,
+        _ configuration: GatewayConfiguration, table: RouteTable, shedder: LoadShedder?, limiter: RateLimiter?,
         rejectionDelays: RejectionDelays, readiness: Readiness, files: StaticFiles?, observer: GatewayObserver,
-        trace: GatewayTrace, memory: CallMemory, clients: ClientAddresses, logger: Logger
+        logger: Logger
     ) {
-        self.memory = memory
+        namespace = configuration.namespace
+        timeout = configuration.timeout
+        memory = CallMemory(configuration.http.memory)
+        clients = ClientAddresses(proxies: configuration.trustedProxies)
         self.shedder = shedder
         self.limiter = limiter
         self.rejectionDelays = rejectionDelays
-        overloadedAnswers = Self.overloadedAnswers(namespace: namespace)
-        self.namespace = namespace
-        self.timeout = timeout
+        overloadedAnswers = Self.overloadedAnswers(namespace: configuration.namespace)
         self.table = table
         self.readiness = readiness
         self.files = files
-        self.trace = trace
-        self.clients = clients
         self.servicesPage = ServicesPage.render(table)
         self.observer = observer
         self.logger = logger
     }
 
+    // MARK: The pipeline
+
+    /// The steps of each request, in this order:
+    ///
+    /// 1. ``rateLimit(_:)``
+    /// 2. `begin`: ids, and what is forwarded; the counter, trace and span of the request
+    /// 3. `route`: what the path and the body ask for
+    /// 4. `call`: load shedding, then the service
+    /// 5. `end`: headers of each answer; log line, metrics and span of the request
+    ///
+    /// Those that never wait are not inlined: what they need for a moment would be part of the frame of the function that
+    /// waits, which is allocated anew for each request.
     func respond(to request: HTTPRequest) async -> HTTPResponse {
         if let response = rateLimit(request) {
-            observer.rejected(request, response)
             await rejectionDelays.wait()
             return response
         }
@@ -60,27 +69,28 @@ final class GatewayResponder: HTTPResponder {
         return await ServiceContext.$current.withValue(span.context) { await respond(to: exchange) }
     }
 
-    /// Not inlined, like the other steps that never wait: what they need for a moment would be part of the frame of the
-    /// function that waits, which is allocated anew for each request.
-    @inline(never)
-    private func begin(_ request: HTTPRequest) -> Exchange {
-        let exchange = Exchange(request, forwarded: ForwardedHeaders(request.headers, ids: ids))
-        observer.requestBegan(request)
-        // Only requests that may become calls are traced and carry a client address: probes and pages would hide the
-        // rest.
-        if request.method == .POST || GatewayPath(exactly: request.path) == .login {
-            exchange.forwarded.add(clientAddress: clients.text(of: request))
-            exchange.span = trace.begin(request, &exchange.forwarded, table)
-        }
-        return exchange
-    }
-
     private func respond(to exchange: Exchange) async -> HTTPResponse {
         do {
             return end(exchange, try await answer(exchange))
         } catch {
             return end(exchange, response(to: error, exchange))
         }
+    }
+
+    private func answer(_ exchange: Exchange) async throws -> HTTPResponse {
+        switch try route(exchange) {
+        case .answer(let response): return response
+        case .readiness: return readinessAnswer(await readiness.outcome())
+        case .logIn: return try await logIn(exchange)
+        case .call(let entry, let json, let root): return try await call(entry, json, root: root, exchange)
+        }
+    }
+
+    @inline(never)
+    private func begin(_ request: HTTPRequest) -> Exchange {
+        let exchange = Exchange(request, ids: ids, clients: clients)
+        observer.requestBegan(exchange, table)
+        return exchange
     }
 
     @inline(never)
@@ -98,14 +108,13 @@ final class GatewayResponder: HTTPResponder {
         Self.complete(&response)
         response.headers.add(name: "x-request-id", value: exchange.forwarded.requestID)
         observer.requestEnded(exchange, response)
-        if let span = exchange.span { GatewayTrace.end(span, response) }
         return response
     }
 
     func respond(rejecting rejection: HTTPRejection) -> HTTPResponse {
         var response = GatewayError(rejection).response(namespace: namespace)
         Self.complete(&response)
-        observer.rejected(response)
+        observer.requestRejected(nil, response)
         return response
     }
 
@@ -136,17 +145,8 @@ final class GatewayResponder: HTTPResponder {
         case call(RouteTable.Entry, json: ByteBuffer?, root: String)
     }
 
-    private func answer(_ exchange: Exchange) async throws -> HTTPResponse {
-        switch try target(of: exchange) {
-        case .answer(let response): return response
-        case .readiness: return readinessAnswer(await readiness.outcome())
-        case .logIn: return try await logIn(exchange)
-        case .call(let entry, let json, let root): return try await call(entry, json, root: root, exchange)
-        }
-    }
-
     @inline(never)
-    private func target(of exchange: Exchange) throws -> Target {
+    private func route(_ exchange: Exchange) throws -> Target {
         if let problem = exchange.forwarded.problem { throw problem }
         let request = exchange.request
         if request.method == .OPTIONS { return .answer(CORS.preflight(allow: allow(at: request.path))) }
@@ -173,12 +173,12 @@ final class GatewayResponder: HTTPResponder {
             try enter(.login, exchange)
             return .logIn
         case .method, .file, nil:
-            return try otherTarget(of: exchange)
+            return try routeOther(exchange)
         }
     }
 
     /// A file, or a method by its path.
-    private func otherTarget(of exchange: Exchange) throws -> Target {
+    private func routeOther(_ exchange: Exchange) throws -> Target {
         let request = exchange.request
         if let file = files?.file(at: request.path) {
             try enter(.file, exchange)
@@ -232,7 +232,7 @@ final class GatewayResponder: HTTPResponder {
     func call(
         _ entry: RouteTable.Entry, _ json: ByteBuffer?, root: String, _ exchange: Exchange
     ) async throws -> HTTPResponse {
-        try begin(entry, exchange)
+        try enter(entry, exchange)
         // The wait in the queue is part of the caller's timeout.
         let deadline = Deadline.after(timeout)
         let loop = shedder?.current
@@ -260,8 +260,9 @@ final class GatewayResponder: HTTPResponder {
         }
     }
 
+    /// Notes the method, and checks that its service can take the request's metadata.
     @inline(never)
-    private func begin(_ entry: RouteTable.Entry, _ exchange: Exchange) throws {
+    private func enter(_ entry: RouteTable.Entry, _ exchange: Exchange) throws {
         exchange.entry = entry
         // Checked here, because the service could only answer RESOURCE_EXHAUSTED.
         guard exchange.forwarded.metadata.headerListBytes <= Metadata.headerListBytesMax else {
@@ -320,11 +321,14 @@ extension GatewayResponder {
     /// Counts a request against its address's rate.
     ///
     /// - Returns: the answer to one above the rate; `nil` for others, and for all probes.
+    @inline(never)
     func rateLimit(_ request: HTTPRequest) -> HTTPResponse? {
         guard let limiter, GatewayPath(exactly: request.path)?.isProbe != true, let seconds = limiter.limit(request)
         else { return nil }
         let detail = "too many requests from this address; try again in \(seconds) s"
-        return Self.tooManyRequests(detail, seconds, namespace: namespace)
+        let response = Self.tooManyRequests(detail, seconds, namespace: namespace)
+        observer.requestRejected(request, response)
+        return response
     }
 
     /// Callers come back after a few seconds, and not all at the same moment.

@@ -55,6 +55,18 @@ struct NetworkAddress: Hashable, Sendable {
 
     var isIPv4: Bool { bits >> 32 == 0xffff }
 
+    /// As people write it.
+    var text: String? {
+        var bytes = ByteBuffer()
+        if isIPv4 {
+            bytes.writeInteger(UInt32(truncatingIfNeeded: bits))
+        } else {
+            bytes.writeInteger(bits)
+        }
+        let address = try? SocketAddress(packedIPAddress: bytes, port: 0)
+        return address?.ipAddress
+    }
+
     /// What one caller can't change at will: of IPv6 the first 64 bits, as whoever has one such address has all of them.
     var caller: NetworkAddress { isIPv4 ? self : prefix(64) }
 

@@ -59,6 +59,9 @@ struct ForwardedHeaders {
         if !clientAddress.isEmpty { metadata.add("x-client-address", clientAddress) }
     }
 
+    /// Empty when none was added.
+    var clientAddress: String { metadata["x-client-address"] ?? "" }
+
     /// Removes `authorization` and `token`.
     mutating func removeCredentials() {
         metadata.remove("authorization")

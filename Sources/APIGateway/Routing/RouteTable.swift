@@ -51,11 +51,8 @@ struct RouteTable: Sendable {
 
     /// - Parameters:
     ///   - clients: one for each service that is configured, by short name.
-    ///   - recorder: asked once for each route.
-    init(
-        namespace: String, clients: [String: RPCClient],
-        recorder: (_ service: String, _ method: String) -> MethodRecorder?
-    ) {
+    ///   - calls: counts the calls of each method; `nil` counts none.
+    init(namespace: String, clients: [String: RPCClient], calls: RPCMetrics?) {
         var services: [Service] = []
         var queues: [Entry] = []
         for service in Schema.contracts.publicServices {
@@ -66,7 +63,7 @@ struct RouteTable: Sendable {
                 let known = queues.firstIndex { $0.route.fullName == route.fullName }
                 let entry = Entry(
                     service: name, route: route, client: client, queue: known ?? queues.count,
-                    recorder: recorder(route.service, route.method))
+                    recorder: calls?.recorder(service: route.service, method: route.method))
                 if known == nil { queues.append(entry) }
                 return entry
             }
