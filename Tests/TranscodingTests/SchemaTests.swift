@@ -9,7 +9,7 @@ import Testing
 struct SchemaTests {
     @Test("it says of every message what the descriptors say: names, numbers, types, presence")
     func matches() throws {
-        let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: DescriptorSet.bytes)
+        let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: DescriptorSet.contracts.bytes)
         for message in Transcoder.schema.messages {
             let descriptor = try #require(Self.descriptor(of: message.name, in: set))
             #expect(message.fields.map(\.name) == descriptor.field.map(\.name))
@@ -43,7 +43,7 @@ struct SchemaTests {
             Otlp_ExportLogsRequest.self, Otlp_ExportResponse.self,
         ] as [any Message.Type])
     func shape(message: any Message.Type) throws {
-        let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: DescriptorSet.bytes)
+        let set = try Google_Protobuf_FileDescriptorSet(serializedBytes: DescriptorSet.contracts.bytes)
         let shape = MessageShape(of: message)
         // By their place in the shape; one that contains itself is compared once.
         var names = [MessageShape.root: message.protoMessageName]
@@ -168,17 +168,17 @@ struct SchemaTests {
     @Test("messages that can't be transcoded are errors, and so are descriptors that are none")
     func errors() throws {
         #expect(throws: SchemaError.self) {
-            try Schema(fileDescriptorSet: DescriptorSet.bytes, others: ["otlp.KeyValue"])
+            try Schema(fileDescriptorSet: DescriptorSet.contracts.bytes, others: ["otlp.KeyValue"])
         }
         #expect(throws: SchemaError.self) {
-            try Schema(fileDescriptorSet: DescriptorSet.bytes, others: ["vessel.Ship"])
+            try Schema(fileDescriptorSet: DescriptorSet.contracts.bytes, others: ["vessel.Ship"])
         }
-        for length in stride(from: 1, to: DescriptorSet.bytes.count, by: 97) {
+        for length in stride(from: 1, to: DescriptorSet.contracts.bytes.count, by: 97) {
             // Cut between two files, it is shorter but well-formed.
-            _ = try? Schema(fileDescriptorSet: Array(DescriptorSet.bytes.prefix(length)))
+            _ = try? Schema(fileDescriptorSet: Array(DescriptorSet.contracts.bytes.prefix(length)))
         }
         #expect(throws: MalformedMessage.self) {
-            try Schema(fileDescriptorSet: Array(DescriptorSet.bytes.dropLast()))
+            try Schema(fileDescriptorSet: Array(DescriptorSet.contracts.bytes.dropLast()))
         }
     }
 }

@@ -19,7 +19,8 @@ enum Transcoder {
 
     static let schema: Schema = {
         do {
-            return try Schema(fileDescriptorSet: DescriptorSet.bytes, others: types.map { $0.protoMessageName })
+            return try Schema(
+                fileDescriptorSet: DescriptorSet.contracts.bytes, others: types.map { $0.protoMessageName })
         } catch {
             preconditionFailure("\(error)")
         }

@@ -1,3 +1,4 @@
+import Contracts
 import Logging
 import NIOCore
 import RPC
@@ -68,7 +69,7 @@ extension ServiceProgram {
                 default: "static", "service discovery; only `static`: the service's name is its DNS name, port 8080"
             ) { _, _ in },
             .described(
-                ["VESSEL_ADDRESS", "USER_ADDRESS", "CONSIGNMENT_ADDRESS", "EMAIL_ADDRESS"],
+                ServiceNames.all.map { ServiceAddress.variable(of: $0) },
                 "host:port of a service, overriding that rule"),
             Setting(
                 flag: "drain_timeout", takes: "seconds", variable: "DRAIN_TIMEOUT", .duration, default: "20",

@@ -90,7 +90,7 @@ extension Schema {
     /// That of Protos/.
     package static let contracts: Schema = {
         do {
-            return try Schema(fileDescriptorSet: DescriptorSet.bytes)
+            return try Schema(fileDescriptorSet: DescriptorSet.contracts.bytes)
         } catch {
             // The descriptors are part of the program, and a test reads them.
             preconditionFailure("the descriptors are unusable: \(error)")  // invariant: nothing here is from outside
