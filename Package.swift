@@ -45,9 +45,24 @@ let jwtKit = product("JWTKit", "jwt-kit")
 let histogram = product("Histogram", "hdrhistogram-swift")
 
 /// The stores of a service that may keep its documents in MongoDB or in SQLite.
-let documentStores: [Target.Dependency] = ["DocumentStorage", "MongoStorage", "SQLiteStorage", "Storage"]
+let documentStores: [Target.Dependency] = [
+    "DocumentStorage", "Idempotency", "MongoStorage", "SQLiteStorage", "Storage",
+]
 
-// Scripts/empty_targets.sh reads the targets: `name:` is the first word of each, and `path:` is not wrapped.
+/// The stores of the user service: PostgreSQL or SQLite.
+let userStores: [Target.Dependency] = ["Idempotency", "PostgresStorage", "SQLiteStorage", "Storage"]
+
+// Scripts/empty_targets.sh and Scripts/release.sh read the services and the targets: a service is one line, `name:` is the
+// first word of each target, and `path:` is not wrapped.
+
+/// Each in a folder of its own name, with what it needs beside what every service does. Their products follow from them.
+let services: [Target] = [
+    service("VesselService", needs: documentStores + [lifecycle]),
+    service("UserService", needs: userStores + ["CCrypt", "CCrypto", "CPlatform", "LeasedQueue", "Traces", protobuf]),
+    service("EmailService", needs: documentStores + ["CCurl", "LeasedQueue", "Traces", lifecycle]),
+    service("ConsignmentService", needs: documentStores + ["LeasedQueue", "Traces", protobuf]),
+]
+
 let targets: [Target] = [
     // MARK: C libraries
 
@@ -108,29 +123,6 @@ let targets: [Target] = [
 
     // MARK: Programs
 
-    .executableTarget(
-        name: "VesselService",
-        dependencies: ["Contracts", "Idempotency", "RPC", "Runtime", logging, lifecycle] + documentStores,
-        path: "Sources/VesselService"),
-    .executableTarget(
-        name: "UserService",
-        dependencies: [
-            "CCrypt", "CCrypto", "CPlatform", "Contracts", "Idempotency", "LeasedQueue", "PostgresStorage", "RPC",
-            "Runtime", "SQLiteStorage", "Storage", "Traces", logging, protobuf,
-        ],
-        path: "Sources/UserService"),
-    .executableTarget(
-        name: "EmailService",
-        dependencies: [
-            "CCurl", "Contracts", "Idempotency", "LeasedQueue", "RPC", "Runtime", "Traces", logging, lifecycle,
-        ] + documentStores,
-        path: "Sources/EmailService"),
-    .executableTarget(
-        name: "ConsignmentService",
-        dependencies: [
-            "Contracts", "Idempotency", "LeasedQueue", "RPC", "Runtime", "Traces", logging, protobuf,
-        ] + documentStores,
-        path: "Sources/ConsignmentService"),
     .executableTarget(
         name: "APIGateway",
         dependencies: [
@@ -239,11 +231,7 @@ let targets: [Target] = [
 
 let package = Package(
     name: "shippy",
-    products: [
-        program("shippy-vessel-service", "VesselService"),
-        program("shippy-user-service", "UserService"),
-        program("shippy-email-service", "EmailService"),
-        program("shippy-consignment-service", "ConsignmentService"),
+    products: services.map { program(ofService: $0.name) } + [
         program("shippy-api-gateway", "APIGateway"),
         program("shippy", "ShippyCLI"),
         program("rpc-benchmark", "RPCBenchmark"),
@@ -251,7 +239,7 @@ let package = Package(
         program("load-generator", "LoadGenerator"),
     ],
     dependencies: dependencies,
-    targets: targets
+    targets: services + targets
 )
 
 // Lint and CI ask for warnings as errors; others should not be stopped by what a newer compiler warns of.
@@ -264,6 +252,23 @@ if Context.environment["SHIPPY_STRICT"] == "1" {
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
 
 func program(_ name: String, _ target: String) -> Product { .executable(name: name, targets: [target]) }
+
+/// `shippy-vessel-service` of `VesselService`.
+func program(ofService name: String) -> Product {
+    program("shippy-\(name.dropLast("Service".count).lowercased())-service", name)
+}
+
+/// A program on Runtime's skeleton.
+///
+/// - Parameters:
+///   - name: the target's, and its folder's.
+///   - parent: where that folder is. In `Tests` it has its .proto file too, in `Protos`.
+///   - needed: what it uses beside what every service does.
+func service(_ name: String, in parent: String = "Sources", needs needed: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["Contracts", "RPC", "Runtime", product("Logging", "swift-log")] + needed,
+        path: "\(parent)/\(name)", exclude: parent == "Tests" ? ["Protos"] : [])
+}
 
 /// - Parameter package: Debian's.
 func library(_ name: String, _ pkgConfig: String, package: String) -> Target {

@@ -7,6 +7,12 @@ cd "$(dirname "$0")/.."
 
 # kind and folder of each target that has Swift sources
 awk '
+    /^let package/ { exit }
+    match($0, /^ *service\("[A-Za-z]+"/) {
+        name = substr($0, RSTART, RLENGTH); gsub(/.*\("|"$/, "", name)
+        print "executableTarget", ($0 ~ /in: "Tests"/ ? "Tests/" : "Sources/") name
+        kind = ""
+    }
     /\.(target|executableTarget|testTarget|systemLibrary)\(/ {
         kind = $0; sub(/\(.*/, "", kind); sub(/.*\./, "", kind); waiting = 1
     }

@@ -6,9 +6,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-[ $# -gt 0 ] || set -- shippy-vessel-service shippy-user-service \
-    shippy-consignment-service shippy-email-service shippy-api-gateway rpc-benchmark \
-    codec-benchmark load-generator
+# shellcheck disable=SC2046 # names are words
+[ $# -gt 0 ] || set -- \
+    $(sed -n 's/^    service("\([A-Za-z]*\)Service".*/shippy-\1-service/p' Package.swift | tr '[:upper:]' '[:lower:]') \
+    shippy-api-gateway rpc-benchmark codec-benchmark load-generator
 for product in "$@"; do
     swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
         -Xlinker -z -Xlinker pack-relative-relocs --product "$product"
