@@ -39,7 +39,8 @@ final class Gateway: Sendable {
         let checks = configuration.upstreams.compactMap { upstream in
             clients[upstream.name].map { Readiness.Check(service: upstream.name, client: $0) }
         }
-        let table = RouteTable(namespace: configuration.namespace, clients: clients, calls: observer.calls)
+        let table = RouteTable(
+            configuration.schema, namespace: configuration.namespace, clients: clients, calls: observer.calls)
         self.clients = clients
         shedder =
             configuration.shedsLoad

@@ -2,6 +2,7 @@ import HTTP
 import NIOCore
 import NIOSSL
 import RPC
+import Transcoding
 
 /// How a gateway is set up. Plain values; flags and variables are read elsewhere.
 struct GatewayConfiguration: Sendable {
@@ -16,6 +17,8 @@ struct GatewayConfiguration: Sendable {
 
     /// Address, TLS and the limits on requests.
     var http: HTTPServer.Configuration
+    /// The services, methods and messages that there are.
+    var schema = Schema.contracts
     /// The services that can be reached; one that is not listed is unknown to callers.
     var upstreams: [Upstream]
     /// The prefix taken off `service` and put before the ids of errors; empty for none.

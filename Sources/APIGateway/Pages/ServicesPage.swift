@@ -19,24 +19,24 @@ enum ServicesPage {
             } else {
                 out.writeStaticString(",\n    ")
             }
-            write(entry, to: &out)
+            write(entry, of: table.schema, to: &out)
         }
         out.writeStaticString(service.isEmpty ? "]}\n" : "\n  ]}\n]}\n")
         return out
     }
 
-    private static func write(_ entry: RouteTable.Entry, to out: inout ByteBuffer) {
+    private static func write(_ entry: RouteTable.Entry, of schema: Schema, to out: inout ByteBuffer) {
         let route = entry.route
         out.writeJSONString("\(route.interface).\(route.method)", after: "{\"name\": ")
         out.writeJSONString("/\(entry.service)/\(route.interface)/\(route.method)", after: ", \"path\": ")
         out.writeStaticString(",\n      \"request\": ")
-        write(route.request, depth: 0, to: &out)
+        write(route.request, of: schema, depth: 0, to: &out)
         out.writeStaticString(",\n      \"response\": ")
-        write(route.response, depth: 0, to: &out)
+        write(route.response, of: schema, depth: 0, to: &out)
         out.writeStaticString("}")
     }
 
-    private static func write(_ message: MessageSchema, depth: Int, to out: inout ByteBuffer) {
+    private static func write(_ message: MessageSchema, of schema: Schema, depth: Int, to out: inout ByteBuffer) {
         out.writeJSONString(message.name, after: "{\"type\": ")
         out.writeStaticString(", \"fields\": [")
         // Messages may be made of themselves.
@@ -46,10 +46,10 @@ enum ServicesPage {
             out.writeStaticString(", \"type\": ")
             if field.isRepeated {
                 out.writeStaticString("\"array\", \"items\": {\"type\": ")
-                write(field.kind, depth: depth, to: &out)
+                write(field.kind, of: schema, depth: depth, to: &out)
                 out.writeStaticString("}")
             } else {
-                write(field.kind, depth: depth, to: &out)
+                write(field.kind, of: schema, depth: depth, to: &out)
             }
             out.writeStaticString("}")
         }
@@ -57,7 +57,7 @@ enum ServicesPage {
     }
 
     /// A JSON type, and what narrows it.
-    private static func write(_ kind: FieldSchema.Kind, depth: Int, to out: inout ByteBuffer) {
+    private static func write(_ kind: FieldSchema.Kind, of schema: Schema, depth: Int, to out: inout ByteBuffer) {
         switch kind {
         case .string: out.writeStaticString("\"string\"")
         case .bool: out.writeStaticString("\"boolean\"")
@@ -65,7 +65,7 @@ enum ServicesPage {
         case .int64: out.writeStaticString("\"string\", \"format\": \"int64\"")
         case .enumeration(let index):
             out.writeStaticString("\"string\", \"enum\": [")
-            for (index, value) in Schema.contracts.enumeration(index).values.enumerated() {
+            for (index, value) in schema.enumeration(index).values.enumerated() {
                 if index > 0 { out.writeStaticString(", ") }
                 out.writeJSONString(value.name)
             }
@@ -74,7 +74,7 @@ enum ServicesPage {
         case .fieldMask: out.writeStaticString("\"string\", \"format\": \"field-mask\"")
         case .message(let index):
             out.writeStaticString("\"object\", \"message\": ")
-            write(Schema.contracts.message(index), depth: depth + 1, to: &out)
+            write(schema.message(index), of: schema, depth: depth + 1, to: &out)
         }
     }
 }

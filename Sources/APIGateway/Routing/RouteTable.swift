@@ -42,6 +42,8 @@ struct RouteTable: Sendable {
     /// The services that can be reached from outside at all, in the order in which they are listed.
     static let serviceNames = Schema.contracts.publicServices.map(\.package)
 
+    /// The messages of the methods.
+    let schema: Schema
     private let services: [Service]
     /// Auth as `GET /login` offers it; `nil` without a user service. It has the same queue as Auth.
     let login: Entry?
@@ -50,15 +52,16 @@ struct RouteTable: Sendable {
     private let prefix: [UInt8]
 
     /// - Parameters:
+    ///   - schema: its public services are those that there are.
     ///   - clients: one for each service that is configured, by short name.
     ///   - calls: counts the calls of each method; `nil` counts none.
-    init(namespace: String, clients: [String: RPCClient], calls: RPCMetrics?) {
+    init(_ schema: Schema, namespace: String, clients: [String: RPCClient], calls: RPCMetrics?) {
         var services: [Service] = []
         var queues: [Entry] = []
-        for service in Schema.contracts.publicServices {
+        for service in schema.publicServices {
             let name = service.package
             guard let client = clients[name] else { continue }
-            let entries = Self.routes(of: service).map { route in
+            let entries = Self.routes(of: service, in: schema).map { route in
                 // A method under two names has one queue.
                 let known = queues.firstIndex { $0.route.fullName == route.fullName }
                 let entry = Entry(
@@ -81,16 +84,17 @@ struct RouteTable: Sendable {
                     recorder: auth.recorder)
             }
         }
+        self.schema = schema
         self.services = services
         self.queues = queues
         self.prefix = namespace.isEmpty ? [] : Array("\(namespace).".utf8)
     }
 
     /// The methods of a service under each name that callers may use.
-    private static func routes(of service: Schema.Service) -> [GatewayRoute] {
+    private static func routes(of service: Schema.Service, in schema: Schema) -> [GatewayRoute] {
         let interfaces = [service.interface] + (service.alias.map { [$0.interface] } ?? [])
         return interfaces.flatMap { interface in
-            service.methods.map { GatewayRoute($0, of: .contracts, as: interface) }
+            service.methods.map { GatewayRoute($0, of: schema, as: interface) }
         }
     }
 
