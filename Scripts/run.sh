@@ -7,17 +7,30 @@ name=run
 
 PORT=${PORT:-8080}
 ADMIN_PORT=${ADMIN_PORT:-9050}
-VESSEL_PORT=${VESSEL_PORT:-50051}
-USER_PORT=${USER_PORT:-50052}
-CONSIGNMENT_PORT=${CONSIGNMENT_PORT:-50053}
-EMAIL_PORT=${EMAIL_PORT:-50054}
 
-# One line for each service: name, port, how to choose another, further flags. Their admin ports follow ADMIN_PORT. A
-# service comes after those that it calls.
-services="vessel $VESSEL_PORT VESSEL_PORT --seed
-email $EMAIL_PORT EMAIL_PORT
-user $USER_PORT USER_PORT
-consignment $CONSIGNMENT_PORT CONSIGNMENT_PORT"
+# One line for each service: name, port unless NAME_PORT says another, further flags. Their admin ports follow
+# ADMIN_PORT. A service comes after those that it calls.
+services="
+vessel 50051 --seed
+email 50054
+user 50052
+consignment 50053
+"
+
+upper() { printf '%s' "$1" | tr '[:lower:]' '[:upper:]'; }
+
+# The same lines with the ports that were chosen, and behind them the variables that choose.
+chosen=
+while read -r service port flags; do
+    [ -n "$service" ] || continue
+    variable=$(upper "$service")_PORT
+    eval "port=\${$variable:-\$port}"
+    chosen="${chosen:+$chosen
+}$service $port $variable $flags"
+done <<END
+$services
+END
+services=$chosen
 
 ready_seconds=60
 stop_seconds=30
@@ -123,7 +136,7 @@ trap stop_all EXIT
 trap 'exit 0' INT TERM HUP
 # All addresses first: services call each other both ways.
 while read -r service port variable flags; do
-    export "$(printf '%s' "$service" | tr '[:lower:]' '[:upper:]')_ADDRESS=127.0.0.1:$port"
+    export "$(upper "$service")_ADDRESS=127.0.0.1:$port"
 done <<END
 $services
 END
