@@ -25,16 +25,14 @@ struct ModuleRules {
 
     /// The folders of all modules of ours that have Swift sources, by name.
     private static func folders() throws -> [String: String] {
-        let text = try Repository.text("Package.swift")
         let targets = #/\.(?:executableTarget|target)\(\s*name: "(?<name>\w+)".*?path: "(?<path>[^"]+)"/#
             .dotMatchesNewlines()
         var folders: [String: String] = [:]
-        for target in text.matches(of: targets) where target.path.hasPrefix("Sources/") {
+        for target in try Repository.text("Package.swift").matches(of: targets)
+        where target.path.hasPrefix("Sources/") {
             folders[String(target.name)] = String(target.path)
         }
-        for service in text.matches(of: #/ service\("(?<name>\w+)", needs:/#) {
-            folders[String(service.name)] = "Sources/\(service.name)"
-        }
+        for service in try Repository.services() { folders[service] = "Sources/\(service)" }
         return folders
     }
 
