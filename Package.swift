@@ -149,7 +149,8 @@ let targets: [Target] = [
         name: "TestSupport",
         dependencies: ["CNGHTTP2", "Contracts", "RPC", logging, nioCore, nioHTTP1, nioPosix, lifecycle],
         path: "Tests/TestSupport", exclude: ["Scripts"]),
-    // A service whose store does what a test asks; not a product.
+    // Programs for tests: a service that was added as CONTRIBUTING.md says, and one whose store does what a test asks.
+    service("PortServiceFixture", in: "Tests", needs: ["SQLiteStorage", "Storage", protobuf]),
     .executableTarget(
         name: "RuntimeFixture", dependencies: ["Contracts", "RPC", "Runtime"], path: "Tests/RuntimeFixture"),
     .testTarget(name: "TidyTests"),
@@ -222,9 +223,9 @@ let targets: [Target] = [
     .testTarget(
         name: "EndToEndTests",
         dependencies: [
-            "APIGateway", "ConsignmentService", "Contracts", "EmailService", "RPC", "Runtime", "ShippyCLI",
-            "TestSupport", "Transcoding", "UserService", "VesselService", logging, nioCore, nioHTTP1, nioPosix,
-            protobuf,
+            "APIGateway", "ConsignmentService", "Contracts", "EmailService", "PortServiceFixture", "RPC", "Runtime",
+            "ShippyCLI", "TestSupport", "Transcoding", "UserService", "VesselService", logging, nioCore, nioHTTP1,
+            nioPosix, protobuf,
         ],
         exclude: ["Scripts"]),
 ]

@@ -5,10 +5,12 @@ import NIOPosix
 import RPC
 import TestSupport
 
-/// Runs `body` with a gRPC client of the vessel service, which is closed afterwards.
-func withClient<Result>(of vessel: Program, _ body: (RPCClient) async throws -> Result) async throws -> Result {
-    var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: vessel.port))
-    configuration.connectWait = .seconds(15)
+/// Runs `body` with a gRPC client of a service, which is closed afterwards.
+func withClient<Result>(
+    of service: Program, connectWait: Duration = .seconds(15), _ body: (RPCClient) async throws -> Result
+) async throws -> Result {
+    var configuration = RPCClient.Configuration(target: HostPort(host: "127.0.0.1", port: service.port))
+    configuration.connectWait = connectWait
     let client = RPCClient(
         configuration: configuration, group: .singleton,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
