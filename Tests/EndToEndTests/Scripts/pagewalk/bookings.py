@@ -80,11 +80,12 @@ def cancel(window):
     with window.answering(only(CANCEL, held.append)):
         page.click("#cancel-confirm")
         window.check("waiting shows in the question", window.says("#cancel-confirm", "Cancelling…"))
+        window.holds(held)
         page.locator("#cancel-confirm").click(force=True)
         page.keyboard.press("Escape")
         window.check("nothing is sent twice, and the answer is waited for",
                      len(held) == 1 and window.is_shown("#cancel-dialog"), len(held))
-        held[0].continue_()
+        window.holds(held).continue_()
         page.locator("#cancel-dialog").wait_for(state="hidden")
     window.check("it is cancelled", window.row_says("Crate 1", "Cancelled"), row.inner_text())
     window.check("readers hear it", window.says("#announcer", "Cancelled: Crate 1"))

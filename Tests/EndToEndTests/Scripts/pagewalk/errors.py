@@ -144,6 +144,7 @@ def waiting(window):
     with window.answering(only(CREATE, held.append)):
         window.book()
         window.check("waiting shows on the button", window.says("#book-form button", "Booking…"))
+        window.holds(held)
         window.check("and to readers", button.get_attribute("aria-disabled") == "true"
                      and page.get_attribute("#book-form", "aria-busy") == "true"
                      and window.says("#announcer", "Booking…"))
@@ -156,7 +157,7 @@ def waiting(window):
         window.check("what is being sent stays", page.locator("fieldset").count() == 2
                      and not page.locator("#book-weight").is_editable())
         window.shot("waiting")
-        held[0].continue_()
+        window.holds(held).continue_()
         window.wait("#book-result")
     window.check("afterwards all is as before", button.inner_text() == "Book"
                  and page.locator("#book-weight").is_editable())

@@ -44,7 +44,7 @@ def states(window):
                      page.locator("#fleet-list li:not([aria-hidden=true])").count() == 0)
         window.shot("fleet-loading")
         page.wait_for_timeout(50)
-        held[0].continue_()
+        window.holds(held).continue_()
         window.fleet_settles()
     card = window.card("Kane's Salty Secret")
     window.check("it has the seeded vessels", card.count() == 1 and window.card("Kane's Long Haul").count() == 1)

@@ -128,6 +128,16 @@ class Window:
         except Exception:
             return False
 
+    def holds(self, held):
+        """Waits until a call that is kept back is there, and answers it. A page shows that it waits before its call is seen
+        here, the longer before the busier the machine is.
+        """
+        for _ in range(PATIENCE_MS // 20):
+            if held:
+                break
+            self.page.wait_for_timeout(20)
+        return held[0]
+
     def focused(self):
         return self.page.evaluate("document.activeElement.id || document.activeElement.tagName")
 

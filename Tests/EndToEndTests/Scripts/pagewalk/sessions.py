@@ -87,10 +87,11 @@ def ended_meanwhile(window):
     with window.answering(only(CREATE, held.append)):
         window.book()
         window.says("#book-form button", "Booking…")
+        window.holds(held)
         page.click("#logout")
         window.wait("#login-view")
         with page.expect_response("**/rpc"):
-            held[0].continue_()
+            window.holds(held).continue_()
     page.wait_for_timeout(200)
     window.log_in()
     window.wait("#book-view")
@@ -107,6 +108,7 @@ def clock(window):
     with window.answering(only(CREATE, held.append)):
         window.book()
         window.says("#book-form button", "Booking…")
+        window.holds(held)
         page.clock.fast_forward(13_000)
         window.check("an answer that does not come is given up",
                      window.says("#book-form .form-problem", "no answer in time"))
