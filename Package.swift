@@ -9,8 +9,6 @@ let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
     // The logging interface that every library here already speaks.
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
-    // The metrics interface; Runtime renders it as Prometheus text.
-    .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
     // The tracing interface; our tracer behind it, so that libraries that speak it join our traces.
     .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
     // Start and stop in dependency order, and signals.
@@ -35,7 +33,6 @@ let nioHTTP1 = product("NIOHTTP1", "swift-nio")
 let nioConcurrency = product("NIOConcurrencyHelpers", "swift-nio")
 let nioSSL = product("NIOSSL", "swift-nio-ssl")
 let logging = product("Logging", "swift-log")
-let metrics = product("CoreMetrics", "swift-metrics")
 let tracing = product("Tracing", "swift-distributed-tracing")
 let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
 let signals = product("UnixSignals", "swift-service-lifecycle")
@@ -116,8 +113,8 @@ let targets: [Target] = [
     .target(
         name: "Runtime",
         dependencies: [
-            "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces", logging, metrics, lifecycle,
-            signals, nioCore, nioPosix, nioSSL, protobuf, tracing,
+            "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces", logging, lifecycle, signals,
+            nioCore, nioPosix, nioSSL, protobuf, tracing,
         ],
         path: "Sources/Shared/Runtime"),
 

@@ -1,5 +1,4 @@
 import Contracts
-import CoreMetrics
 import Foundation
 import Logging
 import Testing
@@ -14,14 +13,15 @@ struct ExportMessageTests {
     @Test("metrics keep the names, labels and values of the page; counters are cumulative sums, histograms keep bounds")
     func metrics() throws {
         let registry = MetricsRegistry()
-        registry.makeCounter(label: "calls", dimensions: [("method", "a\"b\n")]).increment(by: 3)
-        registry.makeCounter(label: "calls", dimensions: [("method", "zero")]).increment(by: 0)
+        registry.counter("calls_total", "", labels: [("method", "a\"b\n")]) { 3 }
+        registry.counter("calls_total", "", labels: [("method", "zero")]) { 0 }
         registry.gauge("depth", "How deep.") { -2.5 }
         registry.gauge("limit", "") { .infinity }
         registry.gauge("unknown", "") { .nan }
-        let timer = registry.makeTimer(label: "wait", dimensions: [])
-        timer.recordNanoseconds(2_000_000)
-        timer.recordNanoseconds(60_000_000_000)
+        let waits = LatencyHistogram()
+        registry.histogram("wait_seconds", "", waits)
+        waits.record(nanoseconds: 2_000_000)
+        waits.record(nanoseconds: 60_000_000_000)
         let metrics = MetricMessage.metrics(
             registry.snapshot(), since: Timestamp(milliseconds: 1), at: Timestamp(milliseconds: 2))
         let bytes: [UInt8] = try MetricMessage.request(metrics, Otlp_Resource()).serializedBytes()
@@ -43,19 +43,19 @@ struct ExportMessageTests {
         let histogram = exported[3].histogram
         let point = try #require(histogram.dataPoints.first)
         #expect(exported[3].hasHistogram && histogram.aggregationTemporality == .cumulative)
-        #expect(point.explicitBounds == HistogramSeries.timerBounds)
+        #expect(point.explicitBounds == LatencyHistogram.boundsSeconds)
         #expect(point.bucketCounts.count == point.explicitBounds.count + 1)
         // 2 ms are up to the bound of 2.5 ms, a minute is beyond them all.
-        #expect(point.bucketCounts[4] == 1 && point.bucketCounts.last == 1)
+        #expect(point.bucketCounts[5] == 1 && point.bucketCounts.last == 1)
         #expect(point.count == 2 && abs(point.sum - 60.002) < 1e-9)
     }
 
     @Test("more metrics than fit into a message go out in several, and a later reading replaces what waits")
     func metricBatches() {
-        let registry = MetricsRegistry(seriesMax: 5_000)
+        let registry = MetricsRegistry()
         for family in 0..<30 {
             for series in 0..<100 {
-                registry.makeMeter(label: "g\(family)", dimensions: [("s", "\(series)")]).set(Int64(1))
+                registry.gauge("g\(family)", "", labels: [("s", "\(series)")]) { 1 }
             }
         }
         let queue = MetricQueue(registry, resource: Otlp_Resource())

@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import NIOPosix
 import RPC
+import Synchronization
 import TestSupport
 import Testing
 
@@ -105,11 +106,9 @@ struct HTTPMetricsTests {
 
 /// The largest number so far.
 private final class Latest: Sendable {
-    private let largest = AtomicDouble()
+    private let largest = Atomic<Int64>(0)
 
-    func record(_ nanoseconds: Int64) {
-        if Double(nanoseconds) > largest.value { largest.value = Double(nanoseconds) }
-    }
+    func record(_ nanoseconds: Int64) { largest.max(nanoseconds, ordering: .relaxed) }
 
-    var value: Double { largest.value }
+    var value: Int64 { largest.load(ordering: .relaxed) }
 }

@@ -28,9 +28,10 @@ struct PrometheusParserTests {
         recorder?.callBegan()
         recorder?.callEnded(.alreadyExists, nanoseconds: 1_234_567)
         let hostile = "a\"b\\c\nd {}=,船"
-        registry.makeCounter(label: "odd", dimensions: [("value", hostile)]).increment(by: 7)
-        registry.makeRecorder(label: "sizes", dimensions: [], aggregate: true).record(Int64(5_000))
-        registry.describe("sizes", "With a \\ and a\nline feed.")
+        registry.counter("odd_total", "", labels: [("value", hostile)]) { 7 }
+        let waits = LatencyHistogram()
+        registry.histogram("wait_seconds", "With a \\ and a\nline feed.", waits)
+        waits.record(nanoseconds: 5_000)
         registry.gauge("nan", "Not a number.") { .nan }
         registry.gauge("inf", "Endless.") { .infinity }
 
@@ -45,7 +46,7 @@ struct PrometheusParserTests {
         let odd = try #require(families["odd"]?["samples"] as? [[Any]])
         #expect((odd.first?[1] as? [String: String])?["value"] == hostile)
         #expect(odd.first?[2] as? Double == 7)
-        #expect(families["sizes"]?["help"] as? String == "With a \\ and a\nline feed.")
+        #expect(families["wait_seconds"]?["help"] as? String == "With a \\ and a\nline feed.")
         let duration = try #require(families["rpc_server_call_duration_seconds"])
         #expect(duration["type"] as? String == "histogram")
         let samples = try #require(duration["samples"] as? [[Any]])

@@ -1,4 +1,3 @@
-import CoreMetrics
 import Glibc
 import Logging
 import ServiceLifecycle
@@ -114,7 +113,6 @@ extension ServiceProgram {
             LineLogHandler(service: Self.serviceName, label: label, output: output, levels: levels)
         }
         let metrics = MetricsRegistry()
-        MetricsSystem.bootstrap(metrics)
         ProcessMetrics.register(in: metrics)
         let runtime = try ServiceRuntime(
             name: Self.serviceName, configuration: configuration, environment: environment,

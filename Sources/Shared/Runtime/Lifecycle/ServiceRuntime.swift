@@ -180,8 +180,8 @@ extension ServiceRuntime {
 
     /// Watches the loops' lag, which is recorded as `event_loop_lag_seconds`.
     static func loopLag(_ group: MultiThreadedEventLoopGroup, _ metrics: MetricsRegistry) -> LoopLag {
-        metrics.describe("event_loop_lag_seconds", "How late event loops ran a task, a few times a second.")
-        let timer = metrics.makeTimer(label: "event_loop_lag_seconds", dimensions: [])
-        return LoopLag(group: group) { timer.recordNanoseconds($0) }
+        let lags = LatencyHistogram()
+        metrics.histogram("event_loop_lag_seconds", "How late event loops ran a task, a few times a second.", lags)
+        return LoopLag(group: group) { lags.record(nanoseconds: $0) }
     }
 }

@@ -1,26 +1,6 @@
 import Glibc
 import Synchronization
 
-/// A `Double` that several threads may add to.
-final class AtomicDouble: Sendable {
-    private let bits = Atomic<UInt64>(0)
-
-    var value: Double {
-        get { Double(bitPattern: bits.load(ordering: .relaxed)) }
-        set { bits.store(newValue.bitPattern, ordering: .relaxed) }
-    }
-
-    func add(_ amount: Double) {
-        var old = bits.load(ordering: .relaxed)
-        while true {
-            let new = (Double(bitPattern: old) + amount).bitPattern
-            let (exchanged, current) = bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
-            if exchanged { return }
-            old = current
-        }
-    }
-}
-
 /// A fixed number of counters in one piece of memory that starts on a cache line, each atomic on its own.
 ///
 /// `@unchecked Sendable`: the pointer is set once, points to memory that only deinit frees, and every access to it is an

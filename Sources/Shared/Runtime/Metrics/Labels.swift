@@ -9,9 +9,6 @@ struct Labels: Hashable, Sendable {
 
     static let none = Labels([])
 
-    /// What OpenTelemetry puts on the series that takes what is over a limit.
-    static let overflow = Labels([("otel_metric_overflow", "true")])
-
     /// Names are made legal; of two with the same name the later wins, since a series must not have one twice.
     init(_ pairs: [(String, String)]) {
         var values: [String: String] = [:]
