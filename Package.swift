@@ -149,7 +149,7 @@ let targets: [Target] = [
     // Programs for tests: a service that was added as CONTRIBUTING.md says, and one whose store does what a test asks.
     service("PortServiceFixture", in: "Tests", needs: ["SQLiteStorage", "Storage", protobuf]),
     .executableTarget(
-        name: "RuntimeFixture", dependencies: ["Contracts", "RPC", "Runtime"], path: "Tests/RuntimeFixture"),
+        name: "RuntimeFixture", dependencies: ["Contracts", "RPC", "Runtime", "Storage"], path: "Tests/RuntimeFixture"),
     .testTarget(name: "TidyTests"),
     .testTarget(name: "TracesTests", dependencies: ["Traces", nioConcurrency, tracing]),
     .testTarget(
@@ -174,7 +174,7 @@ let targets: [Target] = [
             "Idempotency", "LeasedQueue", "MongoStorage", "PostgresStorage", "RPC", "SQLiteStorage", "Storage",
             "TestSupport", logging, nioCore,
         ]),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "TestSupport"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "Storage", "TestSupport"]),
     .testTarget(
         name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "TestSupport", nioCore, nioHTTP1, nioPosix]),
     .testTarget(

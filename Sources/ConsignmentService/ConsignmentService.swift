@@ -25,10 +25,9 @@ struct ConsignmentService: ServiceProgram {
         let worker = BookingWorker.make(booker, tracer: runtime.tracer, logger: runtime.logger)
         booker.counts.register(in: runtime.metrics, worker: worker.counts, pending: pending)
         let handlers = ConsignmentHandlers(booker: booker) { worker.wakeup.notify() }
-        runtime.watchPools(of: consignments.store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes(authenticator: try runtime.authenticator())),
-            store: PooledStore(consignments.store, address: consignments.description),
+            store: consignments.store, storeAddress: consignments.description,
             background: [worker, pending])
     }
 }

@@ -48,7 +48,6 @@ struct EmailService: ServiceProgram {
         let sender = try SMTPSettings.mailbox(sender)
         let pending = PendingWatch(emails.repository, logger: logger)
         DeliveryMetrics.register(pending, in: runtime.metrics)
-        runtime.watchPools(of: emails.store)
         var background: [any Service] = [pending]
         let stored: @Sendable (StoredMail) -> Void
         if let settings = try SMTPSettings(url: smtpURL, timeout: smtpTimeout, authorities: smtpAuthorities) {
@@ -69,7 +68,7 @@ struct EmailService: ServiceProgram {
         let handlers = EmailHandlers(repository: emails.repository, stored: stored)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),
-            store: PooledStore(emails.store, address: emails.description),
+            store: emails.store, storeAddress: emails.description,
             background: background)
     }
 

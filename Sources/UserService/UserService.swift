@@ -72,10 +72,9 @@ struct UserService: ServiceProgram {
 
         // The last one stops first. A hash that nobody waits for any more may take seconds, and closing has three.
         let store = UserStores(parts: [passwords.hasher.pool, users.store])
-        runtime.watchPools(of: store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),
-            store: PooledStore(store, address: users.description),
+            store: store, storeAddress: users.description,
             background: [relay, pending],
             prepare: { if requeuesDeadEvents { try await Self.requeue(users.outbox, logger: logger) } })
     }

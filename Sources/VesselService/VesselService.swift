@@ -34,10 +34,9 @@ struct VesselService: ServiceProgram {
             requiresToken: requiresToken)
         let maintenance = RoomMaintenance(repository: vessels.repository, logger: runtime.logger)
         maintenance.register(in: runtime.metrics)
-        runtime.watchPools(of: vessels.store)
         return ServiceParts(
             front: runtime.rpcServer(handlers.routes()),
-            store: PooledStore(vessels.store, address: vessels.description),
+            store: vessels.store, storeAddress: vessels.description,
             background: [maintenance],
             prepare: {
                 if seeds { try await handlers.seed(deadline: .after(.seconds(10))) }

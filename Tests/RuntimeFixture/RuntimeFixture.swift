@@ -1,6 +1,7 @@
 import Contracts
 import RPC
 import Runtime
+import Storage
 
 /// A service with a store that behaves as the test asks, for tests of starting and stopping as a process.
 @main
@@ -27,32 +28,32 @@ struct RuntimeFixture: ServiceProgram {
 
     func build(_ runtime: ServiceRuntime) throws -> ServiceParts {
         let route = RPCRoute(VesselMethods.findAvailable) { _, _ in Vessel_Response() }
-        return ServiceParts(front: runtime.rpcServer([route]), store: FixtureStore(kind: store, isStuck: isStuck))
+        return ServiceParts(
+            front: runtime.rpcServer([route]), store: FixtureStore(kind: store, isStuck: isStuck),
+            storeAddress: "fixture:1")
     }
 }
 
-private struct FixtureStore: StoreLifecycle {
+private struct FixtureStore: Store {
     let kind: RuntimeFixture.StoreKind
     let isStuck: Bool
-    var storeAddress: String { "fixture:1" }
 
-    private struct Absent: Error, CustomStringConvertible {
-        let description = "nobody listens"
+    func start() {}
+
+    func shutdown() async {
+        if isStuck { try? await Task.sleep(for: .seconds(86_400)) }
     }
 
-    func open() async throws {
+    var isReady: Bool { kind == .well }
+    var lastError: String? { kind == .absent ? "nobody listens" : permanentFailure?.message }
+
+    var permanentFailure: StorageError? {
         switch kind {
-        case .well: return
-        case .absent: throw Absent()
-        case .denying: throw StorePermanentFailure("wrong password", hasGracePeriod: true)
-        case .unusable: throw StorePermanentFailure("not a database")
-        case .hanging: try await Task.sleep(for: .seconds(86_400))
+        case .well, .absent, .hanging: nil
+        case .denying: StorageError(.accessDenied, "wrong password")
+        case .unusable: StorageError(.unusable, "not a database")
         }
     }
 
-    func check() async -> String? { nil }
-
-    func close() async {
-        if isStuck { try? await Task.sleep(for: .seconds(86_400)) }
-    }
+    var statistics: [PoolStatistics] { [] }
 }

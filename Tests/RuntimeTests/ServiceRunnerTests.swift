@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RPC
+import Storage
 import Synchronization
 import TestSupport
 import Testing
@@ -32,21 +33,24 @@ struct ServiceRunnerTests {
         }
     }
 
-    private struct FakeStore: StoreLifecycle {
+    private struct FakeStore: Store {
         let journal: Journal
-        var failures: @Sendable () -> (any Error)? = { nil }
-        var storeAddress: String { "fake:1" }
+        var failure: @Sendable () -> StorageError? = { nil }
 
-        func open() async throws {
-            if let failure = failures() { throw failure }
-            journal.record("store opened")
-        }
-        func check() async -> String? { nil }
-        func close() async { journal.record("store closed") }
+        func start() { journal.record("store started") }
+        func shutdown() async { journal.record("store closed") }
+        var isReady: Bool { failure() == nil }
+        var lastError: String? { failure()?.message }
+        var permanentFailure: StorageError? { failure().flatMap { $0.isPermanentFailure ? $0 : nil } }
+        var statistics: [PoolStatistics] { [] }
     }
 
-    private struct Unreachable: Error, CustomStringConvertible {
-        let description = "connection refused"
+    private static let unreachable = StorageError(.connectionLost, "connection refused")
+
+    private static func parts(
+        _ front: FakeListener, _ store: FakeStore, prepare: @escaping @Sendable () async throws -> Void = {}
+    ) -> ServiceParts {
+        ServiceParts(front: front, store: store, storeAddress: "fake:1", prepare: prepare)
     }
 
     private func withRuntime(
@@ -76,16 +80,15 @@ struct ServiceRunnerTests {
         try await withRuntime { runtime in
             let journal = Journal()
             let (signals, sender) = AsyncStream<Int32>.makeStream()
-            let parts = ServiceParts(
-                front: FakeListener(journal: journal, readiness: runtime.readiness), store: FakeStore(journal: journal)
-            ) { journal.record("prepared") }
+            let front = FakeListener(journal: journal, readiness: runtime.readiness)
+            let parts = Self.parts(front, FakeStore(journal: journal)) { journal.record("prepared") }
             let run = Task { try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals) }
             try await eventually("ready") { runtime.readiness.report().isReady }
             sender.yield(15)
             try await run.value
             let lines = journal.all.filter { $0 != "front started" }
             #expect(
-                lines == ["store opened", "prepared", "front drained in 20.0 seconds, draining: true", "store closed"])
+                lines == ["store started", "prepared", "front drained in 20.0 seconds, draining: true", "store closed"])
         }
     }
 
@@ -95,10 +98,10 @@ struct ServiceRunnerTests {
             let journal = Journal()
             let isThere = Atomic(false)
             let (signals, sender) = AsyncStream<Int32>.makeStream()
-            let store = FakeStore(journal: journal) { isThere.load(ordering: .relaxed) ? nil : Unreachable() }
+            let store = FakeStore(journal: journal) { isThere.load(ordering: .relaxed) ? nil : Self.unreachable }
             let front = FakeListener(journal: journal, readiness: runtime.readiness)
             let run = Task {
-                try await ServiceRunner(runtime: runtime, parts: ServiceParts(front: front, store: store))
+                try await ServiceRunner(runtime: runtime, parts: Self.parts(front, store))
                     .run(signals: signals)
             }
             try await eventually("listening") { journal.all.contains("front started") }
@@ -118,7 +121,7 @@ struct ServiceRunnerTests {
             let journal = Journal()
             let (signals, sender) = AsyncStream<Int32>.makeStream()
             let front = FakeListener(journal: journal, readiness: runtime.readiness)
-            let parts = ServiceParts(front: front, store: FakeStore(journal: journal) { Unreachable() })
+            let parts = Self.parts(front, FakeStore(journal: journal) { Self.unreachable })
             let run = Task { try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals) }
             try await eventually("listening") { journal.all.contains("front started") }
             sender.yield(2)
@@ -134,11 +137,11 @@ struct ServiceRunnerTests {
             let isKnown = Atomic(false)
             let (signals, sender) = AsyncStream<Int32>.makeStream()
             let store = FakeStore(journal: journal) {
-                isKnown.load(ordering: .relaxed) ? nil : StorePermanentFailure("wrong password", hasGracePeriod: true)
+                isKnown.load(ordering: .relaxed) ? nil : StorageError(.accessDenied, "wrong password")
             }
             let front = FakeListener(journal: journal, readiness: runtime.readiness)
             let run = Task {
-                try await ServiceRunner(runtime: runtime, parts: ServiceParts(front: front, store: store))
+                try await ServiceRunner(runtime: runtime, parts: Self.parts(front, store))
                     .run(signals: signals)
             }
             try await eventually("checked") {
@@ -153,10 +156,10 @@ struct ServiceRunnerTests {
             let journal = Journal()
             let (signals, _) = AsyncStream<Int32>.makeStream()
             let front = FakeListener(journal: journal, readiness: runtime.readiness)
-            let store = FakeStore(journal: journal) { StorePermanentFailure("wrong password", hasGracePeriod: true) }
+            let store = FakeStore(journal: journal) { StorageError(.accessDenied, "wrong password") }
             let began = NIODeadline.now()
             await #expect(throws: ProgramFailure("the store at fake:1 refuses: wrong password")) {
-                try await ServiceRunner(runtime: runtime, parts: ServiceParts(front: front, store: store))
+                try await ServiceRunner(runtime: runtime, parts: Self.parts(front, store))
                     .run(signals: signals)
             }
             #expect(NIODeadline.now() - began >= .milliseconds(450))
@@ -165,16 +168,17 @@ struct ServiceRunnerTests {
 
     @Test("a store that refuses ends it at once, one that stays away after the time given", .timeLimit(.minutes(10)))
     func failures() async throws {
-        let cases: [(any Error & Sendable, String)] = [
-            (StorePermanentFailure("not a database"), "the store at fake:1 refuses: not a database"),
-            (Unreachable(), "the store at fake:1 was not there within 0.5 seconds: connection refused"),
+        // A try that fails says so after a second.
+        let cases = [
+            (StorageError(.unusable, "not a database"), "the store at fake:1 refuses: not a database"),
+            (Self.unreachable, "the store at fake:1 was not there within 1.5 seconds: connection refused"),
         ]
         for (error, complaint) in cases {
-            try await withRuntime({ $0.storeTimeout = .milliseconds(500) }) { runtime in
+            try await withRuntime({ $0.storeTimeout = .milliseconds(1_500) }) { runtime in
                 let journal = Journal()
                 let (signals, _) = AsyncStream<Int32>.makeStream()
                 let front = FakeListener(journal: journal, readiness: runtime.readiness)
-                let parts = ServiceParts(front: front, store: FakeStore(journal: journal) { error })
+                let parts = Self.parts(front, FakeStore(journal: journal) { error })
                 await #expect(throws: ProgramFailure(complaint)) {
                     try await ServiceRunner(runtime: runtime, parts: parts).run(signals: signals)
                 }

@@ -1,4 +1,5 @@
 import NIOCore
+import Storage
 import Testing
 
 @testable import Runtime
@@ -34,7 +35,7 @@ struct StoreWaitTests {
     @Test("a failure with a grace period ends the wait only when it lasts, and another failure restarts the period")
     func gracePeriod() {
         var wait = StoreWait(address: "s", timeout: nil, storeFailureGrace: .seconds(60), start: start)
-        let failure = StoreWait.Event.failedPermanently(StorePermanentFailure("wrong password", hasGracePeriod: true))
+        let failure = StoreWait.Event.failedPermanently(StorageError(.accessDenied, "wrong password"))
         #expect(wait.handle(failure, at: start) == .log("waiting for the store at s: it refuses: wrong password"))
         #expect(wait.handle(failure, at: start + .seconds(2)) == .nothing)
         #expect(wait.handle(.failed(reason: "no such host"), at: start + .seconds(4)) == .nothing)
@@ -47,12 +48,12 @@ struct StoreWaitTests {
     @Test("a grace period lasts no longer than the wait for the store, and a failure without one ends it at once")
     func gracePeriodLimits() {
         var wait = StoreWait(address: "s", timeout: .seconds(6), storeFailureGrace: .seconds(60), start: start)
-        let failure = StoreWait.Event.failedPermanently(StorePermanentFailure("wrong password", hasGracePeriod: true))
+        let failure = StoreWait.Event.failedPermanently(StorageError(.accessDenied, "wrong password"))
         _ = wait.handle(failure, at: start + .seconds(1))
         #expect(wait.handle(.tick, at: start + .seconds(5)) != .giveUp("the store at s refuses: wrong password"))
         #expect(wait.handle(.tick, at: start + .seconds(6)) == .giveUp("the store at s refuses: wrong password"))
         var other = StoreWait(address: "s", timeout: nil, storeFailureGrace: .seconds(60), start: start)
-        let last = other.handle(.failedPermanently(StorePermanentFailure("not a database")), at: start)
+        let last = other.handle(.failedPermanently(StorageError(.unusable, "not a database")), at: start)
         #expect(last == .giveUp("the store at s refuses: not a database"))
     }
 

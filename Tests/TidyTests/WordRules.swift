@@ -40,7 +40,7 @@ struct WordRules {
         // Stores and queues.
         ("GrowingTime", "MonotonicTimestamps"),
         ("Keeper", "Supervisor"),
-        ("StoreRefusal", "StorePermanentFailure"),
+        ("StoreRefusal", "permanentFailure"),
         ("buried", "dead-lettered"),
         ("bury", "deadLetter"),
         ("giveBack", "release"),

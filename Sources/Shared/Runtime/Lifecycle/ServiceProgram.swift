@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import ServiceLifecycle
+import Storage
 import Tracing
 import UnixSignals
 
@@ -172,8 +173,10 @@ public struct ProgramFailure: Error, Sendable, Equatable, CustomStringConvertibl
 public struct ServiceParts: Sendable {
     /// Takes the calls: ``ServiceRuntime/rpcServer(_:configure:)``, or the gateway's HTTP server.
     public var front: any Listener
-    /// Opened at the start and waited for; the program is ready only while it answers.
-    public var store: (any StoreLifecycle)?
+    /// Started with the program and waited for; the program is ready only while it is.
+    public var store: (any Store)?
+    /// Where the store is, for logs and complaints; without user, password or options.
+    public var storeAddress: String
     /// Runs once after the store opened and before the program is ready, such as seeding; tried again when it throws.
     public var prepare: @Sendable () async throws -> Void
     /// Run beside the front from the time that the store is open, such as a relay. Each must end on graceful shutdown.
@@ -181,12 +184,14 @@ public struct ServiceParts: Sendable {
 
     public init(
         front: any Listener,
-        store: (any StoreLifecycle)? = nil,
+        store: (any Store)? = nil,
+        storeAddress: String = "",
         background: [any Service] = [],
         prepare: @escaping @Sendable () async throws -> Void = {}
     ) {
         self.front = front
         self.store = store
+        self.storeAddress = storeAddress
         self.background = background
         self.prepare = prepare
     }

@@ -38,8 +38,10 @@ struct ServiceRunner: Sendable {
         var opened: Gate?
         if let store = parts.store {
             let service = StoreService(
-                store, timeout: configuration.storeTimeout, storeFailureGrace: configuration.storeFailureGrace,
-                logger: logger, readiness: runtime.readiness, prepare: parts.prepare)
+                store, address: parts.storeAddress, timeout: configuration.storeTimeout,
+                storeFailureGrace: configuration.storeFailureGrace, logger: logger, readiness: runtime.readiness,
+                prepare: parts.prepare)
+            PoolMetrics.register(store, in: runtime.metrics)
             runtime.readiness.add(service.check)
             opened = service.opened
             services.append(service)

@@ -1,11 +1,13 @@
 import Logging
 import NIOCore
+import RPC
 import ServiceLifecycle
-import Synchronization
+import Storage
 
-/// Opens the store, keeps at it until it is there, and closes it last of all.
+/// Starts the store, which connects by itself in the background, waits until it is there, and closes it last of all.
 final class StoreService: Service {
-    private let store: any StoreLifecycle
+    private let store: any Store
+    private let address: String
     private let prepare: @Sendable () async throws -> Void
     private let timeout: Duration?
     private let storeFailureGrace: Duration
@@ -17,16 +19,22 @@ final class StoreService: Service {
     private static let closeTimeout: Duration = .seconds(3)
     /// How often the wait is looked at.
     private static let tickInterval: Duration = .milliseconds(200)
+    /// How often a store that connects is looked at.
+    private static let lookInterval: Duration = .milliseconds(20)
+    /// How long one try waits before it reports what it waits for.
+    private static let tryTimeout: Duration = .seconds(1)
 
     /// - Parameters:
+    ///   - address: for logs; without user, password or options.
     ///   - timeout: how long to wait for the store; `nil` for ever.
-    ///   - storeFailureGrace: how long a ``StorePermanentFailure`` with a grace period may last.
-    ///   - prepare: runs after the store opened and before it counts as open; tried again when it fails.
+    ///   - storeFailureGrace: how long a store may deny access.
+    ///   - prepare: runs once the store is ready and before it counts as open; tried again when it fails.
     init(
-        _ store: any StoreLifecycle, timeout: Duration?, storeFailureGrace: Duration, logger: Logger,
+        _ store: any Store, address: String, timeout: Duration?, storeFailureGrace: Duration, logger: Logger,
         readiness: Readiness, prepare: @escaping @Sendable () async throws -> Void
     ) {
         self.store = store
+        self.address = address
         self.prepare = prepare
         self.timeout = timeout
         self.storeFailureGrace = storeFailureGrace
@@ -37,11 +45,17 @@ final class StoreService: Service {
     /// The store as a thing that must be well.
     var check: ReadinessCheck {
         ReadinessCheck("store") { [store, opened] in
-            opened.isOpen ? await store.check() : "not reached yet"
+            guard opened.isOpen else { return "not reached yet" }
+            return store.isReady ? nil : store.lastError ?? "no connection"
         }
     }
 
     func run() async throws {
+        do {
+            try store.start()
+        } catch {
+            throw ProgramFailure("the store at \(address) can't start: \(error)")
+        }
         let attempts = Task { await self.attempt() }
         do {
             try await cancelWhenGracefulShutdown { try await self.waitUntilOpen() }
@@ -56,7 +70,7 @@ final class StoreService: Service {
             attempts.cancel()
             throw error
         }
-        logger.info("the store is open", metadata: ["address": "\(store.storeAddress)"])
+        logger.info("the store is open", metadata: ["address": "\(address)"])
         opened.open()
         // Ready at once, not only after the next look.
         readiness.record(check.name, nil, at: .now())
@@ -68,7 +82,7 @@ final class StoreService: Service {
     private func close() async {
         let outcome = AsyncStream<Bool>.makeStream()
         Task { [store] in
-            await store.close()
+            await store.shutdown()
             outcome.continuation.yield(true)
         }
         let limit = Task {
@@ -78,7 +92,7 @@ final class StoreService: Service {
         defer { limit.cancel() }
         for await isClosed in outcome.stream {
             guard !isClosed else { return }
-            logger.warning("the store hangs and is left", metadata: ["address": "\(store.storeAddress)"])
+            logger.warning("the store hangs and is left", metadata: ["address": "\(address)"])
             return
         }
     }
@@ -92,28 +106,39 @@ final class StoreService: Service {
 
     private func attempt() async {
         var failures = 0
-        var isOpen = false
         while !Task.isCancelled {
-            do {
-                if !isOpen { try await store.open() }
-                isOpen = true
-                try await prepare()
+            guard let failure = await open() else {
                 events.continuation.yield(.opened)
                 return
-            } catch let failure as StorePermanentFailure {
-                events.continuation.yield(.wait(.failedPermanently(failure)))
-                if !failure.hasGracePeriod { return }
-            } catch {
-                events.continuation.yield(.wait(.failed(reason: "\(error)")))
             }
+            events.continuation.yield(.wait(failure))
             try? await Task.sleep(for: StoreWait.retryDelay(failures))
             failures += 1
         }
     }
 
+    /// Waits for a connection, which the store's threads make by themselves, and prepares the store.
+    ///
+    /// - Returns: `nil` when the store is open, else what to report.
+    private func open() async -> StoreWait.Event? {
+        let deadline = Deadline.after(Self.tryTimeout)
+        while !store.isReady {
+            if let failure = store.permanentFailure { return .failedPermanently(failure) }
+            if deadline.isExpired { return .failed(reason: store.lastError ?? "no answer yet") }
+            try? await Task.sleep(for: Self.lookInterval)
+            if Task.isCancelled { return .tick }
+        }
+        do {
+            try await prepare()
+            return nil
+        } catch {
+            return .failed(reason: "\(error)")
+        }
+    }
+
     private func waitUntilOpen() async throws {
         var wait = StoreWait(
-            address: store.storeAddress, timeout: timeout, storeFailureGrace: storeFailureGrace, start: .now())
+            address: address, timeout: timeout, storeFailureGrace: storeFailureGrace, start: .now())
         let ticks = Task { [continuation = events.continuation] in
             while !Task.isCancelled {
                 try await Task.sleep(for: Self.tickInterval)

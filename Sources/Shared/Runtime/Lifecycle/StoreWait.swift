@@ -1,4 +1,5 @@
 import NIOCore
+import Storage
 
 /// Decides what to say, and when to give up, while a store can't be reached. No clock and no I/O of its own.
 struct StoreWait {
@@ -10,7 +11,7 @@ struct StoreWait {
 
     enum Event {
         case failed(reason: String)
-        case failedPermanently(StorePermanentFailure)
+        case failedPermanently(StorageError)
         /// Comes several times a second, so that a try that hangs is noticed too.
         case tick
     }
@@ -25,7 +26,7 @@ struct StoreWait {
     private let giveUpAt: NIODeadline
     private let timeout: Duration?
     private let storeFailureGrace: TimeAmount
-    /// A permanent failure within its grace period that no other failure has followed yet, and when it began.
+    /// A denied access within its grace period that no other failure has followed yet, and when it began.
     private var permanentFailure: (text: String, since: NIODeadline)?
     private var lastLog: NIODeadline
     private var reason = "no answer yet"
@@ -33,7 +34,7 @@ struct StoreWait {
 
     /// - Parameters:
     ///   - timeout: `nil` waits for ever.
-    ///   - storeFailureGrace: how long a permanent failure with a grace period may last.
+    ///   - storeFailureGrace: how long a store may deny access.
     init(address: String, timeout: Duration?, storeFailureGrace: Duration, start: NIODeadline) {
         self.address = address
         self.storeFailureGrace = TimeAmount(storeFailureGrace)
@@ -49,9 +50,10 @@ struct StoreWait {
             isFirstFailure = recordFailure(reason)
             permanentFailure = nil
         case .failedPermanently(let failure):
-            guard failure.hasGracePeriod else { return giveUp(failure.description) }
+            // Access may be granted without us: in a new cluster a database answers before its users are made.
+            guard failure.kind == .accessDenied else { return giveUp(failure.message) }
             isFirstFailure = recordFailure("it refuses: \(failure)")
-            permanentFailure = (text: failure.description, since: permanentFailure?.since ?? now)
+            permanentFailure = (text: failure.message, since: permanentFailure?.since ?? now)
         case .tick: break
         }
         if let failure = permanentFailure, now - failure.since >= storeFailureGrace || now >= giveUpAt {
