@@ -7,19 +7,11 @@ import Storage
 typealias EmailStore = DocumentStore<any EmailRepository>
 
 extension EmailStore {
-    /// Connects to nothing yet.
-    ///
-    /// - Parameters:
-    ///   - address: `DB_HOST`; `nil` where it is not set.
-    ///   - threads: calls to MongoDB at the same time.
-    /// - Throws: `StorageError` of kind `.configuration`, whose text may be shown.
-    init(
-        address: String?, threads: Int = MongoStore.threadCountDefault, logger: Logger
-    ) throws(StorageError) {
-        let choices = Choices(
-            name: "emails", migrations: SQLiteEmailRepository.migrations,
+    /// Connects to nothing yet. The parameters and errors are those of ``DocumentStore``.
+    init(address: String?, threads: Int = MongoStore.threadCountDefault, logger: Logger) throws(StorageError) {
+        try self.init(
+            address: address, threads: threads, name: "emails", migrations: SQLiteEmailRepository.migrations,
             embedded: { SQLiteEmailRepository(store: $0) }, prepare: MongoEmailRepository.prepare,
-            mongo: { MongoEmailRepository(store: $0) })
-        try self.init(address: address, threads: threads, choices, logger: logger)
+            mongo: { MongoEmailRepository(store: $0) }, logger: logger)
     }
 }

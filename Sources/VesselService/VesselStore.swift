@@ -7,19 +7,11 @@ import Storage
 typealias VesselStore = DocumentStore<any VesselRepository>
 
 extension VesselStore {
-    /// Connects to nothing yet.
-    ///
-    /// - Parameters:
-    ///   - address: `DB_HOST`; `nil` where it is not set.
-    ///   - threads: calls to MongoDB at the same time.
-    /// - Throws: `StorageError` of kind `.configuration`, whose text may be shown.
-    init(
-        address: String?, threads: Int = MongoStore.threadCountDefault, logger: Logger
-    ) throws(StorageError) {
-        let choices = Choices(
-            name: "vessels", migrations: SQLiteVesselRepository.migrations,
+    /// Connects to nothing yet. The parameters and errors are those of ``DocumentStore``.
+    init(address: String?, threads: Int = MongoStore.threadCountDefault, logger: Logger) throws(StorageError) {
+        try self.init(
+            address: address, threads: threads, name: "vessels", migrations: SQLiteVesselRepository.migrations,
             embedded: { SQLiteVesselRepository(store: $0) }, prepare: MongoVesselRepository.prepare,
-            mongo: { MongoVesselRepository(store: $0) })
-        try self.init(address: address, threads: threads, choices, logger: logger)
+            mongo: { MongoVesselRepository(store: $0) }, logger: logger)
     }
 }

@@ -5,30 +5,6 @@ import Storage
 
 /// The store that `DB_HOST` names, for a service that keeps documents: MongoDB, or SQLite in a file.
 package struct DocumentStore<Repository: Sendable>: Sendable {
-    /// How one repository is made on either of them.
-    package struct Choices: Sendable {
-        /// Names threads and gauges.
-        let name: String
-        /// The embedded schema, step by step.
-        let migrations: [String]
-        let embedded: @Sendable (SQLiteStore) -> Repository
-        /// Makes MongoDB's indexes.
-        let prepare: @Sendable (MongoConnection) throws -> Void
-        let mongo: @Sendable (MongoStore) -> Repository
-
-        package init(
-            name: String, migrations: [String], embedded: @escaping @Sendable (SQLiteStore) -> Repository,
-            prepare: @escaping @Sendable (MongoConnection) throws -> Void,
-            mongo: @escaping @Sendable (MongoStore) -> Repository
-        ) {
-            self.name = name
-            self.migrations = migrations
-            self.embedded = embedded
-            self.prepare = prepare
-            self.mongo = mongo
-        }
-    }
-
     package let repository: Repository
     /// To start, to wait for and to stop.
     package let store: any Store
@@ -38,28 +14,33 @@ package struct DocumentStore<Repository: Sendable>: Sendable {
     /// Connects to nothing yet.
     ///
     /// - Parameters:
-    ///   - address: `sqlite:PATH`, `host:port` of MongoDB, a `mongodb://` URI, or `nil` for `localhost:27017`.
+    ///   - address: `DB_HOST`: `sqlite:PATH`, `host:port` of MongoDB, a `mongodb://` URI, or `nil` for `localhost:27017`.
     ///   - threads: calls to MongoDB at the same time.
+    ///   - name: names threads and gauges.
+    ///   - migrations: the embedded schema, step by step.
+    ///   - embedded: makes the repository on SQLite.
+    ///   - prepare: makes MongoDB's indexes.
+    ///   - mongo: makes the repository on MongoDB.
     /// - Throws: `StorageError` of kind `.configuration`, whose text may be shown.
     package init(
-        address: String?, threads: Int = MongoStore.threadCountDefault, _ choices: Choices, logger: Logger
+        address: String?, threads: Int, name: String, migrations: [String], embedded: (SQLiteStore) -> Repository,
+        prepare: @escaping @Sendable (MongoConnection) throws -> Void, mongo: (MongoStore) -> Repository,
+        logger: Logger
     ) throws(StorageError) {
         let address = address ?? "localhost:27017"
         let embeddedPrefix = "sqlite:"
         if address.hasPrefix(embeddedPrefix) {
             let path = String(address.dropFirst(embeddedPrefix.count))
-            let store = try SQLiteStore(
-                path: path, name: choices.name, migrations: choices.migrations, logger: logger)
+            let store = try SQLiteStore(path: path, name: name, migrations: migrations, logger: logger)
             self.store = store
-            repository = choices.embedded(store)
+            repository = embedded(store)
             description = "SQLite, \(path)"
         } else {
-            let mongo = try MongoAddress(address)
-            let store = try MongoStore(
-                mongo, name: choices.name, threads: threads, logger: logger, prepare: choices.prepare)
+            let place = try MongoAddress(address)
+            let store = try MongoStore(place, name: name, threads: threads, logger: logger, prepare: prepare)
             self.store = store
-            repository = choices.mongo(store)
-            description = "MongoDB, \(mongo.hosts)/\(mongo.database)"
+            repository = mongo(store)
+            description = "MongoDB, \(place.hosts)/\(place.database)"
         }
     }
 }
