@@ -20,9 +20,6 @@ let dependencies: [Package.Dependency] = [
     // What our tokens are compared with, in tests alone. Brings in swift-crypto, a minute and a half: the programs' HS256
     // is one HMAC, by the libcrypto that they have anyway.
     .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
-    // Latencies from microseconds to a minute, each to three digits, in little memory. For the load generator alone: no
-    // program links it. Brings in swift-numerics.
-    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
 ]
 
 let nioCore = product("NIOCore", "swift-nio")
@@ -39,7 +36,6 @@ let signals = product("UnixSignals", "swift-service-lifecycle")
 let argumentParser = product("ArgumentParser", "swift-argument-parser")
 let protobuf = product("SwiftProtobuf", "swift-protobuf")
 let jwtKit = product("JWTKit", "jwt-kit")
-let histogram = product("Histogram", "hdrhistogram-swift")
 
 /// The stores of a service that may keep its documents in MongoDB or in SQLite.
 let documentStores: [Target.Dependency] = [
@@ -137,7 +133,7 @@ let targets: [Target] = [
         dependencies: ["Contracts", "HTTP", "Transcoding", nioCore, nioEmbedded, nioHTTP1, protobuf],
         path: "Benchmarks/CodecBenchmark"),
     .executableTarget(
-        name: "LoadGenerator", dependencies: [argumentParser, histogram, nioCore, nioPosix],
+        name: "LoadGenerator", dependencies: [argumentParser, nioCore, nioPosix],
         path: "Benchmarks/LoadGenerator"),
 
     // MARK: Tests; scripts in their folders are read from there

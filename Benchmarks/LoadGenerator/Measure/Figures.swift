@@ -1,31 +1,3 @@
-import Histogram
-
-/// Latencies in microseconds, each to three digits.
-typealias Latencies = Histogram<UInt32>
-
-extension Histogram where Count == UInt32 {
-    /// Longest that is told apart, in microseconds: longer than any time-out.
-    static var microsecondsMax: Int64 { 600_000_000 }
-
-    /// Grows with what comes: most stay far from ``microsecondsMax``.
-    static func empty() -> Self {
-        var histogram = Self(highestTrackableValue: 65_536, numberOfSignificantValueDigits: .three)
-        histogram.autoResize = true
-        return histogram
-    }
-
-    mutating func record(nanoseconds: Int64) {
-        record(UInt64(Swift.min(Swift.max(nanoseconds / 1_000, 0), Self.microsecondsMax)))
-    }
-
-    /// In milliseconds; `nil` when nothing was recorded.
-    ///
-    /// - Parameter percentile: 0 to 100.
-    func milliseconds(_ percentile: Double) -> Double? {
-        totalCount == 0 ? nil : Double(valueAtPercentile(percentile)) / 1_000
-    }
-}
-
 /// What became of a request, in the words of the report.
 enum Outcome: Equatable, Sendable {
     /// 2xx within the time-out.
@@ -65,11 +37,11 @@ struct Figures: Sendable {
     var notSent = 0
 
     /// Of the accepted, from the moment they should have been sent.
-    var latency = Latencies.empty()
+    var latency = Latencies()
     /// Of the accepted, from the moment they were sent.
-    var service = Latencies.empty()
+    var service = Latencies()
     /// Of the refused, from the moment they should have been sent.
-    var refusal = Latencies.empty()
+    var refusal = Latencies()
 
     /// Neither accepted nor refused.
     var failed: Int { statuses.values.reduce(0, +) + lost + timedOut + notSent }

@@ -6,7 +6,7 @@ final class Recorder {
     private(set) var figures: [[Figures]]
     /// By ``Kind/index``, then by tenths of a second.
     private(set) var buckets: [[Bucket]]
-    private(set) var lag = Latencies.empty()
+    private(set) var lag = Latencies()
     private var second = Progress()
 
     /// - Parameter began: nanoseconds of the steady clock when the plan begins.

@@ -95,7 +95,7 @@ struct LatencyReport: Codable {
 
     init?(_ latencies: Latencies) {
         guard latencies.totalCount > 0 else { return nil }
-        func at(_ percentile: Double) -> Double { Double(latencies.valueAtPercentile(percentile)) / 1_000 }
+        func at(_ percentile: Double) -> Double { Double(latencies.microseconds(percentile)) / 1_000 }
         p50Milliseconds = at(50)
         p90Milliseconds = at(90)
         p99Milliseconds = at(99)
