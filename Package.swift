@@ -7,11 +7,12 @@ let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
     // TLS for gRPC and the gateway: ALPN, certificates.
     .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
-    // The logging interface that every library here already speaks.
+    // The logging interface, which the lifecycle's package speaks, too.
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
     // The tracing interface; our tracer behind it, so that libraries that speak it join our traces.
     .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
-    // Start and stop in dependency order, and signals.
+    // Start and stop in dependency order, and signals. Brings in swift-async-algorithms. A dozen parts stop by it; a group
+    // of our own would be long, and wrong in cases that it has met.
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     // The commands of the command-line client, and the flags of the load generator. No service links it.
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -45,8 +46,8 @@ let documentStores: [Target.Dependency] = [
 /// The stores of the user service: PostgreSQL or SQLite.
 let userStores: [Target.Dependency] = ["Idempotency", "PostgresStorage", "SQLiteStorage", "Storage"]
 
-// Scripts/empty_targets.sh and Scripts/release.sh read the services and the targets: a service is one line, `name:` is the
-// first word of each target, and `path:` is not wrapped.
+// Scripts/empty_targets.sh and Scripts/release.sh read the services and the targets: a service is one line, the name
+// is the first text of each target, and `path:` is not wrapped.
 
 /// Each in a folder of its own name, with what it needs beside what every service does. Their products follow from them.
 let services: [Target] = [
@@ -54,6 +55,18 @@ let services: [Target] = [
     service("UserService", needs: userStores + ["CCrypt", "CCrypto", "CPlatform", "LeasedQueue", "Traces", protobuf]),
     service("EmailService", needs: documentStores + ["CCurl", "LeasedQueue", "Traces", lifecycle]),
     service("ConsignmentService", needs: documentStores + ["LeasedQueue", "Traces", protobuf]),
+]
+
+let programs: [Target.Dependency] = [
+    "APIGateway", "ConsignmentService", "EmailService", "ShippyCLI", "UserService", "VesselService",
+]
+
+/// What most tests use.
+let testing: [Target.Dependency] = ["Contracts", "RPC", "TestSupport", logging, nioCore, nioHTTP1, nioPosix]
+
+/// The stores, for tests.
+let stores: [Target.Dependency] = [
+    "Idempotency", "LeasedQueue", "MongoStorage", "PostgresStorage", "SQLiteStorage", "Storage",
 ]
 
 let targets: [Target] = [
@@ -74,45 +87,27 @@ let targets: [Target] = [
 
     // MARK: Shared modules
 
-    .target(name: "Traces", dependencies: [nioConcurrency, tracing], path: "Sources/Shared/Traces"),
-    .target(
-        name: "RPC",
-        dependencies: [
-            "CNGHTTP2", "Traces", nioConcurrency, nioCore, nioPosix, nioTLS, nioSSL, logging, protobuf, tracing,
-        ],
-        path: "Sources/Shared/RPC"),
-    .target(name: "Contracts", dependencies: ["RPC", protobuf], path: "Sources/Shared/Contracts"),
+    module("Traces", "Traces", [nioConcurrency, tracing]),
+    module(
+        "RPC", "RPC",
+        ["CNGHTTP2", "Traces", nioConcurrency, nioCore, nioPosix, nioTLS, nioSSL, logging, protobuf, tracing]),
+    module("Contracts", "Contracts", ["RPC", protobuf]),
     // JSON and protobuf, by the descriptors in Contracts.
-    .target(name: "Transcoding", dependencies: ["Contracts", "RPC"], path: "Sources/Shared/Transcoding"),
-    .target(
-        name: "HTTP", dependencies: ["RPC", nioCore, nioPosix, nioTLS, nioSSL, logging], path: "Sources/Shared/HTTP"),
-    .target(
-        name: "Storage", dependencies: ["CPlatform", "RPC", "Traces", nioCore, logging, tracing],
-        path: "Sources/Shared/Storage/Pool"),
-    .target(
-        name: "Idempotency", dependencies: ["CCrypto", "RPC", protobuf], path: "Sources/Shared/Storage/Idempotency"),
-    .target(
-        name: "LeasedQueue", dependencies: ["Idempotency", "RPC", logging, nioCore, lifecycle],
-        path: "Sources/Shared/Storage/LeasedQueue"),
-    .target(
-        name: "MongoStorage", dependencies: ["CMongoC", "Idempotency", "LeasedQueue", "RPC", "Storage", logging],
-        path: "Sources/Shared/Storage/Mongo"),
-    .target(
-        name: "PostgresStorage", dependencies: ["CPostgres", "RPC", "Storage", logging],
-        path: "Sources/Shared/Storage/Postgres"),
-    .target(
-        name: "SQLiteStorage", dependencies: ["CSQLite", "Idempotency", "LeasedQueue", "RPC", "Storage", logging],
-        path: "Sources/Shared/Storage/SQLite"),
-    .target(
-        name: "DocumentStorage", dependencies: ["MongoStorage", "SQLiteStorage", "Storage", logging],
-        path: "Sources/Shared/Storage/Document"),
-    .target(
-        name: "Runtime",
-        dependencies: [
+    module("Transcoding", "Transcoding", ["Contracts", "RPC"]),
+    module("HTTP", "HTTP", ["RPC", nioCore, nioPosix, nioTLS, nioSSL, logging]),
+    module("Storage", "Storage/Pool", ["CPlatform", "RPC", "Traces", nioCore, logging, tracing]),
+    module("Idempotency", "Storage/Idempotency", ["CCrypto", "RPC", protobuf]),
+    module("LeasedQueue", "Storage/LeasedQueue", ["Idempotency", "RPC", logging, nioCore, lifecycle]),
+    module("MongoStorage", "Storage/Mongo", ["CMongoC", "Idempotency", "LeasedQueue", "RPC", "Storage", logging]),
+    module("PostgresStorage", "Storage/Postgres", ["CPostgres", "RPC", "Storage", logging]),
+    module("SQLiteStorage", "Storage/SQLite", ["CSQLite", "Idempotency", "LeasedQueue", "RPC", "Storage", logging]),
+    module("DocumentStorage", "Storage/Document", ["MongoStorage", "SQLiteStorage", "Storage", logging]),
+    module(
+        "Runtime", "Runtime",
+        [
             "CPlatform", "Contracts", "HTTP", "Idempotency", "RPC", "Storage", "Traces", logging, lifecycle, signals,
             nioCore, nioPosix, nioSSL, protobuf, tracing,
-        ],
-        path: "Sources/Shared/Runtime"),
+        ]),
 
     // MARK: Programs
 
@@ -146,81 +141,30 @@ let targets: [Target] = [
     service("PortServiceFixture", in: "Tests", needs: ["SQLiteStorage", "Storage", protobuf]),
     .executableTarget(
         name: "RuntimeFixture", dependencies: ["Contracts", "RPC", "Runtime", "Storage"], path: "Tests/RuntimeFixture"),
-    .testTarget(name: "TidyTests"),
-    .testTarget(name: "TracesTests", dependencies: ["Traces", nioConcurrency, tracing]),
-    .testTarget(
-        name: "RPCTests",
-        // NIOEmbedded: a listener that can be told to fail.
-        dependencies: [
-            "Contracts", "RPC", "TestSupport", "Traces", logging, nioCore, nioEmbedded, nioPosix, nioSSL, tracing,
-        ],
-        exclude: ["Scripts"]),
-    .testTarget(
-        name: "TranscodingTests", dependencies: ["Contracts", "RPC", "TestSupport", "Transcoding", protobuf],
-        exclude: ["Scripts"]),
-    .testTarget(
-        name: "HTTPTests",
-        // NIOHTTP1: the parser that ours is compared with.
-        dependencies: [
-            "HTTP", "RPC", "TestSupport", logging, nioConcurrency, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL,
-        ]),
-    .testTarget(
-        name: "StorageTests",
-        dependencies: [
-            "Idempotency", "LeasedQueue", "MongoStorage", "PostgresStorage", "RPC", "SQLiteStorage", "Storage",
-            "TestSupport", logging, nioCore,
-        ]),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "RuntimeFixture", "Storage", "TestSupport"]),
-    .testTarget(
-        name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "TestSupport", nioCore, nioHTTP1, nioPosix]),
-    .testTarget(
-        name: "VesselServiceTests",
-        dependencies: [
-            "VesselService", "Contracts", "Idempotency", "MongoStorage", "RPC", "Runtime", "SQLiteStorage", "Storage",
-            "TestSupport", logging,
-        ]),
-    .testTarget(
-        name: "UserServiceTests",
-        dependencies: [
-            "UserService", "Contracts", "Idempotency", "LeasedQueue", "PostgresStorage", "RPC", "Runtime",
-            "SQLiteStorage", "Storage", "TestSupport", "Traces", jwtKit, logging, nioCore, nioPosix, lifecycle,
-            protobuf,
-        ]),
-    .testTarget(
-        name: "EmailServiceTests",
-        dependencies: [
-            "EmailService", "Contracts", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "SQLiteStorage",
-            "Storage", "TestSupport", "Traces", logging,
-        ]),
-    .testTarget(
-        name: "ConsignmentServiceTests",
-        dependencies: [
-            "ConsignmentService", "Contracts", "Idempotency", "LeasedQueue", "MongoStorage", "RPC", "Runtime",
-            "SQLiteStorage", "Storage", "TestSupport", "Traces", logging, nioCore, nioPosix, tracing,
-        ]),
-    .testTarget(
-        name: "APIGatewayTests",
-        // NIOEmbedded: an event loop whose clock the test sets.
-        dependencies: [
-            "APIGateway", "Contracts", "HTTP", "RPC", "Runtime", "TestSupport", "Transcoding", logging, nioConcurrency,
-            nioCore, nioEmbedded, nioHTTP1, nioPosix, protobuf,
-        ]),
-    // Contracts: the messages of `shippy` are compared with the contract's.
-    .testTarget(
-        name: "ShippyCLITests",
-        dependencies: [
-            "Contracts", "ShippyCLI", "TestSupport", argumentParser, nioCore, nioHTTP1, nioPosix, protobuf,
-        ],
-        exclude: ["Scripts"]),
+    tests("TidyTests", []),
+    tests("TracesTests", ["Traces", nioConcurrency, tracing]),
+    // NIOEmbedded: a listener that can be told to fail.
+    tests("RPCTests", testing + ["Traces", nioEmbedded, nioSSL, tracing], hasScripts: true),
+    tests("TranscodingTests", testing + ["Transcoding", protobuf], hasScripts: true),
+    // NIOHTTP1 in `testing`: the parser that ours is compared with.
+    tests("HTTPTests", testing + ["HTTP", nioConcurrency, nioEmbedded, nioSSL]),
+    tests("StorageTests", testing + stores),
+    tests("RuntimeTests", testing + ["Runtime", "RuntimeFixture", "Storage"]),
+    tests("LoadGeneratorTests", testing + ["LoadGenerator"]),
+    tests("VesselServiceTests", testing + stores + ["VesselService", "Runtime"]),
+    tests("UserServiceTests", testing + stores + ["UserService", "Runtime", "Traces", jwtKit, lifecycle, protobuf]),
+    tests("EmailServiceTests", testing + stores + ["EmailService", "Traces"]),
+    tests("ConsignmentServiceTests", testing + stores + ["ConsignmentService", "Runtime", "Traces", tracing]),
+    // NIOEmbedded: an event loop whose clock the test sets.
+    tests(
+        "APIGatewayTests",
+        testing + ["APIGateway", "HTTP", "Runtime", "Transcoding", nioConcurrency, nioEmbedded, protobuf]),
+    // Contracts in `testing`: the messages of `shippy` are compared with the contract's.
+    tests("ShippyCLITests", testing + ["ShippyCLI", argumentParser, protobuf], hasScripts: true),
     // The programs are dependencies so that they are built; the tests run them as processes.
-    .testTarget(
-        name: "EndToEndTests",
-        dependencies: [
-            "APIGateway", "ConsignmentService", "Contracts", "EmailService", "PortServiceFixture", "RPC", "Runtime",
-            "ShippyCLI", "TestSupport", "Transcoding", "UserService", "VesselService", logging, nioCore, nioHTTP1,
-            nioPosix, protobuf,
-        ],
-        exclude: ["Scripts"]),
+    tests(
+        "EndToEndTests", testing + programs + ["PortServiceFixture", "Runtime", "Transcoding", protobuf],
+        hasScripts: true),
 ]
 
 let package = Package(
@@ -244,6 +188,17 @@ if Context.environment["SHIPPY_STRICT"] == "1" {
 }
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
+
+/// - Parameter folder: in `Sources/Shared`.
+func module(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    let path = "Sources/Shared/\(folder)"
+    return .target(name: name, dependencies: dependencies, path: path)
+}
+
+/// - Parameter hasScripts: whether the folder has scripts, which are read from there.
+func tests(_ name: String, _ dependencies: [Target.Dependency], hasScripts: Bool = false) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: hasScripts ? ["Scripts"] : [])
+}
 
 func program(_ name: String, _ target: String) -> Product { .executable(name: name, targets: [target]) }
 

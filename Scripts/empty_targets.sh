@@ -8,21 +8,23 @@ cd "$(dirname "$0")/.."
 # kind and folder of each target that has Swift sources
 awk '
     /^let package/ { exit }
-    match($0, /^ *service\("[A-Za-z]+"/) {
-        name = substr($0, RSTART, RLENGTH); gsub(/.*\("|"$/, "", name)
-        print "executableTarget", ($0 ~ /in: "Tests"/ ? "Tests/" : "Sources/") name
-        kind = ""
-    }
-    /\.(target|executableTarget|testTarget|systemLibrary)\(/ {
-        kind = $0; sub(/\(.*/, "", kind); sub(/.*\./, "", kind); waiting = 1
-    }
-    waiting && match($0, /name: "[^"]*"/) {
-        waiting = 0
-        if (kind == "testTarget") print kind, "Tests/" substr($0, RSTART + 7, RLENGTH - 8)
+    # A call begins: what it makes, and how many texts of it were read.
+    /^    \.?[A-Za-z]+\(/ {
+        kind = $0; sub(/\(.*/, "", kind); gsub(/[ .]/, "", kind); texts = 0
     }
     kind ~ /arget$/ && match($0, /path: "[^"]*"/) {
         path = substr($0, RSTART, RLENGTH); gsub(/.*path: "|"$/, "", path)
         print kind, path
+    }
+    kind == "module" || kind == "tests" || kind == "service" {
+        rest = $0
+        while (match(rest, /"[^"]*"/)) {
+            text = substr(rest, RSTART + 1, RLENGTH - 2); rest = substr(rest, RSTART + RLENGTH); texts += 1
+            if (kind == "tests" && texts == 1) print "testTarget", "Tests/" text
+            if (kind == "service" && texts == 1)
+                print "executableTarget", ($0 ~ /in: "Tests"/ ? "Tests/" : "Sources/") text
+            if (kind == "module" && texts == 2) print "target", "Sources/Shared/" text
+        }
     }
 ' Package.swift | while read -r kind folder; do
     if [ "${1:-}" = --missing ] && [ -d "$folder" ]; then continue; fi

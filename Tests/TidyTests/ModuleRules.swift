@@ -27,12 +27,16 @@ struct ModuleRules {
     private static func folders() throws -> [String: String] {
         let targets = #/\.(?:executableTarget|target)\(\s*name: "(?<name>\w+)".*?path: "(?<path>[^"]+)"/#
             .dotMatchesNewlines()
+        let modules = #/\bmodule\(\s*"(?<name>\w+)", "(?<folder>[^"]+)"/#
+        let manifest = try Repository.text("Package.swift")
         var folders: [String: String] = [:]
-        for target in try Repository.text("Package.swift").matches(of: targets)
-        where target.path.hasPrefix("Sources/") {
+        for target in manifest.matches(of: targets) where target.path.hasPrefix("Sources/") {
             folders[String(target.name)] = String(target.path)
         }
         for service in try Repository.services() { folders[service] = "Sources/\(service)" }
+        for module in manifest.matches(of: modules) {
+            folders[String(module.name)] = "Sources/Shared/\(module.folder)"
+        }
         return folders
     }
 
