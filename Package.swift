@@ -9,7 +9,7 @@ let dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
     // The logging interface, which the lifecycle's package speaks, too.
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
-    // The tracing interface; our tracer behind it, so that libraries that speak it join our traces.
+    // Attributes, kinds and statuses of spans, and the task-local that holds the current one.
     .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
     // Start and stop in dependency order, and signals. Brings in swift-async-algorithms. A dozen parts stop by it; a group
     // of our own would be long, and wrong in cases that it has met.
@@ -148,7 +148,7 @@ let targets: [Target] = [
     tests("TranscodingTests", testing + ["Transcoding", protobuf], hasScripts: true),
     // NIOHTTP1 in `testing`: the parser that ours is compared with.
     tests("HTTPTests", testing + ["HTTP", nioConcurrency, nioEmbedded, nioSSL]),
-    tests("StorageTests", testing + stores),
+    tests("StorageTests", testing + stores + ["Traces", tracing]),
     tests("RuntimeTests", testing + ["Runtime", "RuntimeFixture", "Storage"]),
     tests("LoadGeneratorTests", testing + ["LoadGenerator"]),
     tests("VesselServiceTests", testing + stores + ["VesselService", "Runtime"]),

@@ -99,8 +99,9 @@ struct SpanTracerTests {
         let tracer = try tracer("parentbased_always_on")
         let server = tracer.begin(tracer.decide(Self.sampled, "a=b"), "serve", kind: .server)
         ServiceContext.$current.withValue(server.context) {
-            // As a library does that knows the interface alone.
-            tracer.withSpan("inside") { $0.attributes["answer"] = 42 }
+            let inside = TraceSpan.current?.child("inside", kind: .internal)
+            inside?.set("answer", 42)
+            inside?.end()
         }
         server.set("answer", 1)
         server.end()
@@ -118,15 +119,14 @@ struct SpanTracerTests {
     @Test("what a span is told is bounded, and what is left out is counted")
     func bounds() throws {
         let tracer = try tracer("always_on")
-        let span = tracer.begin(tracer.decide(nil, nil), "chatty", kind: .internal)
+        let span = tracer.begin(tracer.decide(nil, nil), String(repeating: "x", count: 5_000), kind: .internal)
         for index in 0..<1_000 {
             span.set("key\(index)", .int64(Int64(index)))
             span.addEvent(SpanEvent(name: "event"))
-            span.addLink(SpanLink(context: span.context, attributes: [:]))
+            span.addLink(span.identity)
         }
         span.set("key0", .string(String(repeating: "é", count: 100_000)))
         span.set("key1", .stringArray(Array(repeating: String(repeating: "a", count: 5_000), count: 1_000)))
-        span.operationName = String(repeating: "x", count: 5_000)
         span.end()
         let finished = try #require(tracer.buffer?.take(1).first)
         let details = finished.details
@@ -153,16 +153,6 @@ struct SpanTracerTests {
             let ships = String(repeating: "x", count: shift) + String(repeating: "🚢", count: 1_000)
             #expect(SpanDetails.bounded(ships).utf8.count == length)
         }
-    }
-
-    @Test("an error's text is kept out, its type is not")
-    func errors() throws {
-        struct Secretive: Error { var password = "hunter2" }
-        let tracer = try tracer("always_on")
-        #expect(throws: Secretive.self) { try tracer.withSpan("fails") { _ in throw Secretive() } }
-        let details = try #require(tracer.buffer?.take(1).first).details
-        #expect(details.status?.code == .error)
-        #expect(!"\(details)".contains("hunter2") && "\(details.events)".contains("Secretive"))
     }
 
     @Test("a full buffer drops and counts, and keeps what it has")
@@ -198,7 +188,7 @@ struct SpanTracerTests {
         span.end()
         let finished = try #require(tracer.buffer?.take(1).first)
         #expect(finished.parentSpanID == 0 && finished.identity.traceID != Self.trace)
-        #expect(finished.details.links.map(\.context.traceParent) == [cause])
+        #expect(finished.details.links == [cause])
         #expect(tracer.begin("later", kind: .producer, causedBy: cause.sampled(false)) == nil)
         #expect(tracer.begin("later", kind: .producer, causedBy: nil) == nil)
         #expect(tracer.begin("on", kind: .consumer, within: cause.sampled(false)) == nil)

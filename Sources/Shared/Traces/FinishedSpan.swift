@@ -17,7 +17,7 @@ public struct FinishedSpan: Sendable {
 
 /// What was said about a span while it ran, within bounds.
 public struct SpanDetails: Sendable {
-    /// Attributes of a span, of an event and of a link; further ones are counted and left out.
+    /// Attributes of a span and of an event; further ones are counted and left out.
     static let attributesMax = 128
     static let eventsMax = 128
     static let linksMax = 128
@@ -30,13 +30,10 @@ public struct SpanDetails: Sendable {
     public internal(set) var droppedAttributes = 0
     public internal(set) var events: [SpanEvent] = []
     public internal(set) var droppedEvents = 0
-    public internal(set) var links: [SpanLink] = []
+    /// Spans of other traces that are the cause of this one.
+    public internal(set) var links: [TraceParent] = []
     public internal(set) var droppedLinks = 0
     public internal(set) var status: SpanStatus?
-
-    mutating func set(_ new: SpanAttributes) {
-        (attributes, droppedAttributes) = Self.bounded(new)
-    }
 
     mutating func set(_ name: String, _ value: SpanAttribute) {
         guard attributes.get(name) != nil || attributes.count < Self.attributesMax else {
@@ -55,23 +52,23 @@ public struct SpanDetails: Sendable {
             SpanEvent(
                 name: Self.bounded(event.name),
                 at: DefaultTracerClock.Timestamp(nanosecondsSinceEpoch: event.nanosecondsSinceEpoch),
-                attributes: Self.bounded(event.attributes).kept))
+                attributes: Self.bounded(event.attributes)))
     }
 
-    mutating func add(_ link: SpanLink) {
+    mutating func add(_ link: TraceParent) {
         guard links.count < Self.linksMax else {
             droppedLinks += 1
             return
         }
-        links.append(SpanLink(context: link.context, attributes: Self.bounded(link.attributes).kept))
+        links.append(link)
     }
 
-    private static func bounded(_ attributes: SpanAttributes) -> (kept: SpanAttributes, dropped: Int) {
+    private static func bounded(_ attributes: SpanAttributes) -> SpanAttributes {
         var kept = SpanAttributes()
         attributes.forEach { name, value in
             if kept.count < attributesMax { kept.set(bounded(name), value: bounded(value)) }
         }
-        return (kept, attributes.count - kept.count)
+        return kept
     }
 
     private static func bounded(_ value: SpanAttribute) -> SpanAttribute {

@@ -1,9 +1,7 @@
 import Tracing
 
 /// Makes spans and keeps those that are over for the exporter. Usable from any thread; nothing here blocks.
-///
-/// Made the process's tracer, libraries that speak swift-distributed-tracing join the traces of our calls.
-public final class SpanTracer: Tracer {
+public final class SpanTracer: Sendable {
     /// Where spans go; `nil` when nothing is recorded, and ids are only passed on.
     let buffer: SpanBuffer?
     private let sampler: Sampler
@@ -77,7 +75,7 @@ public final class SpanTracer: Tracer {
         let root = TraceIDs.root { cause?.isSampled ?? sampler.decide(traceLow: $0) }
         guard root.isSampled else { return nil }
         let span = TraceSpan(self, name, kind: kind, identity: root)
-        if let cause { span.addLink(SpanLink(context: remote(cause, nil).context, attributes: [:])) }
+        if let cause { span.addLink(cause) }
         return span
     }
 
@@ -87,56 +85,5 @@ public final class SpanTracer: Tracer {
     public func begin(_ name: String, kind: SpanKind, within parent: TraceParent) -> TraceSpan? {
         guard buffer != nil, parent.isSampled else { return nil }
         return TraceSpan(self, name, kind: kind, identity: parent.next(), parentSpanID: parent.spanID)
-    }
-
-    /// Somebody else's span: to be a parent or the end of a link.
-    private func remote(_ parent: TraceParent, _ state: String?, base: ServiceContext = .topLevel) -> TraceSpan {
-        TraceSpan(
-            self, "", kind: .internal, identity: parent, state: state, base: base, isRecording: false,
-            startNanoseconds: 0)
-    }
-
-    // MARK: What libraries ask for
-
-    public func startSpan<Instant: TracerInstant>(
-        _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind,
-        at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
-    ) -> TraceSpan {
-        let context = context()
-        guard let parent = context[SpanKey.self] else {
-            let root = TraceIDs.root { sampler.decide(traceLow: $0) }
-            return TraceSpan(
-                self, operationName, kind: kind, identity: root, base: context, isRecording: root.isSampled,
-                startNanoseconds: instant().nanosecondsSinceEpoch)
-        }
-        return TraceSpan(
-            self, operationName, kind: kind, identity: parent.identity.next(),
-            parentSpanID: parent.identity.spanID, state: parent.state, base: context,
-            isRecording: parent.identity.isSampled, startNanoseconds: instant().nanosecondsSinceEpoch)
-    }
-
-    public func activeSpan(identifiedBy context: ServiceContext) -> TraceSpan? {
-        context[SpanKey.self]
-    }
-
-    /// Nothing to do: the exporter takes what is over by itself, and at the end of the program.
-    public func forceFlush() {}
-
-    public func extract<Carrier, Extract: Extractor>(
-        _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
-    ) where Extract.Carrier == Carrier {
-        guard let text = extractor.extract(key: "traceparent", from: carrier), let parent = TraceParent(text) else {
-            return
-        }
-        let state = TraceState.checked(extractor.extract(key: "tracestate", from: carrier))
-        context[SpanKey.self] = remote(parent, state, base: context)
-    }
-
-    public func inject<Carrier, Inject: Injector>(
-        _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
-    ) where Inject.Carrier == Carrier {
-        guard let span = context[SpanKey.self] else { return }
-        injector.inject(span.identity.text, forKey: "traceparent", into: &carrier)
-        if let state = span.state { injector.inject(state, forKey: "tracestate", into: &carrier) }
     }
 }

@@ -1,12 +1,11 @@
 import NIOConcurrencyHelpers
 import Tracing
 
-/// One piece of work within a trace. Usable from any thread; what is said after ``end(at:)`` is lost.
+/// One piece of work within a trace. Usable from any thread; what is said after ``end()`` is lost.
 ///
 /// A span that is not recorded only says which trace goes on: the one of a caller, or one that nobody wants to see.
-public final class TraceSpan: Span {
+public final class TraceSpan: Sendable {
     private struct State {
-        var name: String
         var details = SpanDetails()
         var isOver = false
     }
@@ -16,50 +15,37 @@ public final class TraceSpan: Span {
     /// The `tracestate` that came with the trace.
     public let state: String?
     let tracer: SpanTracer
+    private let name: String
     private let parentSpanID: UInt64
     private let kind: SpanKind
     private let startNanoseconds: UInt64
     /// Where it is kept when it is over; `nil` when it is not recorded.
     private let buffer: SpanBuffer?
-    private let base: ServiceContext
     private let guarded: NIOLockedValueBox<State>
 
     init(
         _ tracer: SpanTracer, _ name: String, kind: SpanKind, identity: TraceParent, parentSpanID: UInt64 = 0,
-        state: String? = nil, base: ServiceContext = .topLevel, isRecording: Bool = true,
+        state: String? = nil, isRecording: Bool = true,
         startNanoseconds: UInt64 = DefaultTracerClock.now.nanosecondsSinceEpoch
     ) {
         self.tracer = tracer
+        self.name = SpanDetails.bounded(name)
         self.kind = kind
         self.identity = identity
         self.parentSpanID = parentSpanID
         self.state = state
-        self.base = base
         self.startNanoseconds = startNanoseconds
         buffer = isRecording ? tracer.buffer : nil
-        guarded = NIOLockedValueBox(State(name: SpanDetails.bounded(name)))
+        guarded = NIOLockedValueBox(State())
     }
 
     /// To be made the current one for whatever belongs to this span.
     public var context: ServiceContext {
-        var context = base
+        var context = ServiceContext.topLevel
         context[SpanKey.self] = self
         return context
     }
 
-    public var isRecording: Bool { buffer != nil && !guarded.withLockedValue { $0.isOver } }
-
-    public var operationName: String {
-        get { guarded.withLockedValue { $0.name } }
-        set { guarded.withLockedValue { $0.name = SpanDetails.bounded(newValue) } }
-    }
-
-    public var attributes: SpanAttributes {
-        get { guarded.withLockedValue { $0.details.attributes } }
-        set { update { $0.set(newValue) } }
-    }
-
-    /// Sets one attribute; cheaper than ``attributes``.
     public func set(_ name: String, _ value: SpanAttribute) {
         update { $0.set(name, value) }
     }
@@ -72,36 +58,27 @@ public final class TraceSpan: Span {
         update { $0.add(event) }
     }
 
-    public func addLink(_ link: SpanLink) {
-        update { $0.add(link) }
+    /// Says that a span of another trace is the cause of this one.
+    public func addLink(_ cause: TraceParent) {
+        update { $0.add(cause) }
     }
 
-    /// Notes the error's type. Its text may hold what belongs in no trace.
-    public func recordError<Instant: TracerInstant>(
-        _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
-    ) {
-        guard buffer != nil else { return }
-        var attributes = attributes
-        attributes.set("exception.type", value: .string(String(reflecting: type(of: error))))
-        addEvent(SpanEvent(name: "exception", at: instant(), attributes: attributes))
-    }
-
-    public func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
+    public func end() {
         guard let buffer else { return }
-        let last = guarded.withLockedValue { state -> State? in
+        let details = guarded.withLockedValue { state -> SpanDetails? in
             guard !state.isOver else { return nil }
             defer {
                 state.isOver = true
                 state.details = SpanDetails()
             }
-            return state
+            return state.details
         }
-        guard let last else { return }
+        guard let details else { return }
         buffer.add(
             FinishedSpan(
-                name: last.name, kind: kind, identity: identity, parentSpanID: parentSpanID, state: state,
+                name: name, kind: kind, identity: identity, parentSpanID: parentSpanID, state: state,
                 startNanoseconds: startNanoseconds,
-                endNanoseconds: max(startNanoseconds, instant().nanosecondsSinceEpoch), details: last.details))
+                endNanoseconds: max(startNanoseconds, DefaultTracerClock.now.nanosecondsSinceEpoch), details: details))
     }
 
     /// Changes the details, unless the span is over or not recorded.
@@ -116,7 +93,7 @@ public final class TraceSpan: Span {
     ) -> TraceSpan {
         TraceSpan(
             tracer, name, kind: kind, identity: identity.next(), parentSpanID: identity.spanID, state: state,
-            base: base, isRecording: buffer != nil, startNanoseconds: startNanoseconds)
+            isRecording: buffer != nil, startNanoseconds: startNanoseconds)
     }
 
     /// The span that the current task, or the current pool thread, works for; `nil` where nothing is recorded.
@@ -137,11 +114,6 @@ extension TraceParent {
 enum SpanKey: ServiceContextKey {
     typealias Value = TraceSpan
     static var nameOverride: String? { "shippy-span" }
-}
-
-extension ServiceContext {
-    /// Which span this context belongs to.
-    public var traceParent: TraceParent? { self[SpanKey.self]?.identity }
 }
 
 extension TraceSpan {

@@ -34,7 +34,7 @@ enum SpanMessage {
         message.droppedAttributesCount = UInt32(clamping: details.droppedAttributes)
         message.events = details.events.map(event)
         message.droppedEventsCount = UInt32(clamping: details.droppedEvents)
-        message.links = details.links.compactMap(link)
+        message.links = details.links.map(link)
         message.droppedLinksCount = UInt32(clamping: details.droppedLinks)
         if let status = details.status {
             message.status.code = status.code == .error ? .error : .ok
@@ -51,14 +51,11 @@ enum SpanMessage {
         return message
     }
 
-    /// `nil` for a link to nothing that we know.
-    private static func link(_ link: SpanLink) -> Otlp_Link? {
-        guard let parent = link.context.traceParent else { return nil }
+    private static func link(_ parent: TraceParent) -> Otlp_Link {
         var message = Otlp_Link()
         message.traceID = bytes(parent.traceHigh, parent.traceLow)
         message.spanID = bytes(parent.spanID)
         message.flags = flags(parent)
-        message.attributes = pairs(link.attributes)
         return message
     }
 

@@ -2,7 +2,6 @@ import Glibc
 import Logging
 import ServiceLifecycle
 import Storage
-import Tracing
 import UnixSignals
 
 /// A program of the system: its settings, and a function that builds its parts. Mark the conforming type `@main`.
@@ -120,7 +119,6 @@ extension ServiceProgram {
             logger: Logger(label: Self.serviceName), logLevels: levels, metrics: metrics,
             callLog: CallLog(service: Self.serviceName, output: output, levels: levels, mode: configuration.callLog),
             output: output, serverProtocols: Self.serverProtocols)
-        InstrumentationSystem.bootstrap(runtime.tracer)
         // From here on a signal stops the program in order; until here it simply ends it.
         let signals = await Self.signals()
         let parts = try await build(runtime)
