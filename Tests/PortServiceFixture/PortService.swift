@@ -27,10 +27,9 @@ struct PortService: ServiceProgram {
             throw ConfigurationError("DB_HOST: \(error.message)")
         }
         let repository = PortRepository(store: store)
-        runtime.watchPools(of: store)
         return ServiceParts(
             front: runtime.rpcServer(PortHandlers(repository: repository).routes()),
-            store: PooledStore(store, address: "SQLite, \(path)"),
+            store: store, storeAddress: "SQLite, \(path)",
             prepare: {
                 if seeds { try await repository.insert(PortRepository.seedPorts, deadline: .after(.seconds(10))) }
             })
