@@ -37,7 +37,7 @@ bench: ## Measures: calls per second, processor time and allocations per call, l
 	@Scripts/release.sh
 	@Benchmarks/run.sh
 
-proto: ## Generates the messages from Protos/
+proto: ## Generates messages, methods and descriptors from the .proto files
 	@Scripts/install.sh test
 	@Scripts/proto.sh
 

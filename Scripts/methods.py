@@ -5,7 +5,6 @@ becomes `enum NAMEMethods`; others, such as gRPC's health service, are not ours 
 all services.
 """
 
-import re
 import sys
 
 HEADER = """\
@@ -80,16 +79,31 @@ class Service:
             lines += ["    /// Another name that it answers to.", f"    public static let alias = \"{self.alias}\""]
         for method, words in self.methods:
             name = text(method, 1)
+            if name in ("Service", "Alias", "Init", "Self"):
+                raise SystemExit(f"methods: {full}/{name}: Swift has this name already; choose another one")
             if one(method, 5, 0) or one(method, 6, 0):
                 raise SystemExit(f"methods: {full}/{name} streams, which RPC does not do")
             request, response = (swift_name(text(method, number), self.package) for number in (2, 3))
             # NO_SIDE_EFFECTS or IDEMPOTENT.
             idempotent = ", isIdempotent: true" if one(fields(one(method, 4)), 34, 0) else ""
             lines += [""] + comment(words, "    ") + [
-                f"    public static let {name[0].lower()}{name[1:]} = Method<{request}, {response}>(",
+                f"    public static let {constant(name)} = Method<{request}, {response}>(",
                 f"        service: service, name: \"{name}\"{idempotent})",
             ]
         return "\n".join(lines + ["}", ""])
+
+
+# Words of Swift that a method may be called, too.
+KEYWORDS = set(
+    "any as break case catch class continue default defer do else enum extension false for func guard if import in "
+    "internal is let nil operator private protocol public repeat return static struct super switch throw throws true "
+    "try var where while".split())
+
+
+def constant(method):
+    """The name of a method's constant, such as `findAvailable`."""
+    name = method[0].lower() + method[1:]
+    return f"`{name}`" if name in KEYWORDS else name
 
 
 def comment(lines, indentation):
@@ -100,7 +114,8 @@ def swift_name(message, package):
     """What protoc-gen-swift calls a message of the same package, such as `Vessel_Response`."""
     if not message.startswith(f".{package}."):
         raise SystemExit(f"methods: {message} is no message of the package {package}")
-    prefix = "_".join(word[0].upper() + word[1:] for word in re.split(r"[._]", package))
+    prefix = "_".join(
+        "".join(part[:1].upper() + part[1:] for part in word.split("_")) for word in package.split("."))
     return f"{prefix}_{message[len(package) + 2:]}"
 
 

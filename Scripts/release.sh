@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 # shellcheck disable=SC2046 # names are words
 [ $# -gt 0 ] || set -- \
-    $(sed -n 's/^    service("\([A-Za-z]*\)Service".*/shippy-\1-service/p' Package.swift | tr '[:upper:]' '[:lower:]') \
+    $(tr '\n' ' ' <Package.swift | grep -oE ' service\( *"[A-Za-z0-9]+Service"' |
+        sed 's/.*"\(.*\)Service"/shippy-\1-service/' | tr '[:upper:]' '[:lower:]') \
     shippy-api-gateway rpc-benchmark codec-benchmark load-generator
 for product in "$@"; do
     swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld \

@@ -25,7 +25,7 @@ enum Repository {
 
     /// The services that people run, as Package.swift names them, such as `VesselService`; each has a folder in Sources.
     static func services() throws -> [String] {
-        try text("Package.swift").matches(of: #/ service\("(?<name>\w+)", needs:/#).map { String($0.name) }
+        try text("Package.swift").matches(of: #/ service\(\s*"(?<name>\w+)",\s*needs:/#).map { String($0.name) }
     }
 
     static func text(_ path: String) throws -> String {
