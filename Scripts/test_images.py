@@ -144,6 +144,16 @@ class Targets(unittest.TestCase):
             self.assertRegex(limits, rf"\b{image}\b")
 
 
+def programs():
+    """The executables of Package.swift that serve, and their modules."""
+    with open("Package.swift", encoding="utf-8") as file:
+        text = file.read()
+    found = dict(re.findall(r'program\("(shippy-[a-z-]+)", "(\w+)"\)', text))
+    for name in re.findall(r'\bservice\(\s*"(\w+)Service",\s*needs:', text):
+        found[f"shippy-{name.lower()}-service"] = f"{name}Service"
+    return found
+
+
 STUBS = """#include <stdio.h>
 #define PROGRAM(name) int name(int argc, char **argv) { printf(#name " %s", argc > 1 ? argv[1] : ""); return 7; }
 PROGRAM(VesselService_main) PROGRAM(UserService_main) PROGRAM(ConsignmentService_main) PROGRAM(EmailService_main)
@@ -166,8 +176,7 @@ class OneFile(unittest.TestCase):
         return subprocess.run([name, "--help"], executable=self.file, text=True, capture_output=True)
 
     def test_its_name_says_which_it_is(self):
-        with open("Package.swift", encoding="utf-8") as file:
-            products = dict(re.findall(r'program\("(shippy-[a-z-]+)", "(\w+)"\)', file.read()))
+        products = programs()
         self.assertEqual(len(products), 5)
         for name, module in [*products.items(), ("api", "APIGateway")]:
             for called in (name, f"./{name}", f"/app/{name}"):
@@ -180,8 +189,7 @@ class OneFile(unittest.TestCase):
         self.assertIn("shippy-programs: call it by the name of a program: shippy-vessel-service", done.stderr)
 
     def test_each_program_is_linked_and_has_its_name_in_the_image(self):
-        with open("Package.swift", encoding="utf-8") as file:
-            names = re.findall(r'program\("(shippy-[a-z-]+)"', file.read())
+        names = list(programs())
         with open("Dockerfile", encoding="utf-8") as file:
             linked = re.search(r"for name in ([^;]*); do ln -s shippy-programs", file.read())[1].replace("\\", "").split()
         self.assertEqual(sorted(linked), sorted([*names, "api"]))
