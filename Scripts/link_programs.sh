@@ -17,9 +17,17 @@ mkdir -p "$work"
 for program in vessel-service user-service consignment-service email-service api-gateway; do
     objects=$release/shippy-$program.product/Objects.LinkFileList
     [ -e "$objects" ] || fail "there is no $objects; first Scripts/release.sh shippy-$program"
-    cat "$objects" >>"$work/all"
+    # The compiler names the function around an asynchronous `main` alike in all modules, as none but one is in a program
+    # otherwise, and the linker would keep the first one's: each gets the name of its program.
+    # shellcheck disable=SC2046 # paths are words
+    main=$(grep -l 'async_MainTf' $(grep '/[A-Za-z]*\(Service\|Gateway\)\.build/' "$objects")) || main=
+    [ "$(echo "$main" | wc -w)" = 1 ] || fail "not one of the objects of shippy-$program has its main: $main"
+    own=$work/$program.main.o
+    nm "$main" | awk -v own="_$program" '/async_MainTf/ { print $NF, $NF own }' >"$own.names"
+    objcopy --redefine-syms="$own.names" "$main" "$own"
+    grep -vxF "$main" "$objects" >>"$work/all"
     # The list need not end with the end of a line.
-    echo >>"$work/all"
+    printf '\n%s\n' "$own" >>"$work/all"
 done
 sort -u "$work/all" | sed '/^$/d' >"$work/Objects.LinkFileList"
 clang -O2 -g -Wall -Wextra -Werror -c -o "$work/main.o" Scripts/link_programs.c
@@ -28,3 +36,9 @@ swiftc -emit-executable -module-name shippy_programs -static-stdlib -use-ld=lld 
     "$work/main.o" "@$work/Objects.LinkFileList" \
     -Xlinker --gc-sections -Xlinker -z -Xlinker pack-relative-relocs \
     -lnghttp2 -lmongoc-1.0 -lbson-1.0 -lpq -lsqlite3 -lcurl -lcrypt -lcrypto -lstdc++
+
+for program in vessel-service user-service consignment-service email-service api-gateway; do
+    ln -sf "$(realpath "$1")" "$work/shippy-$program"
+    "$work/shippy-$program" --help >"$work/help"
+    "$release/shippy-$program" --help | cmp -s - "$work/help" || fail "the file is not shippy-$program when it is called so"
+done
